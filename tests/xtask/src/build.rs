@@ -1,0 +1,169 @@
+//! `cargo xtask build`: lays out target/latchkey. Each of its two folders is made aside and then swapped in, so that
+//! a running server never sees half of one, and is left alone while nothing that goes into it has changed.
+
+use std::{
+    env,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    command::{root, shown},
+    javascript, native, node,
+    toolchain::{self, Toolchain},
+    wasm::{self, Crate, IFRAME, SDK},
+};
+
+/// What a build left behind.
+#[derive(Debug)]
+pub(crate) struct Built {
+    /// The npm package, as a customer installs it.
+    pub(crate) sdk: PathBuf,
+    /// What the server serves beside its pages.
+    pub(crate) assets: PathBuf,
+    pub(crate) toolchain: Toolchain,
+    pub(crate) wasm_opt: Option<PathBuf>,
+}
+
+impl Built {
+    /// True if the sizes can be compared with the committed ones: the same way to the wasm, with wasm-opt.
+    pub(crate) fn is_canonical(&self) -> bool {
+        self.toolchain == Toolchain::Prebuilt && self.wasm_opt.is_some()
+    }
+}
+
+/// `cargo xtask build [--release]`.
+pub(crate) fn run(release: bool) -> Result<()> {
+    let built = wasm()?;
+    for folder in [&built.sdk, &built.assets] {
+        println!("{}", shown(folder));
+    }
+    if release {
+        let server = native::release_server()?;
+        let bytes = fs::metadata(&server)?.len();
+        println!("{} ({}.{} MB)", shown(&server), bytes / 1_000_000, bytes / 100_000 % 10);
+    }
+    Ok(())
+}
+
+/// Builds both folders of target/latchkey.
+pub(crate) fn wasm() -> Result<Built> {
+    let toolchain = toolchain::pick()?;
+    let wasm_opt = node::wasm_opt()?;
+    let built = Built {
+        sdk: root().join("target/latchkey/sdk"),
+        assets: root().join("target/latchkey/assets"),
+        toolchain,
+        wasm_opt,
+    };
+    let mut package =
+        sources(&root().join("sdk"), &[".js", ".d.ts", "package.json", "README.md", "CHANGELOG.md"])?;
+    package.push(root().join("LICENSE"));
+    folder(&built, &built.sdk, SDK, &package)?;
+    folder(&built, &built.assets, IFRAME, &sources(&root().join("iframe"), &[".js", ".css"])?)?;
+    Ok(built)
+}
+
+/// The files directly in a folder whose name ends in one of these, in order.
+fn sources(folder: &Path, ends: &[&str]) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let wanted = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        path.is_file() && ends.iter().any(|end| name.ends_with(end))
+    };
+    let mut found: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(wanted).collect();
+    found.sort();
+    Ok(found)
+}
+
+/// Makes one folder of a crate and the hand-written files beside it.
+fn folder(built: &Built, folder: &Path, krate: Crate, sources: &[PathBuf]) -> Result<()> {
+    let compiled = wasm::compile(built.toolchain, krate)?;
+    let fingerprint = fingerprint(built, &compiled, sources)?;
+    let stamp = folder.with_extension("stamp");
+    if folder.is_dir() && fs::read_to_string(&stamp).is_ok_and(|seen| seen == fingerprint) {
+        return Ok(());
+    }
+    let staged = folder.with_extension("new");
+    remove(&staged)?;
+    fs::create_dir_all(&staged)?;
+    wasm::bind(&compiled, krate, built.wasm_opt.as_deref(), &staged)?;
+    for source in sources {
+        copy(source, &staged)?;
+    }
+    remove(&stamp)?;
+    swap(&staged, folder)?;
+    fs::write(stamp, fingerprint)?;
+    Ok(())
+}
+
+/// Everything the folder's content depends on, this helper included.
+fn fingerprint(built: &Built, compiled: &Path, sources: &[PathBuf]) -> Result<String> {
+    let helper = fs::metadata(env::current_exe()?)?;
+    let mut hash = Sha256::new();
+    hash.update(format!("{} {:?} ", helper.len(), helper.modified()?));
+    hash.update(format!("{:?} ", wasm::wasm_opt_version(built.wasm_opt.as_deref())));
+    for path in sources.iter().map(PathBuf::as_path).chain([compiled]) {
+        let content = fs::read(path).with_context(|| path.display().to_string())?;
+        hash.update(format!("{} {} ", path.display(), content.len()));
+        hash.update(content);
+    }
+    Ok(hash.finalize().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
+}
+
+fn copy(source: &Path, folder: &Path) -> Result<()> {
+    let name = source.file_name().context("a file has a name")?;
+    if source.extension().is_some_and(|extension| extension == "js") {
+        let text = fs::read_to_string(source).with_context(|| shown(source))?;
+        fs::write(folder.join(name), javascript::minify(&shown(source), &text)?)?;
+    } else {
+        fs::copy(source, folder.join(name)).with_context(|| shown(source))?;
+    }
+    Ok(())
+}
+
+/// Puts a finished folder in the place of the last one.
+fn swap(staged: &Path, folder: &Path) -> Result<()> {
+    let last = folder.with_extension("old");
+    remove(&last)?;
+    if folder.exists() {
+        fs::rename(folder, &last)?;
+    }
+    fs::rename(staged, folder)?;
+    remove(&last)
+}
+
+fn remove(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        fs::remove_dir_all(path)?;
+    } else if path.exists() {
+        fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_swap_leaves_the_new_folder_alone_in_its_place() {
+        let here = env::temp_dir().join(format!("xtask-swap-{}", std::process::id()));
+        let (staged, folder) = (here.join("assets.new"), here.join("assets"));
+        for (path, text) in [(&folder, "last"), (&staged, "next")] {
+            fs::create_dir_all(path).unwrap();
+            fs::write(path.join("a.js"), text).unwrap();
+        }
+        swap(&staged, &folder).unwrap();
+        assert_eq!(fs::read_to_string(folder.join("a.js")).unwrap(), "next");
+        assert_eq!(fs::read_dir(&here).unwrap().count(), 1);
+        fs::remove_dir_all(here).unwrap();
+    }
+}

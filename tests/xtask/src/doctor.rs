@@ -1,0 +1,51 @@
+//! Saying which tools are here, and what will be installed where one is not.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::{
+    browsers,
+    command::{cargo, find, output, root},
+    node, toolchain,
+};
+
+/// Prints one line per tool. Installs nothing.
+pub(crate) fn run() -> Result<()> {
+    let cargo_version = output(cargo().arg("--version")).unwrap_or_else(|| "does not start".to_owned());
+    row("cargo", &cargo_version);
+    row("cargo fmt", &output(cargo().args(["fmt", "--version"])).unwrap_or_else(missing));
+    row("cargo clippy", &output(cargo().args(["clippy", "--version"])).unwrap_or_else(missing));
+    let wasm = match toolchain::find_installed()? {
+        Some(found) => format!("{} (rustc {})", found.describe(), found.version()),
+        None => "missing; a build asks rustup for it, then apt-get for Debian's Rust".to_owned(),
+    };
+    row(toolchain::TARGET, &wasm);
+    row("C compiler", &find("cc").or_else(|| find("gcc")).map_or_else(missing, program));
+    row("chromium", &browsers::browser().map_or_else(missing, program));
+    row("chromedriver", &browsers::driver().map_or_else(missing, program));
+    row("localhost", if browsers::localhost_resolves() { "this machine" } else { "missing in /etc/hosts" });
+    row("node", &find("node").map_or_else(missing, program));
+    row(
+        "npm",
+        &find("npm").map_or_else(|| "missing; the wasm is built without wasm-opt".to_owned(), program),
+    );
+    let wasm_opt = root().join("target/node/node_modules/binaryen/bin/wasm-opt");
+    row(
+        "wasm-opt",
+        &node::version(&wasm_opt).unwrap_or_else(|| "not yet; a build installs it by npm".to_owned()),
+    );
+    Ok(())
+}
+
+fn row(name: &str, found: &str) {
+    println!("{name:<24}{found}");
+}
+
+fn missing() -> String {
+    "missing".to_owned()
+}
+
+fn program(path: PathBuf) -> String {
+    format!("{} ({})", browsers::version(&path), path.display())
+}

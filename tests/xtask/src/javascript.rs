@@ -1,0 +1,65 @@
+//! Minifying JavaScript.
+
+use anyhow::{Result, bail};
+use oxc_allocator::Allocator;
+use oxc_codegen::{Codegen, CodegenOptions, CommentOptions};
+use oxc_minifier::{
+    CompressOptions, CompressOptionsKeepNames, MangleOptions, MangleOptionsKeepNames, Minifier,
+    MinifierOptions,
+};
+use oxc_parser::Parser;
+use oxc_span::SourceType;
+
+/// A module, minified. Class names stay, since they are what a console shows of an object or an error.
+pub(crate) fn minify(name: &str, source: &str) -> Result<String> {
+    let allocator = Allocator::default();
+    let parsed = Parser::new(&allocator, source, SourceType::mjs()).parse();
+    if let Some(error) = parsed.errors.first() {
+        bail!("{name}: {error}");
+    }
+    let mut program = parsed.program;
+    let options = MinifierOptions {
+        mangle: Some(MangleOptions {
+            top_level: true,
+            keep_names: MangleOptionsKeepNames { class: true, function: false },
+            ..MangleOptions::default()
+        }),
+        compress: Some(CompressOptions {
+            keep_names: CompressOptionsKeepNames { class: true, function: false },
+            ..CompressOptions::smallest()
+        }),
+    };
+    let minified = Minifier::new(options).minify(&allocator, &mut program);
+    let printed = Codegen::new()
+        .with_options(CodegenOptions {
+            minify: true,
+            comments: CommentOptions::disabled(),
+            ..CodegenOptions::default()
+        })
+        .with_scoping(minified.scoping)
+        .with_private_member_mappings(minified.class_private_mappings)
+        .build(&program);
+    Ok(printed.code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_see_keeps_its_name() {
+        let source = "/** A comment. */\nexport class Failure extends Error {}\n\
+                      export function open(address) { return new URL('a.wasm', import.meta.url) + address; }";
+        let minified = minify("a.js", source).unwrap();
+        assert!(minified.len() < source.len());
+        for kept in ["Failure", "open", "import.meta.url", "a.wasm"] {
+            assert!(minified.contains(kept), "{kept} in {minified}");
+        }
+        assert!(!minified.contains("address") && !minified.contains("comment"), "{minified}");
+    }
+
+    #[test]
+    fn a_syntax_error_is_an_error() {
+        assert!(minify("a.js", "export const = 1").is_err());
+    }
+}

@@ -1,0 +1,210 @@
+//! `cargo xtask test`: the whole suite, cheapest answers first. Each stage says what it runs, and the first that
+//! fails ends the run. Nothing is skipped in silence.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
+
+use crate::{
+    browsers, build, command,
+    native::{self, ensure_c_compiler},
+    size,
+    tally::Tally,
+    toolchain, wasm,
+};
+
+/// What to run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Only these stages (and a build, where one of them needs it)
+    #[arg(long, value_name = "STAGE", value_delimiter = ',', num_args = 1..)]
+    only: Vec<Stage>,
+    /// Only tests whose name contains this; without --only, just the stages that have tests
+    filter: Option<String>,
+}
+
+/// The stages, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+enum Stage {
+    /// cargo fmt --check
+    Format,
+    /// clippy, natively
+    Lint,
+    /// clippy for wasm32
+    LintWasm,
+    /// cargo doc, where a warning is an error
+    Docs,
+    /// Unit, HTTP and documentation tests
+    Native,
+    /// cargo xtask build
+    Build,
+    /// The wasm crates' tests in Chromium
+    Wasm,
+    /// The SDK's weight against the committed figures
+    Size,
+    /// Whole journeys in Chromium, across two sites
+    Journeys,
+}
+
+impl Stage {
+    fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    fn has_tests(self) -> bool {
+        matches!(self, Self::Native | Self::Wasm | Self::Journeys)
+    }
+
+    fn run(self, filter: Option<&str>, tally: &mut Tally) -> Result<()> {
+        match self {
+            Self::Format => format(),
+            Self::Lint => lint(),
+            Self::LintWasm => wasm::lint(),
+            Self::Docs => docs(),
+            Self::Native => native_tests(filter, tally),
+            Self::Build => build::run(false),
+            Self::Wasm => wasm::test(filter, tally),
+            Self::Size => size::run(false),
+            Self::Journeys => journeys(filter, tally),
+        }
+    }
+}
+
+/// Runs the chosen stages and closes with the number of tests, or with the stage that failed.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let stages = chosen(options);
+    let mut tally = Tally::default();
+    let mut finished: Vec<(Stage, Duration)> = Vec::new();
+    for stage in &stages {
+        eprintln!("\n=== {} ===", stage.name());
+        let started = Instant::now();
+        let result = stage.run(options.filter.as_deref(), &mut tally);
+        finished.push((*stage, started.elapsed()));
+        if let Err(error) = result {
+            summarise(&finished, Some(*stage));
+            if tally.failed > 0 {
+                println!("{tally}");
+            }
+            return Err(error.context(format!("stage {} failed", stage.name())));
+        }
+    }
+    summarise(&finished, None);
+    if stages.iter().any(|stage| stage.has_tests()) {
+        ensure!(tally.executed() > 0, "not a single test was executed");
+        println!("{tally}");
+    }
+    Ok(())
+}
+
+fn chosen(options: &Options) -> Vec<Stage> {
+    let mut stages: Vec<Stage> = if !options.only.is_empty() {
+        options.only.clone()
+    } else if options.filter.is_some() {
+        eprintln!("a filter is given: only the stages that have tests are run");
+        Stage::value_variants().iter().copied().filter(|stage| stage.has_tests()).collect()
+    } else {
+        Stage::value_variants().to_vec()
+    };
+    if stages.contains(&Stage::Journeys) && !stages.contains(&Stage::Build) {
+        stages.push(Stage::Build);
+    }
+    stages.sort();
+    stages.dedup();
+    stages
+}
+
+fn summarise(finished: &[(Stage, Duration)], failed: Option<Stage>) {
+    println!();
+    for (stage, time) in finished {
+        let outcome = if failed == Some(*stage) { "FAILED" } else { "ok" };
+        println!("{:<12}{outcome:<8}{:>6.1} s", stage.name(), time.as_secs_f64());
+    }
+}
+
+fn format() -> Result<()> {
+    toolchain::ensure_component("rustfmt", "fmt")?;
+    command::run(command::cargo().args(["fmt", "--all", "--check"]))
+}
+
+fn lint() -> Result<()> {
+    toolchain::ensure_component("clippy", "clippy")?;
+    ensure_c_compiler()?;
+    let mut clippy = command::cargo();
+    clippy.args([
+        "clippy",
+        "--locked",
+        "--workspace",
+        "--all-features",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]);
+    command::run(&mut clippy)
+}
+
+fn docs() -> Result<()> {
+    let mut doc = command::cargo();
+    doc.args(["doc", "--locked", "--workspace", "--all-features", "--no-deps"])
+        .env("RUSTDOCFLAGS", "-D warnings");
+    command::run(&mut doc)
+}
+
+const JOURNEYS: &str = "latchkey-journeys";
+
+/// The tests that need no browser: this helper's, then everything else's in one go.
+fn native_tests(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
+    ensure_c_compiler()?;
+    if let Some((name, _)) = native::integration_tests(JOURNEYS)?.iter().find(|(_, by_default)| *by_default) {
+        bail!(
+            "{JOURNEYS}: the test {name} needs `test = false` in its [[test]] entry, so that a plain `cargo test` \
+             needs no browser; the journeys stage runs it by name"
+        );
+    }
+    let mut own = command::cargo();
+    own.args(["test", "--locked", "--package", "xtask"]).args(filter);
+    command::run_counted(&mut own, tally)?;
+    command::run_counted(native::workspace("test").arg("--no-fail-fast").args(filter), tally)
+}
+
+/// The journeys, against the server and the files that were just built.
+fn journeys(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
+    let tests = native::integration_tests(JOURNEYS)?;
+    ensure!(!tests.is_empty(), "{JOURNEYS} has no tests");
+    let chromium = browsers::chromium()?;
+    let built = build::wasm()?;
+    let [server] = native::binaries(false, ["latchkey"])?;
+    let mut test = native::workspace("test");
+    test.arg("--no-fail-fast");
+    for (name, _) in &tests {
+        test.args(["--test", name]);
+    }
+    test.args(filter).env("XTASK_SERVER", server).env("XTASK_SDK", built.sdk);
+    chromium.announce_to(&mut test);
+    command::run_counted(&mut test, tally).context("the journeys")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stages(only: &[Stage], filter: Option<&str>) -> Vec<Stage> {
+        chosen(&Options { only: only.to_vec(), filter: filter.map(str::to_owned) })
+    }
+
+    #[test]
+    fn without_a_choice_every_stage_runs_in_order() {
+        assert_eq!(stages(&[], None), Stage::value_variants());
+    }
+
+    #[test]
+    fn journeys_never_run_against_a_stale_build() {
+        assert_eq!(stages(&[Stage::Journeys], None), [Stage::Build, Stage::Journeys]);
+    }
+
+    #[test]
+    fn a_filter_alone_leaves_the_stages_without_tests_out() {
+        assert_eq!(stages(&[], Some("code")), [Stage::Native, Stage::Build, Stage::Wasm, Stage::Journeys]);
+    }
+}

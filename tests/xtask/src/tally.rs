@@ -1,0 +1,52 @@
+//! Adding up the tests that ran, from the closing lines of the test runners.
+
+use std::fmt;
+
+/// How many tests passed and failed, over all runners.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+}
+
+impl Tally {
+    /// Takes one line of output; only cargo's and wasm-bindgen's "test result: …" lines count.
+    pub(crate) fn read(&mut self, line: &str) {
+        let Some((_, counts)) = line.split_once("test result: ") else { return };
+        let Some((_, counts)) = counts.split_once(". ") else { return };
+        for part in counts.split(';') {
+            match part.trim().split_once(' ') {
+                Some((count, "passed")) => self.passed += count.parse::<u64>().unwrap_or(0),
+                Some((count, "failed")) => self.failed += count.parse::<u64>().unwrap_or(0),
+                _ => {}
+            }
+        }
+    }
+
+    /// How many tests were executed at all.
+    pub(crate) fn executed(self) -> u64 {
+        self.passed + self.failed
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed", self.passed, self.failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closing_lines_add_up_and_others_do_not_count() {
+        let mut tally = Tally::default();
+        tally.read("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.00s\n");
+        tally.read("test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 filtered out\n");
+        tally.read("test a_code_can_be_used_once ... ok\n");
+        tally.read("running 12 tests\n");
+        assert_eq!(tally, Tally { passed: 14, failed: 1 });
+        assert_eq!(tally.to_string(), "14 passed, 1 failed");
+    }
+}

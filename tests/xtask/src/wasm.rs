@@ -1,0 +1,145 @@
+//! From a crate to the wasm and JavaScript a browser loads, and the tests that run there.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{
+    browsers, command, javascript, names, node,
+    tally::Tally,
+    toolchain::{self, Toolchain},
+};
+
+/// A crate that becomes wasm.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Crate {
+    pub(crate) package: &'static str,
+    /// The stem of the files made of it.
+    pub(crate) stem: &'static str,
+}
+
+/// What a customer's page loads.
+pub(crate) const SDK: Crate = Crate { package: "latchkey-sdk", stem: "latchkey_sdk" };
+/// What the platform's frame loads.
+pub(crate) const IFRAME: Crate = Crate { package: "latchkey-iframe", stem: "latchkey_iframe" };
+
+/// Compiles one crate. Each by itself: together, cargo would give one the features the other asks for.
+pub(crate) fn compile(toolchain: Toolchain, krate: Crate) -> Result<PathBuf> {
+    let mut build = toolchain.cargo("build");
+    build.args(["--package", krate.package, "--profile", "wasm-release"]);
+    command::run(&mut build)?;
+    let wasm = toolchain
+        .target_dir()
+        .join(toolchain::TARGET)
+        .join("wasm-release")
+        .join(format!("{}.wasm", krate.stem));
+    ensure!(
+        wasm.exists(),
+        "{} made no wasm; its Cargo.toml needs crate-type = [\"cdylib\", \"rlib\"]",
+        krate.package
+    );
+    Ok(wasm)
+}
+
+/// Makes the files a browser loads of a compiled crate, in an empty folder.
+pub(crate) fn bind(wasm: &Path, krate: Crate, wasm_opt: Option<&Path>, folder: &Path) -> Result<()> {
+    // The command line tool's own entry point: the library behind it has other defaults, with which init() fails.
+    wasm_bindgen_cli::wasm_bindgen::run_cli_with_args([
+        "wasm-bindgen".as_ref(),
+        "--target=web".as_ref(),
+        "--no-typescript".as_ref(),
+        "--remove-name-section".as_ref(),
+        "--remove-producers-section".as_ref(),
+        "--out-name".as_ref(),
+        krate.stem.as_ref(),
+        "--out-dir".as_ref(),
+        folder.as_os_str(),
+        wasm.as_os_str(),
+    ])?;
+    let glue_path = folder.join(format!("{}.js", krate.stem));
+    let wasm_path = folder.join(format!("{}_bg.wasm", krate.stem));
+    let glue = fs::read_to_string(&glue_path).with_context(|| glue_path.display().to_string())?;
+    let module = format!("./{}_bg.js", krate.stem);
+    let (shortened, glue) = names::shorten(&fs::read(&wasm_path)?, &glue, &module)?;
+    fs::write(&wasm_path, shortened)?;
+    fs::write(&glue_path, javascript::minify(krate.stem, &glue)?)?;
+    match wasm_opt {
+        Some(wasm_opt) => optimise(wasm_opt, &wasm_path),
+        None => Ok(()),
+    }
+}
+
+/// The features that rustc's default wasm target emits, and that every browser of the last years runs.
+const FEATURES: [&str; 6] = [
+    "--enable-bulk-memory",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
+fn optimise(wasm_opt: &Path, wasm: &Path) -> Result<()> {
+    let mut node = Command::new("node");
+    node.arg(wasm_opt).args(FEATURES).args([
+        "-Oz",
+        "--converge",
+        "--strip-target-features",
+        "--strip-producers",
+    ]);
+    command::run(node.arg(wasm).arg("-o").arg(wasm))
+}
+
+/// `cargo xtask wasm-test`.
+pub(crate) fn test_alone(filter: Option<&str>) -> Result<()> {
+    let mut tally = Tally::default();
+    test(filter, &mut tally)?;
+    println!("{tally}");
+    Ok(())
+}
+
+/// Runs the browser tests of both crates in headless Chromium.
+pub(crate) fn test(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
+    let toolchain = toolchain::pick()?;
+    let chromium = browsers::chromium()?;
+    let capabilities = chromium.write_capabilities()?;
+    let runner = format!("{} test-runner", env::current_exe()?.display());
+    for krate in [SDK, IFRAME] {
+        // Not the documentation's examples: rustdoc would hand them to the browser's runner, which can't take them.
+        let mut test = toolchain.cargo("test");
+        test.args(["--package", krate.package, "--tests"]).args(filter);
+        test.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", &runner);
+        test.env("WASM_BINDGEN_USE_BROWSER", "1");
+        test.env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &capabilities);
+        chromium.announce_to(&mut test);
+        command::run_counted(&mut test, tally)?;
+    }
+    Ok(())
+}
+
+/// Clippy over both crates as they are compiled for the browser.
+pub(crate) fn lint() -> Result<()> {
+    let toolchain = toolchain::pick()?;
+    toolchain.ensure_clippy()?;
+    let mut clippy = toolchain.cargo("clippy");
+    clippy.args([
+        "--package",
+        SDK.package,
+        "--package",
+        IFRAME.package,
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]);
+    command::run(&mut clippy)
+}
+
+/// The version of the `wasm-opt` that was used, for the record; None without it.
+pub(crate) fn wasm_opt_version(wasm_opt: Option<&Path>) -> Option<String> {
+    wasm_opt.and_then(|program| node::version(&program.to_path_buf()))
+}
