@@ -2,9 +2,8 @@
 //! a running server never sees half of one, and is left alone while nothing that goes into it has changed.
 
 use std::{
-    env,
     fmt::Write as _,
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
 };
 
@@ -52,6 +51,8 @@ pub(crate) fn run(release: bool) -> Result<()> {
 
 /// Builds both folders of target/latchkey.
 pub(crate) fn wasm() -> Result<Built> {
+    // Held until the end: of two builds at once, the second waits and then finds its work done.
+    let lock = lock()?;
     let toolchain = toolchain::pick()?;
     let wasm_opt = node::wasm_opt()?;
     let built = Built {
@@ -65,7 +66,16 @@ pub(crate) fn wasm() -> Result<Built> {
     package.push(root().join("LICENSE"));
     folder(&built, &built.sdk, SDK, &package)?;
     folder(&built, &built.assets, IFRAME, &sources(&root().join("iframe"), &[".js", ".css"])?)?;
+    drop(lock);
     Ok(built)
+}
+
+fn lock() -> Result<File> {
+    let folder = root().join("target/latchkey");
+    fs::create_dir_all(&folder)?;
+    let lock = File::create(folder.join("lock"))?;
+    lock.lock()?;
+    Ok(lock)
 }
 
 /// The files directly in a folder whose name ends in one of these, in order.
@@ -101,11 +111,19 @@ fn folder(built: &Built, folder: &Path, krate: Crate, sources: &[PathBuf]) -> Re
     Ok(())
 }
 
-/// Everything the folder's content depends on, this helper included.
+/// What of this helper decides the content of the files, so that a change here makes them anew.
+const HELPER: [&str; 5] = [
+    include_str!("../Cargo.toml"),
+    include_str!("build.rs"),
+    include_str!("javascript.rs"),
+    include_str!("names.rs"),
+    include_str!("wasm.rs"),
+];
+
+/// Everything the folder's content depends on.
 fn fingerprint(built: &Built, compiled: &Path, sources: &[PathBuf]) -> Result<String> {
-    let helper = fs::metadata(env::current_exe()?)?;
     let mut hash = Sha256::new();
-    hash.update(format!("{} {:?} ", helper.len(), helper.modified()?));
+    HELPER.iter().for_each(|text| hash.update(text));
     hash.update(format!("{:?} ", wasm::wasm_opt_version(built.wasm_opt.as_deref())));
     for path in sources.iter().map(PathBuf::as_path).chain([compiled]) {
         let content = fs::read(path).with_context(|| path.display().to_string())?;
@@ -155,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_swap_leaves_the_new_folder_alone_in_its_place() {
-        let here = env::temp_dir().join(format!("xtask-swap-{}", std::process::id()));
+        let here = std::env::temp_dir().join(format!("xtask-swap-{}", std::process::id()));
         let (staged, folder) = (here.join("assets.new"), here.join("assets"));
         for (path, text) in [(&folder, "last"), (&staged, "next")] {
             fs::create_dir_all(path).unwrap();

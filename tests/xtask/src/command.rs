@@ -56,11 +56,13 @@ pub(crate) fn without_outer_cargo(mut command: Command) -> Command {
     command
 }
 
-/// The command as one would type it: the variables it sets, the program, the arguments.
+/// The command as one would type it in the repository's root: the variables it sets, the program, the arguments.
+/// What only keeps this machine's folders out of the build is left out.
 pub(crate) fn line(command: &Command) -> String {
     let set = command.get_envs().filter_map(|(name, value)| {
         let value = value?;
-        (name != "LD_LIBRARY_PATH").then(|| format!("{}={}", name.to_string_lossy(), quoted(value)))
+        let telling = name != "LD_LIBRARY_PATH" && name != "CARGO_ENCODED_RUSTFLAGS";
+        telling.then(|| format!("{}={}", name.to_string_lossy(), quoted(value)))
     });
     let program = Path::new(command.get_program());
     let program = quoted(program.file_name().unwrap_or(program.as_os_str()));
@@ -68,7 +70,7 @@ pub(crate) fn line(command: &Command) -> String {
 }
 
 fn quoted(word: &OsStr) -> String {
-    let word = word.to_string_lossy().replace('\x1f', " ");
+    let word = word.to_string_lossy().replace(&format!("{}/", root().display()), "");
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@*".contains(c);
     if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{word}'") }
 }

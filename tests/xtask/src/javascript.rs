@@ -39,7 +39,27 @@ pub(crate) fn minify(name: &str, source: &str) -> Result<String> {
         .with_scoping(minified.scoping)
         .with_private_member_mappings(minified.class_private_mappings)
         .build(&program);
-    Ok(printed.code)
+    Ok(quote_addresses(&printed.code))
+}
+
+/// Puts the addresses of other files back in quotes. The printer prefers backticks, and bundlers that look for
+/// `import("…")` and `new URL("…", import.meta.url)` do not all look for those.
+fn quote_addresses(code: &str) -> String {
+    let mut quoted = code.to_owned();
+    for opening in ["import(`", "new URL(`"] {
+        let mut pieces = quoted.split(opening);
+        let mut next = pieces.next().unwrap_or_default().to_owned();
+        for piece in pieces {
+            match piece.split_once('`') {
+                Some((address, rest)) if !address.contains(['$', '"', '\\', '\n']) => {
+                    next.push_str(&format!("{}\"{address}\"{rest}", opening.trim_end_matches('`')));
+                }
+                _ => next.push_str(&format!("{opening}{piece}")),
+            }
+        }
+        quoted = next;
+    }
+    quoted
 }
 
 #[cfg(test)]
@@ -52,10 +72,17 @@ mod tests {
                       export function open(address) { return new URL('a.wasm', import.meta.url) + address; }";
         let minified = minify("a.js", source).unwrap();
         assert!(minified.len() < source.len());
-        for kept in ["Failure", "open", "import.meta.url", "a.wasm"] {
+        for kept in ["Failure", "open", "new URL(\"a.wasm\",import.meta.url)"] {
             assert!(minified.contains(kept), "{kept} in {minified}");
         }
         assert!(!minified.contains("address") && !minified.contains("comment"), "{minified}");
+    }
+
+    #[test]
+    fn addresses_are_in_quotes_and_templates_stay_templates() {
+        let code = "import(`./a.js`),import(`./${b}.js`),new URL(`c.wasm`,import.meta.url),f(`d`)";
+        let expected = "import(\"./a.js\"),import(`./${b}.js`),new URL(\"c.wasm\",import.meta.url),f(`d`)";
+        assert_eq!(quote_addresses(code), expected);
     }
 
     #[test]

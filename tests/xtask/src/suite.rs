@@ -17,8 +17,8 @@ use crate::{
 /// What to run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Only these stages (and a build, where one of them needs it)
-    #[arg(long, value_name = "STAGE", value_delimiter = ',', num_args = 1..)]
+    /// Only these stages, separated by commas; a build is added where one needs it
+    #[arg(long, value_name = "STAGE", value_delimiter = ',')]
     only: Vec<Stage>,
     /// Only tests whose name contains this; without --only, just the stages that have tests
     filter: Option<String>,

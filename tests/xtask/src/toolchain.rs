@@ -38,7 +38,8 @@ pub(crate) fn pick() -> Result<Toolchain> {
     if let Some(found) = find_installed()? {
         return Ok(found);
     }
-    if rustup_adds_target() && sysroot_has_target() {
+    let debian_is_wanted = env::var_os("XTASK_WASM").is_some();
+    if !debian_is_wanted && rustup_adds_target() && sysroot_has_target() {
         return Ok(Toolchain::Prebuilt);
     }
     apt::install(&DEBIAN_PACKAGES)?;
@@ -56,12 +57,7 @@ pub(crate) fn find_installed() -> Result<Option<Toolchain>> {
     match env::var("XTASK_WASM").as_deref() {
         Ok("prebuilt") if sysroot_has_target() => return Ok(Some(Toolchain::Prebuilt)),
         Ok("prebuilt") => bail!("XTASK_WASM=prebuilt, but the toolchain in use has no {TARGET}"),
-        Ok("debian") => {
-            if !debian_is_ready() {
-                apt::install(&DEBIAN_PACKAGES)?;
-            }
-            return Ok(Some(Toolchain::DebianBuildStd));
-        }
+        Ok("debian") => return Ok(debian_is_ready().then_some(Toolchain::DebianBuildStd)),
         Ok(other) => bail!("XTASK_WASM is {other:?}; it takes prebuilt or debian"),
         Err(_) => {}
     }

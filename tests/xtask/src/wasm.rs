@@ -107,18 +107,25 @@ pub(crate) fn test(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
     let toolchain = toolchain::pick()?;
     let chromium = browsers::chromium()?;
     let capabilities = chromium.write_capabilities()?;
-    let runner = format!("{} test-runner", env::current_exe()?.display());
+    let runner = runner()?;
     for krate in [SDK, IFRAME] {
         // Not the documentation's examples: rustdoc would hand them to the browser's runner, which can't take them.
         let mut test = toolchain.cargo("test");
-        test.args(["--package", krate.package, "--tests"]).args(filter);
-        test.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", &runner);
+        test.args(["--config", &runner, "--package", krate.package, "--tests"]).args(filter);
         test.env("WASM_BINDGEN_USE_BROWSER", "1");
         test.env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &capabilities);
         chromium.announce_to(&mut test);
         command::run_counted(&mut test, tally)?;
     }
     Ok(())
+}
+
+/// This helper as cargo's runner of wasm programs. A setting rather than a variable, which cargo would split at the
+/// spaces of a path.
+fn runner() -> Result<String> {
+    // A build beside this one may have replaced the running file, which Linux then calls deleted.
+    let helper = env::current_exe()?.to_string_lossy().trim_end_matches(" (deleted)").to_owned();
+    Ok(format!("target.{}.runner = {:?}", toolchain::TARGET, [helper.as_str(), "test-runner"]))
 }
 
 /// Clippy over both crates as they are compiled for the browser.
