@@ -20,6 +20,7 @@ use crate::{
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
+const DEBIAN_CLIPPY: &str = "/usr/bin/cargo-clippy";
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_RUSTDOC: &str = "/usr/bin/rustdoc";
 const DEBIAN_PACKAGES: [&str; 5] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "lld-22"];
@@ -128,7 +129,7 @@ impl Toolchain {
     pub(crate) fn cargo(self, subcommand: &str) -> Command {
         let mut command = match self {
             Self::Prebuilt => cargo(),
-            Self::DebianBuildStd => debian_cargo(),
+            Self::DebianBuildStd => debian_cargo(subcommand),
         };
         command.args([subcommand, "--locked", "--target", TARGET, "--target-dir"]);
         command.arg(self.target_dir().strip_prefix(root()).unwrap_or(&self.target_dir()));
@@ -143,7 +144,7 @@ impl Toolchain {
     pub(crate) fn ensure_clippy(self) -> Result<()> {
         match self {
             Self::Prebuilt => ensure_component("clippy", "clippy"),
-            Self::DebianBuildStd if output(debian_cargo().args(["clippy", "--version"])).is_some() => Ok(()),
+            Self::DebianBuildStd if Path::new(DEBIAN_CLIPPY).exists() => Ok(()),
             Self::DebianBuildStd => apt::install(&["rust-web-clippy"]),
         }
     }
@@ -175,15 +176,18 @@ impl Toolchain {
     }
 }
 
-fn debian_cargo() -> Command {
-    let mut command = Command::new(DEBIAN_CARGO);
+fn debian_cargo(subcommand: &str) -> Command {
+    // Asked for clippy, cargo would take the first on the PATH, which is rustup's where both are installed.
+    let clippy = subcommand == "clippy";
+    let mut command = Command::new(if clippy { DEBIAN_CLIPPY } else { DEBIAN_CARGO });
     command.current_dir(root());
     let mut command = without_outer_cargo(command);
     // Debian's is a stable compiler; the bootstrap switch admits the one unstable flag that build-std is.
     command.env("RUSTC", DEBIAN_RUSTC).env("RUSTDOC", DEBIAN_RUSTDOC).env("RUSTC_BOOTSTRAP", "1");
-    for name in ["RUSTUP_TOOLCHAIN", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO"] {
+    for name in ["RUSTUP_TOOLCHAIN", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"] {
         command.env_remove(name);
     }
+    command.env("CARGO", DEBIAN_CARGO);
     command
 }
 

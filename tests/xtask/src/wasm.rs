@@ -114,6 +114,8 @@ pub(crate) fn test(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
         test.args(["--config", &runner, "--package", krate.package, "--tests"]).args(filter);
         test.env("WASM_BINDGEN_USE_BROWSER", "1");
         test.env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &capabilities);
+        // The runner's own limits are 5 s for the driver and 20 s for the tests, too short on a busy machine.
+        test.env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "60").env("WASM_BINDGEN_TEST_TIMEOUT", "120");
         chromium.announce_to(&mut test);
         command::run_counted(&mut test, tally)?;
     }
