@@ -77,9 +77,43 @@ codes! {
     ServerError = "server_error", "The platform failed to answer. Try again, then tell the platform's team.";
 }
 
+impl ErrorCode {
+    /// The code for an `error` of an authorization response (RFC 6749 §4.2.2.1, OpenID Connect Core §3.1.2.6).
+    ///
+    /// Codes that only a browser can know, such as `popup_blocked`, are not taken from a server.
+    pub fn from_oauth(error: &str) -> Self {
+        match error {
+            "access_denied" => Self::AccessDenied,
+            "login_required" | "interaction_required" | "account_selection_required" => Self::LoginRequired,
+            "consent_required" => Self::ConsentRequired,
+            "membership_required" => Self::MembershipRequired,
+            "invalid_scope" => Self::InsufficientScope,
+            _ => Self::ServerError,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_of_the_server_becomes_a_code_and_never_one_that_only_a_browser_can_know() {
+        for (error, code) in [
+            ("access_denied", ErrorCode::AccessDenied),
+            ("login_required", ErrorCode::LoginRequired),
+            ("interaction_required", ErrorCode::LoginRequired),
+            ("consent_required", ErrorCode::ConsentRequired),
+            ("membership_required", ErrorCode::MembershipRequired),
+            ("invalid_scope", ErrorCode::InsufficientScope),
+            ("server_error", ErrorCode::ServerError),
+            ("temporarily_unavailable", ErrorCode::ServerError),
+            ("popup_blocked", ErrorCode::ServerError),
+            ("", ErrorCode::ServerError),
+        ] {
+            assert_eq!(ErrorCode::from_oauth(error), code, "{error}");
+        }
+    }
 
     #[test]
     fn every_code_reads_back_and_no_two_are_alike() {

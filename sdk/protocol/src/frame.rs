@@ -68,6 +68,8 @@ pub enum FromFrame {
     Prepared(Prepared),
     /// The person clicked *Sign in* in the iframe, and the iframe opened the window itself.
     SigningIn {},
+    /// The authorization response of the sign-in arrived: that its window closes now means nothing any more.
+    Answered {},
     /// A sign-in succeeded.
     SignedIn {
         /// The access token, for the page that the iframe's parent is.
@@ -180,10 +182,11 @@ pub mod literals {
     /// [`super::ToCallback`].
     pub const RECEIVED: &str = r#"{"type":"latchkey.received","version":1}"#;
     /// [`super::FromFrame`], one text per variant, in the order of the enum.
-    pub const FROM_FRAME: [&str; 7] = [
+    pub const FROM_FRAME: [&str; 8] = [
         r#"{"type":"welcome","version":1}"#,
         r#"{"type":"prepared","state":"s1","nonce":"n1","code_challenge":"c1"}"#,
         r#"{"type":"signing_in"}"#,
+        r#"{"type":"answered"}"#,
         r#"{"type":"signed_in","access_token":"lkat_1","session":{"organization":{"id":"o1","slug":"acme","name":"Acme"},"user":{"id":"u1","name":"Ada"},"scopes":["org:read","project:read"],"expires_at":1790000000000.0}}"#,
         r#"{"type":"failed","code":"access_denied","description":"No thanks"}"#,
         r#"{"type":"sign_out"}"#,
@@ -231,6 +234,7 @@ mod tests {
             FromFrame::Welcome { version: 1 },
             FromFrame::Prepared(prepared()),
             FromFrame::SigningIn {},
+            FromFrame::Answered {},
             FromFrame::SignedIn { access_token: "lkat_1".into(), session: session() },
             FromFrame::Failed { code: ErrorCode::AccessDenied, description: Some("No thanks".into()) },
             FromFrame::SignOut {},

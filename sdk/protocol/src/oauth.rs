@@ -128,8 +128,8 @@ const NAMES: [&str; 10] = [
     "error_description",
 ];
 
-/// Reads one name or value of `application/x-www-form-urlencoded`.
-fn decode(text: &str) -> Result<String, ResponseError> {
+/// Reads one name or value of `application/x-www-form-urlencoded`, strictly: nothing is repaired.
+pub fn decode(text: &str) -> Result<String, ResponseError> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

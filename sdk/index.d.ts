@@ -1,0 +1,207 @@
+/**
+ * Sign in with a platform, from a site of one of its organizations.
+ *
+ * ```js
+ * import * as sdk from "@latchkey/sdk";
+ *
+ * const client = await sdk.init({ clientId: "…", platform: "https://platform.example" });
+ * button.onclick = () => client.login();
+ * client.addEventListener("statechange", () => render(client.session));
+ * const projects = await (await client.fetch("projects/")).json();
+ * ```
+ *
+ * Importing the package does nothing and is safe on a server. Every promise settles, and every rejection is a
+ * {@link LatchkeyError}.
+ *
+ * @packageDocumentation
+ */
+
+/** Why a promise was rejected. The list is closed. */
+export type ErrorCode =
+  | "popup_blocked"
+  | "popup_closed"
+  | "interaction_in_progress"
+  | "aborted"
+  | "timeout"
+  | "access_denied"
+  | "login_required"
+  | "consent_required"
+  | "membership_required"
+  | "wrong_organization"
+  | "insufficient_scope"
+  | "origin_not_allowed"
+  | "unknown_client"
+  | "invalid_options"
+  | "frame_blocked"
+  | "wasm_blocked"
+  | "storage_unavailable"
+  | "state_mismatch"
+  | "protocol_mismatch"
+  | "session_expired"
+  | "network_error"
+  | "server_error";
+
+/** What every promise of the SDK is rejected with. */
+export class LatchkeyError extends Error {
+  constructor(code: ErrorCode, message?: string, hint?: string);
+  readonly name: "LatchkeyError";
+  /** What to branch on. */
+  readonly code: ErrorCode;
+  /** What to do next, for the person who reads the console: it names the header or setting to change. */
+  readonly hint: string;
+}
+
+/** What {@link init} takes. */
+export interface Options {
+  /** The application's client id. It is public. */
+  clientId?: string;
+  /** The same as `clientId`. */
+  client_id?: string;
+  /** The platform's origin, such as `"https://platform.example"`. Plain http only on localhost. */
+  platform: string;
+  /** The scopes to ask for, such as `["project:read"]`. Without them: the application's maximum. */
+  scopes?: readonly string[];
+  /**
+   * How a person signs in.
+   *
+   * - `"auto"` (the default): the way that suits the page; at present `"iframe"`.
+   * - `"iframe"`: a toolbar on the page, and a window.
+   * - `"popup"`: a window alone, opened by {@link Client.login}.
+   * - `"redirect"`: the page goes to the platform and comes back; see {@link Client.handleRedirect}.
+   */
+  mode?: "auto" | "iframe" | "popup" | "redirect";
+  /** What the platform answers with. This version signs in with `"token"`, the default. */
+  responseType?: "token";
+  /**
+   * The page to come back to in mode `"redirect"`, exactly as it is registered. It must be on this site's own origin.
+   * Without it: this page's address, without query and fragment.
+   */
+  redirectUri?: string;
+  /** Where to put the toolbar. Without it: docked to the bottom right corner. */
+  container?: HTMLElement;
+  /** How long `init` may take, in milliseconds. 10,000 if left out. */
+  timeoutMs?: number;
+}
+
+/** What {@link Client.login} takes. */
+export interface LoginOptions {
+  /** The scopes to ask for this time, instead of those given to {@link init}. */
+  scopes?: readonly string[];
+  /** Gives the sign-in up: its window is closed and the promise rejects with `aborted`. */
+  signal?: AbortSignal;
+  /** How long the person may take, in milliseconds. Five minutes if left out. */
+  timeoutMs?: number;
+  /** `"none"` never asks anything, `"login"` always asks who it is, `"consent"` always asks for consent. */
+  prompt?: "none" | "login" | "consent";
+}
+
+/** Whose session it is and what it opens. */
+export interface Session {
+  /** The one organization this session opens. */
+  readonly organization: { readonly id: string; readonly slug: string; readonly name: string };
+  /** The person who signed in. */
+  readonly user: { readonly id: string; readonly name: string };
+  /** What was granted. It may be less than what was asked for. */
+  readonly scopes: readonly string[];
+  /** When the session ends, by this browser's clock. */
+  readonly expiresAt: Date;
+}
+
+/** Where a client is. */
+export type State = "loading" | "signed-out" | "signing-in" | "signed-in";
+
+/** An event that says what no promise says: a sign-in begun in the toolbar failed, or the session expired. */
+export interface ErrorEvent extends Event {
+  readonly error: LatchkeyError;
+}
+
+/** The events of a {@link Client}. */
+export interface ClientEventMap {
+  /** `state` or `session` changed. */
+  statechange: Event;
+  /** Something failed that no promise reports. */
+  error: ErrorEvent;
+}
+
+/** One application on one page. {@link init} makes it. */
+export interface Client extends EventTarget {
+  /** Where the client is. */
+  readonly state: State;
+  /** The session there is. */
+  readonly session: Session | null;
+
+  /**
+   * Signs a person in. Call it directly inside a click handler: browsers open windows only there, and nothing may be
+   * awaited before.
+   *
+   * While a sign-in is under way, a second call brings its window to the front and settles together with the first.
+   * In mode `"redirect"` the page is left, and the promise settles only if that fails.
+   *
+   * Rejects with `popup_blocked`, `popup_closed`, `access_denied`, `membership_required`, `timeout`, `aborted`, …
+   */
+  login(options?: LoginOptions): Promise<Session>;
+
+  /**
+   * Finishes a sign-in of mode `"redirect"` after the page came back. `null` where the page did not come from a
+   * sign-in. The response is out of the address bar since {@link init} was called.
+   *
+   * Rejects with `state_mismatch`, `access_denied`, …
+   */
+  handleRedirect(): Promise<Session | null>;
+
+  /**
+   * Signs the person out of this site: the session is gone at once, and the platform revokes its token.
+   *
+   * Rejects with `network_error` where the platform could not be told; the session is gone nevertheless.
+   */
+  logout(): Promise<void>;
+
+  /**
+   * The browser's own `fetch` with the session's token.
+   *
+   * A relative path stands below the session's organization: `client.fetch("projects/")`. A path that begins with
+   * `/api/` stands below the platform. The token goes nowhere else, and cookies are never sent.
+   *
+   * A response with status 401 ends the session; it is returned all the same.
+   *
+   * Rejects with `login_required`, `invalid_options`, `network_error` and `aborted`.
+   */
+  fetch(path: string | URL, init?: RequestInit): Promise<Response>;
+
+  /** The access token, or `null` where nobody is signed in. {@link Client.fetch} needs no such call. */
+  getToken(): Promise<string | null>;
+
+  /** Takes the toolbar off the page and rejects what is pending with `aborted`. The next {@link init} starts anew. */
+  destroy(): void;
+
+  addEventListener<K extends keyof ClientEventMap>(
+    type: K,
+    listener: (this: Client, event: ClientEventMap[K]) => void,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  removeEventListener<K extends keyof ClientEventMap>(
+    type: K,
+    listener: (this: Client, event: ClientEventMap[K]) => void,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+}
+
+/**
+ * Starts the SDK for one application. Called again for the same application, it answers with the same client, until
+ * that is destroyed.
+ *
+ * Rejects with `invalid_options`, `unknown_client`, `origin_not_allowed`, `frame_blocked`, `wasm_blocked`,
+ * `protocol_mismatch`, `network_error`, `timeout` or `server_error`. Where there should be a toolbar, a strip in its
+ * place says why there is none.
+ */
+export function init(options: Options): Promise<Client>;

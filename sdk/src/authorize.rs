@@ -1,0 +1,127 @@
+//! The authorization request: its address, and the random values in it.
+
+use alloc::string::String;
+
+use latchkey_protocol::{frame::Prepared, oauth::encode_pairs};
+
+use crate::options::{Mode, Options};
+
+/// What one call of `login` asks for.
+#[derive(Debug, Default, Clone)]
+pub struct Ask {
+    /// The scopes, space-delimited; empty for the application's maximum.
+    pub scope: String,
+    /// OpenID Connect's `prompt`; empty for none.
+    pub prompt: String,
+}
+
+impl Options {
+    /// The address of an authorization request (RFC 6749 §4.2.1).
+    pub fn authorize_url(&self, request: &Prepared, ask: &Ask) -> String {
+        let callback = self.toolbar("callback/");
+        // The callback belongs to the platform, so the request says which site it comes from (DESIGN §1).
+        let (redirect_uri, origin) = match self.mode {
+            Mode::Frame | Mode::Popup => (&callback, &*self.origin),
+            Mode::Redirect => (&self.redirect_uri, ""),
+        };
+        let pairs = [
+            ("client_id", &*self.client_id),
+            ("response_type", "token"),
+            ("redirect_uri", redirect_uri),
+            ("origin", origin),
+            ("state", &request.state),
+            ("nonce", &request.nonce),
+            ("scope", &ask.scope),
+            ("prompt", &ask.prompt),
+        ];
+        let mut url = self.platform.clone();
+        url.push_str("/oauth/authorize/?");
+        url.push_str(&encode_pairs(pairs.into_iter().filter(|(_, value)| !value.is_empty())));
+        url
+    }
+}
+
+/// How many random bytes a `state` or a `nonce` is made of: 192 bits.
+pub const RANDOM: usize = 24;
+
+/// A request of this client's own making; PKCE is the frame's, and the code flow's.
+pub fn prepare(random: &[u8; 2 * RANDOM]) -> Prepared {
+    let (state, nonce) = random.split_at(RANDOM);
+    Prepared { state: base64url(state), nonce: base64url(nonce), code_challenge: String::new() }
+}
+
+/// Base64url without padding (RFC 4648 §5) of whole groups of three bytes.
+fn base64url(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    for group in bytes.chunks_exact(3) {
+        let group = group.iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte));
+        for shift in [18, 12, 6, 0] {
+            out.push(char::from(match (group >> shift & 63) as u8 {
+                digit @ 0..=25 => b'A' + digit,
+                digit @ 26..=51 => b'a' + digit - 26,
+                digit @ 52..=61 => b'0' + digit - 52,
+                62 => b'-',
+                _ => b'_',
+            }));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Given;
+
+    fn options(mode: &str) -> Options {
+        let given = Given {
+            client_id: Some("c1".into()),
+            platform: Some("https://p.example".into()),
+            mode: Some(mode.into()),
+            ..Given::default()
+        };
+        given.check("https://shop.example", "/back").unwrap()
+    }
+
+    fn request() -> Prepared {
+        Prepared { state: "s1".into(), nonce: "n1".into(), code_challenge: "c".into() }
+    }
+
+    #[test]
+    fn a_window_asks_for_the_callback_and_names_the_site() {
+        for mode in ["iframe", "popup"] {
+            assert_eq!(
+                options(mode).authorize_url(&request(), &Ask::default()),
+                "https://p.example/oauth/authorize/?client_id=c1&response_type=token\
+                 &redirect_uri=https%3A%2F%2Fp.example%2Ftoolbar%2Fc1%2Fcallback%2F\
+                 &origin=https%3A%2F%2Fshop.example&state=s1&nonce=n1"
+            );
+        }
+    }
+
+    #[test]
+    fn a_redirect_asks_for_the_sites_own_page() {
+        assert_eq!(
+            options("redirect").authorize_url(&request(), &Ask::default()),
+            "https://p.example/oauth/authorize/?client_id=c1&response_type=token\
+             &redirect_uri=https%3A%2F%2Fshop.example%2Fback&state=s1&nonce=n1"
+        );
+    }
+
+    #[test]
+    fn what_is_asked_for_cannot_leave_its_parameter() {
+        let ask = Ask { scope: "a&state=x b".into(), prompt: "none#".into() };
+        let url = options("popup").authorize_url(&request(), &ask);
+        assert!(url.ends_with("&nonce=n1&scope=a%26state%3Dx%20b&prompt=none%23"), "{url}");
+    }
+
+    #[test]
+    fn random_bytes_become_base64url() {
+        let mut random = [0; 2 * RANDOM];
+        random[..6].copy_from_slice(&[0xFB, 0xFF, 0xBF, 0x00, 0x10, 0x83]);
+        let prepared = prepare(&random);
+        assert!(prepared.state.starts_with("-_-_ABCD"), "{}", prepared.state);
+        assert_eq!((prepared.state.len(), prepared.nonce.len()), (32, 32));
+        assert_ne!(prepared.state, prepared.nonce);
+    }
+}

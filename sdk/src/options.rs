@@ -1,0 +1,248 @@
+//! What `init` was given, checked.
+
+use alloc::{string::String, vec::Vec};
+
+use latchkey_protocol::{error::ErrorCode, oauth::encode_into, origin::Origin};
+
+use crate::error::Failure;
+
+/// How a person signs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// A toolbar on the page, and a window: the companion frame hands the token over.
+    Frame,
+    /// A window alone.
+    Popup,
+    /// The page goes to the platform and comes back.
+    Redirect,
+}
+
+/// The options as the page wrote them: `None` where one is absent, an empty text where one is not a text.
+#[derive(Debug, Default)]
+pub struct Given {
+    /// `clientId`, or `client_id`.
+    pub client_id: Option<String>,
+    /// `platform`.
+    pub platform: Option<String>,
+    /// `scopes`.
+    pub scopes: Option<Vec<String>>,
+    /// `mode`.
+    pub mode: Option<String>,
+    /// `responseType`.
+    pub response_type: Option<String>,
+    /// `redirectUri`.
+    pub redirect_uri: Option<String>,
+    /// `timeoutMs`; not a number where it is not one.
+    pub timeout_ms: Option<f64>,
+}
+
+/// The options of a client, each of them usable.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// The application.
+    pub client_id: String,
+    /// The platform's origin, which is its issuer as well.
+    pub platform: String,
+    /// The scopes to ask for, space-delimited; empty for the application's maximum.
+    pub scope: String,
+    /// How a person signs in.
+    pub mode: Mode,
+    /// Where the platform answers in [`Mode::Redirect`].
+    pub redirect_uri: String,
+    /// The page's own origin.
+    pub origin: String,
+    /// How long `init` may take, in milliseconds.
+    pub timeout_ms: f64,
+}
+
+/// How long `init` may take where the page does not say.
+const TIMEOUT_MS: f64 = 10_000.0;
+
+/// The longest delay a browser's timer counts to.
+pub const MAX_TIMEOUT_MS: f64 = 2_147_483_647.0;
+
+impl Given {
+    /// Checks every option. `origin` and `path` are the page's own.
+    ///
+    /// A failure's message begins with the option's name and says what would be accepted.
+    pub fn check(self, origin: &str, path: &str) -> Result<Options, Failure> {
+        let client_id = self.client_id.unwrap_or_default();
+        if client_id.is_empty() {
+            return Err(invalid("clientId: give the client id of an application, as a string"));
+        }
+        let platform = self.platform.unwrap_or_default();
+        let platform = platform.strip_suffix('/').unwrap_or(&platform);
+        if Origin::parse(platform).is_err() {
+            return Err(invalid(
+                "platform: give the platform's origin, such as \"https://platform.example\" (http only on localhost)",
+            ));
+        }
+        let mode = match self.mode.as_deref() {
+            None | Some("auto" | "iframe") => Mode::Frame,
+            Some("popup") => Mode::Popup,
+            Some("redirect") => Mode::Redirect,
+            Some(_) => return Err(invalid("mode: give \"auto\", \"iframe\", \"popup\" or \"redirect\"")),
+        };
+        match self.response_type.as_deref() {
+            None | Some("token") => {}
+            Some("code") => {
+                return Err(invalid("responseType: this version signs in with responseType \"token\""));
+            }
+            Some(_) => return Err(invalid("responseType: give \"token\"")),
+        }
+        Ok(Options {
+            scope: scope(self.scopes.unwrap_or_default())?,
+            timeout_ms: timeout(self.timeout_ms, TIMEOUT_MS)?,
+            redirect_uri: redirect_uri(self.redirect_uri, origin, path)?,
+            client_id,
+            platform: platform.into(),
+            mode,
+            origin: origin.into(),
+        })
+    }
+}
+
+impl Options {
+    /// An address below the platform's page for this application: the frame, the callback, the status.
+    pub fn toolbar(&self, page: &str) -> String {
+        let mut url = self.platform.clone();
+        url.push_str("/toolbar/");
+        encode_into(&mut url, &self.client_id);
+        url.push('/');
+        url.push_str(page);
+        url
+    }
+}
+
+/// Scopes as one space-delimited list (RFC 6749 §3.3). Which scopes there are is the server's to say.
+pub fn scope(scopes: Vec<String>) -> Result<String, Failure> {
+    let is_scope_token = |scope: &String| {
+        !scope.is_empty() && scope.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
+    };
+    if !scopes.iter().all(is_scope_token) {
+        return Err(invalid("scopes: give an array of scopes, such as [\"project:read\"]"));
+    }
+    Ok(scopes.join(" "))
+}
+
+/// A time limit in milliseconds.
+pub fn timeout(given: Option<f64>, default: f64) -> Result<f64, Failure> {
+    match given {
+        None => Ok(default),
+        Some(ms) if ms > 0.0 && ms <= MAX_TIMEOUT_MS => Ok(ms),
+        Some(_) => Err(invalid("timeoutMs: give a number of milliseconds, from 1 to 2147483647")),
+    }
+}
+
+/// The page that handles the answer shares its storage with the one that asked, so it is on the same origin.
+fn redirect_uri(given: Option<String>, origin: &str, path: &str) -> Result<String, Failure> {
+    let Some(uri) = given else {
+        let mut here = String::from(origin);
+        here.push_str(path);
+        return Ok(here);
+    };
+    let is_own = uri.strip_prefix(origin).is_some_and(|rest| rest.starts_with('/'));
+    if !is_own || uri.contains('#') {
+        return Err(invalid("redirectUri: give the full address of a page on this site's own origin, without #"));
+    }
+    Ok(uri)
+}
+
+pub(crate) fn invalid(message: &str) -> Failure {
+    Failure::new(ErrorCode::InvalidOptions, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    const SITE: &str = "https://shop.example";
+
+    fn given() -> Given {
+        Given {
+            client_id: Some("c1".into()),
+            platform: Some("https://platform.example".into()),
+            ..Given::default()
+        }
+    }
+
+    fn check(given: Given) -> Result<Options, Failure> {
+        given.check(SITE, "/account")
+    }
+
+    #[test]
+    fn two_options_are_enough() {
+        let options = check(given()).unwrap();
+        assert_eq!(options.client_id, "c1");
+        assert_eq!(options.platform, "https://platform.example");
+        assert_eq!(options.mode, Mode::Frame);
+        assert_eq!(options.scope, "");
+        assert_eq!(options.redirect_uri, "https://shop.example/account");
+        assert_eq!(options.timeout_ms, 10_000.0);
+        assert_eq!(options.toolbar("callback/"), "https://platform.example/toolbar/c1/callback/");
+    }
+
+    #[test]
+    fn every_mode_has_its_word() {
+        for (word, mode) in [
+            ("auto", Mode::Frame),
+            ("iframe", Mode::Frame),
+            ("popup", Mode::Popup),
+            ("redirect", Mode::Redirect),
+        ] {
+            assert_eq!(check(Given { mode: Some(word.into()), ..given() }).unwrap().mode, mode);
+        }
+    }
+
+    #[test]
+    fn an_origin_with_a_slash_behind_it_is_the_same_origin() {
+        let options = check(Given { platform: Some("http://p.localhost:8000/".into()), ..given() }).unwrap();
+        assert_eq!(options.platform, "http://p.localhost:8000");
+    }
+
+    #[test]
+    fn a_client_id_stays_inside_its_part_of_the_path() {
+        let options = check(Given { client_id: Some("../a?b#c".into()), ..given() }).unwrap();
+        assert_eq!(options.toolbar(""), "https://platform.example/toolbar/..%2Fa%3Fb%23c/");
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused_by_the_name_of_the_option() {
+        let text = |text: &str| Some(String::from(text));
+        let refused = [
+            (Given { client_id: None, ..given() }, "clientId:"),
+            (Given { client_id: text(""), ..given() }, "clientId:"),
+            (Given { platform: None, ..given() }, "platform:"),
+            (Given { platform: text(""), ..given() }, "platform:"),
+            (Given { platform: text("platform.example"), ..given() }, "platform:"),
+            (Given { platform: text("http://platform.example"), ..given() }, "platform:"),
+            (Given { platform: text("https://platform.example/app"), ..given() }, "platform:"),
+            (Given { platform: text("javascript:alert(1)"), ..given() }, "platform:"),
+            (Given { platform: text("*"), ..given() }, "platform:"),
+            (Given { mode: text("frame"), ..given() }, "mode:"),
+            (Given { mode: text(""), ..given() }, "mode:"),
+            (Given { response_type: text("code"), ..given() }, "responseType:"),
+            (Given { response_type: text("id_token"), ..given() }, "responseType:"),
+            (Given { scopes: Some(vec!["".into()]), ..given() }, "scopes:"),
+            (Given { scopes: Some(vec!["org:read org:write".into()]), ..given() }, "scopes:"),
+            (Given { scopes: Some(vec!["a\"b".into()]), ..given() }, "scopes:"),
+            (Given { scopes: Some(vec!["a\\b".into()]), ..given() }, "scopes:"),
+            (Given { scopes: Some(vec!["é".into()]), ..given() }, "scopes:"),
+            (Given { redirect_uri: text(""), ..given() }, "redirectUri:"),
+            (Given { redirect_uri: text("/back"), ..given() }, "redirectUri:"),
+            (Given { redirect_uri: text("https://other.example/"), ..given() }, "redirectUri:"),
+            (Given { redirect_uri: text("https://shop.example.evil.example/"), ..given() }, "redirectUri:"),
+            (Given { redirect_uri: text("https://shop.example/#x"), ..given() }, "redirectUri:"),
+            (Given { timeout_ms: Some(0.0), ..given() }, "timeoutMs:"),
+            (Given { timeout_ms: Some(-1.0), ..given() }, "timeoutMs:"),
+            (Given { timeout_ms: Some(f64::NAN), ..given() }, "timeoutMs:"),
+            (Given { timeout_ms: Some(f64::INFINITY), ..given() }, "timeoutMs:"),
+        ];
+        for (given, option) in refused {
+            let failure = check(given).unwrap_err();
+            assert_eq!(failure.code, ErrorCode::InvalidOptions);
+            assert!(failure.message.starts_with(option), "{} for {option}", failure.message);
+        }
+    }
+}
