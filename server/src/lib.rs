@@ -1,1 +1,19 @@
-//! latchkey-server
+//! Latchkey's server: the authorization server of organization-owned public clients, and the gate before the
+//! platform's API.
+//!
+//! A reader finds any behaviour in three hops with the same name at each: [`routes`] → the endpoint's file →
+//! [`store`].
+
+pub mod applications;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod directory;
+pub mod gate;
+pub mod http;
+pub mod oauth;
+pub mod routes;
+pub mod secret;
+pub mod state;
+pub mod store;
+pub mod toolbar;

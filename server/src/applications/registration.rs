@@ -1,0 +1,370 @@
+//! The rules a registration is held to: names, origins, redirect URIs.
+
+use latchkey_protocol::origin::{Origin, OriginError, is_loopback};
+use url::Url;
+
+/// The longest redirect URI, in bytes.
+pub const MAX_REDIRECT_URI: usize = 2048;
+/// The longest name for people, in characters.
+pub const MAX_NAME: usize = 100;
+/// The most origins, and the most redirect URIs, of one application.
+pub const MAX_ENTRIES: usize = 50;
+
+/// What is wrong with a field, and what would be accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FieldError {
+    /// Nothing was given.
+    #[error("it is empty")]
+    Empty,
+    /// More than fits.
+    #[error("it is longer than {0} characters")]
+    TooLong(usize),
+    /// A character that changes how the text is read, or that nobody sees.
+    #[error("it holds a character that is not allowed there (control, invisible or direction-changing)")]
+    Character,
+    /// A slug with something else in it.
+    #[error(
+        "a slug is 1 to 50 lower-case letters, digits and hyphens, and begins and ends with a letter or a digit"
+    )]
+    Slug,
+    /// An address without the parts of one.
+    #[error("it is not an e-mail address such as ada@example.org")]
+    Email,
+    /// Not a web origin at all.
+    #[error(
+        "it is not an origin; an origin is a scheme, a host and, if it is not the default, a port, such as https://a.com or https://a.com:8443"
+    )]
+    NotAnOrigin,
+    /// A URL where an origin is wanted.
+    #[error("it is a URL; the origin is {0}")]
+    UrlNotOrigin(String),
+    /// A wildcard.
+    #[error("wildcards are not allowed: register each origin by itself")]
+    Wildcard,
+    /// Plain http away from the machine itself.
+    #[error("http is accepted on loopback only (127.0.0.1, [::1], localhost, *.localhost); use https")]
+    NotSecure,
+    /// A redirect URI that is not an absolute web address.
+    #[error("it is not an absolute https:// address (or http:// on loopback)")]
+    NotAbsolute,
+    /// A redirect URI with a fragment (RFC 6749 §3.1.2).
+    #[error("a redirect URI has no fragment: leave out # and what follows it")]
+    Fragment,
+    /// A redirect URI with a name or a password before the host.
+    #[error("a redirect URI has no user name or password in it")]
+    UserInfo,
+    /// More entries than an application may have.
+    #[error("there are more than {0}")]
+    TooMany(usize),
+}
+
+/// Reads a name for people. What is stored is what was typed, without the spaces around it.
+pub fn name(text: &str) -> Result<String, FieldError> {
+    let text = text.trim();
+    match text.chars().count() {
+        0 => Err(FieldError::Empty),
+        count if count > MAX_NAME => Err(FieldError::TooLong(MAX_NAME)),
+        _ if text.chars().any(is_hidden) => Err(FieldError::Character),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// Control characters, and those that are invisible or turn the direction of what follows (Unicode TR 36 §2.5).
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Reads a slug.
+pub fn slug(text: &str) -> Result<String, FieldError> {
+    let fits = (1..=50).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    if fits { Ok(text.to_owned()) } else { Err(FieldError::Slug) }
+}
+
+/// Reads an e-mail address: enough to tell one from something else. Only a message that arrives proves it.
+pub fn email(text: &str) -> Result<String, FieldError> {
+    let text = text.trim();
+    let Some((local, domain)) = text.rsplit_once('@') else { return Err(FieldError::Email) };
+    let fits = text.len() <= 254
+        && !local.is_empty()
+        && !local.contains('@')
+        && domain.split('.').all(|label| !label.is_empty())
+        && !text
+            .chars()
+            .any(|c| c.is_whitespace() || is_hidden(c) || matches!(c, '<' | '>' | '"' | ',' | ';'));
+    if fits { Ok(text.to_owned()) } else { Err(FieldError::Email) }
+}
+
+/// Reads what a person typed as an origin, and brings it into the form in which browsers write it.
+pub fn origin(text: &str) -> Result<Origin, FieldError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(FieldError::Empty);
+    }
+    if text.contains('*') {
+        return Err(FieldError::Wildcard);
+    }
+    if text.len() > MAX_REDIRECT_URI {
+        return Err(FieldError::TooLong(MAX_REDIRECT_URI));
+    }
+    // The URL parser repairs backslashes, tabs and missing slashes; what needs repair is not what was meant.
+    if text.contains(|c: char| c.is_whitespace() || is_hidden(c) || c == '\\') || !text.contains("://") {
+        return Err(FieldError::NotAnOrigin);
+    }
+    let url = Url::parse(text).map_err(|_| FieldError::NotAnOrigin)?;
+    if !matches!(url.scheme(), "https" | "http") || !url.username().is_empty() || url.password().is_some() {
+        return Err(FieldError::NotAnOrigin);
+    }
+    let origin = match Origin::parse(&url.origin().ascii_serialization()) {
+        Ok(origin) => origin,
+        Err(OriginError::NotLoopback) => return Err(FieldError::NotSecure),
+        Err(OriginError::Scheme | OriginError::Host | OriginError::Port) => {
+            return Err(FieldError::NotAnOrigin);
+        }
+    };
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(FieldError::UrlNotOrigin(origin.to_string()));
+    }
+    Ok(origin)
+}
+
+/// Reads a redirect URI. It is kept byte for byte, and compared so (RFC 9700 §2.1).
+pub fn redirect_uri(text: &str) -> Result<String, FieldError> {
+    if text.is_empty() {
+        return Err(FieldError::Empty);
+    }
+    if text.len() > MAX_REDIRECT_URI {
+        return Err(FieldError::TooLong(MAX_REDIRECT_URI));
+    }
+    // RFC 3986 §2: a URI is ASCII without spaces; these characters are in no URI, and URL parsers repair them.
+    if !text.bytes().all(|b| b.is_ascii_graphic())
+        || text.contains(['\\', '<', '>', '"', '`', '{', '}', '|', '^'])
+    {
+        return Err(FieldError::NotAbsolute);
+    }
+    if text.contains('*') {
+        return Err(FieldError::Wildcard);
+    }
+    if text.contains('#') {
+        return Err(FieldError::Fragment);
+    }
+    let secure = text.starts_with("https://");
+    if !secure && !text.starts_with("http://") {
+        return Err(FieldError::NotAbsolute);
+    }
+    let url = Url::parse(text).map_err(|_| FieldError::NotAbsolute)?;
+    if text.split("://").nth(1).is_none_or(|rest| rest.starts_with('/')) {
+        return Err(FieldError::NotAbsolute);
+    }
+    let authority =
+        text.split("://").nth(1).and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
+    if authority.contains('@') {
+        return Err(FieldError::UserInfo);
+    }
+    if !secure && !url.host_str().is_some_and(is_loopback) {
+        return Err(FieldError::NotSecure);
+    }
+    // The site a response goes to must have an origin of the accepted kind.
+    Origin::parse(&url.origin().ascii_serialization()).map_err(|_| FieldError::NotAbsolute)?;
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_origin_is_brought_into_the_form_of_browsers() {
+        for (typed, stored) in [
+            ("https://a.com", "https://a.com"),
+            ("HTTPS://A.com:443", "https://a.com"),
+            ("https://a.com/", "https://a.com"),
+            (" https://a.com ", "https://a.com"),
+            ("https://bücher.example", "https://xn--bcher-kva.example"),
+            ("http://localhost:3000", "http://localhost:3000"),
+            ("http://[0:0:0:0:0:0:0:1]:80", "http://[::1]"),
+            ("http://Customer.localhost:8001", "http://customer.localhost:8001"),
+        ] {
+            assert_eq!(origin(typed).unwrap().as_str(), stored, "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_origin_is_refused_with_what_would_be_accepted() {
+        use FieldError::*;
+        for (typed, error) in [
+            ("", Empty),
+            ("  ", Empty),
+            ("null", NotAnOrigin),
+            ("a.com", NotAnOrigin),
+            ("https:a.com", NotAnOrigin),
+            ("https:/a.com", NotAnOrigin),
+            ("https:\\\\a.com", NotAnOrigin),
+            ("https://a.com\\@b.com", NotAnOrigin),
+            ("https://a\u{202e}.com", NotAnOrigin),
+            ("https://a.com\t", NotAnOrigin),
+            ("javascript://a.com", NotAnOrigin),
+            ("data:text/html,x", NotAnOrigin),
+            ("ftp://a.com", NotAnOrigin),
+            ("file:///etc", NotAnOrigin),
+            ("https://", NotAnOrigin),
+            ("https://user@a.com", NotAnOrigin),
+            ("https://user:pass@a.com", NotAnOrigin),
+            ("https://a.com:99999", NotAnOrigin),
+            ("https://*.a.com", Wildcard),
+            ("https://*foo.com", Wildcard),
+            ("*", Wildcard),
+            ("http://site.example", NotSecure),
+            ("http://localhost.evil.example", NotSecure),
+            ("https://a.com/x", UrlNotOrigin("https://a.com".into())),
+            ("https://a.com:8443/?q", UrlNotOrigin("https://a.com:8443".into())),
+            ("https://a.com/#x", UrlNotOrigin("https://a.com".into())),
+        ] {
+            if typed == "https://a.com\t" {
+                // A tab at the end is trimmed like a space: it is how a line is pasted from a table.
+                assert!(origin(typed).is_ok());
+                continue;
+            }
+            assert_eq!(origin(typed), Err(error), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn an_accepted_redirect_uri_is_kept_byte_for_byte() {
+        for text in [
+            "https://a.com",
+            "https://a.com/",
+            "https://a.com/cb?x=1&y=%2F",
+            "https://A.com/Cb",
+            "https://a.com:443/cb",
+            "https://a.com/a/../b",
+            "https://[2001:db8::1]/cb",
+            "http://localhost:3000/cb",
+            "http://127.0.0.1/cb",
+            "http://[::1]:8080/cb",
+            "http://customer.localhost:8001/redirect.html",
+        ] {
+            assert_eq!(redirect_uri(text).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_hostile_redirect_uri_is_refused_by_what_is_wrong() {
+        use FieldError::*;
+        for (text, error) in [
+            ("", Empty),
+            ("/cb", NotAbsolute),
+            ("a.com/cb", NotAbsolute),
+            ("//a.com/cb", NotAbsolute),
+            ("https:a.com/cb", NotAbsolute),
+            ("https:/a.com/cb", NotAbsolute),
+            ("https:///a.com/cb", NotAbsolute),
+            ("https://", NotAbsolute),
+            ("https://?x", NotAbsolute),
+            ("https://:8443/cb", NotAbsolute),
+            ("HTTPS://a.com/cb", NotAbsolute),
+            (" https://a.com/cb", NotAbsolute),
+            ("https://a.com/cb ", NotAbsolute),
+            ("https://a.com/c b", NotAbsolute),
+            ("https://a.com/\tcb", NotAbsolute),
+            ("https://a.com/\ncb", NotAbsolute),
+            ("https://a.com/\0cb", NotAbsolute),
+            ("https://a.com/\u{7f}cb", NotAbsolute),
+            ("https://a.com\\@b.com/cb", NotAbsolute),
+            ("https://a.com/\\b", NotAbsolute),
+            ("https://a.com/<script>", NotAbsolute),
+            ("https://a.com/\"x", NotAbsolute),
+            ("https://a.com/`x", NotAbsolute),
+            ("https://a.com/{x}", NotAbsolute),
+            ("https://a.com/|x", NotAbsolute),
+            ("https://a.com/^x", NotAbsolute),
+            ("https://bücher.example/cb", NotAbsolute),
+            ("https://a.com/ü", NotAbsolute),
+            ("https://a.com:99999/cb", NotAbsolute),
+            ("https://a.com:x/cb", NotAbsolute),
+            ("https://a..com/cb", NotAbsolute),
+            ("https://[::1/cb", NotAbsolute),
+            ("https://a%00.com/cb", NotAbsolute),
+            ("javascript:alert(1)", NotAbsolute),
+            ("JavaScript:alert(1)", NotAbsolute),
+            ("javascript://a.com/%0aalert(1)", NotAbsolute),
+            ("vbscript:x", NotAbsolute),
+            ("data:text/html,x", NotAbsolute),
+            ("blob:https://a.com/x", NotAbsolute),
+            ("file:///etc/passwd", NotAbsolute),
+            ("ftp://a.com/cb", NotAbsolute),
+            ("sftp://a.com/cb", NotAbsolute),
+            ("mailto:a@a.com", NotAbsolute),
+            ("tel:1", NotAbsolute),
+            ("sms:1", NotAbsolute),
+            ("jdbc:x", NotAbsolute),
+            ("odbc:x", NotAbsolute),
+            ("com.example.app:/cb", NotAbsolute),
+            ("custom://cb", NotAbsolute),
+            ("about:blank", NotAbsolute),
+            ("ws://a.com", NotAbsolute),
+            ("urn:ietf:wg:oauth:2.0:oob", NotAbsolute),
+            ("https://*.a.com/cb", Wildcard),
+            ("https://a.com/*", Wildcard),
+            ("https://a.com/cb#", Fragment),
+            ("https://a.com/cb#x", Fragment),
+            ("https://user@a.com/cb", UserInfo),
+            ("https://user:pass@a.com/cb", UserInfo),
+            ("https://a.com@b.com/cb", UserInfo),
+            ("https://@a.com/cb", UserInfo),
+            ("http://a.com/cb", NotSecure),
+            ("http://127.0.0.2/cb", NotSecure),
+            ("http://localhost.evil.example/cb", NotSecure),
+            ("http://0.0.0.0/cb", NotSecure),
+            (&format!("https://a.com/{}", "x".repeat(2048)), TooLong(2048)),
+        ] {
+            assert_eq!(redirect_uri(text), Err(error), "{text:.60?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_bounded_and_shows_all_of_itself() {
+        assert_eq!(name("  Acme & Söhne <b> "), Ok("Acme & Söhne <b>".into()));
+        assert_eq!(name(" "), Err(FieldError::Empty));
+        assert_eq!(name(&"x".repeat(101)), Err(FieldError::TooLong(100)));
+        for hidden in ["a\u{202e}b", "a\u{200b}b", "a\0b", "a\nb", "a\u{2028}b", "a\u{feff}b", "a\u{2066}b"] {
+            assert_eq!(name(hidden), Err(FieldError::Character), "{hidden:?}");
+        }
+    }
+
+    #[test]
+    fn slugs_and_addresses_are_told_from_something_else() {
+        assert!(slug("acme-2").is_ok());
+        for wrong in ["", "-a", "a-", "A", "a_b", "a b", "ä", "a/b", "..", &"a".repeat(51)] {
+            assert_eq!(slug(wrong), Err(FieldError::Slug), "{wrong:?}");
+        }
+        assert_eq!(email(" Ada@Example.org "), Ok("Ada@Example.org".into()));
+        for wrong in
+            ["", "ada", "@a.org", "ada@", "a@b@c.org", "a b@c.org", "a@.org", "<a@b.org>", "a@b.org\u{200b}x"]
+        {
+            assert_eq!(email(wrong), Err(FieldError::Email), "{wrong:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_an_origin_or_refused_without_a_panic(text in "(https?://)?\\PC{0,40}") {
+            if let Ok(found) = origin(&text) {
+                prop_assert_eq!(origin(found.as_str()), Ok(found));
+            }
+        }
+
+        #[test]
+        fn any_text_is_a_redirect_uri_or_refused_without_a_panic(text in "(https?://)?\\PC{0,40}") {
+            if let Ok(found) = redirect_uri(&text) {
+                prop_assert_eq!(found, text);
+            }
+        }
+    }
+}

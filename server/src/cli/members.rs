@@ -1,0 +1,96 @@
+//! `latchkey member …`
+
+use clap::{Subcommand, ValueEnum};
+use latchkey_protocol::scope::Role;
+use serde_json::{Value, json};
+
+use crate::{
+    cli::{CliError, Context, organizations, taken, users},
+    store,
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make a person a member of an organization.
+    Add {
+        /// The organization's slug.
+        #[arg(long)]
+        org: String,
+        /// The person's e-mail address.
+        #[arg(long)]
+        email: String,
+        /// What they may do there.
+        #[arg(long)]
+        role: RoleOption,
+    },
+    /// End a membership: the tokens that stood on it stop working at once.
+    Remove {
+        /// The organization's slug.
+        #[arg(long)]
+        org: String,
+        /// The person's e-mail address.
+        #[arg(long)]
+        email: String,
+    },
+}
+
+/// A role, as the line names it.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum RoleOption {
+    /// Reads, and works on events.
+    Member,
+    /// Does everything but make owners.
+    Admin,
+    /// Does everything.
+    Owner,
+}
+
+impl From<RoleOption> for Role {
+    fn from(option: RoleOption) -> Self {
+        match option {
+            RoleOption::Member => Self::Member,
+            RoleOption::Admin => Self::Admin,
+            RoleOption::Owner => Self::Owner,
+        }
+    }
+}
+
+pub(super) async fn run(context: &Context, command: Command) -> Result<Value, CliError> {
+    let now = context.clock.now();
+    let mut unit = context.store.write().await?;
+    match command {
+        Command::Add { org, email, role } => {
+            let organization = organizations::find(&mut unit, &org).await?;
+            let user = users::find(&mut unit, &email).await?;
+            let role = Role::from(role);
+            let added = store::memberships::insert(&mut unit, &organization.id, &user.id, role, now).await;
+            added.map_err(taken("a member with the address", &user.email))?;
+            unit.commit().await?;
+            Ok(json!({ "organization": organization.slug, "email": user.email, "role": role.as_str() }))
+        }
+        Command::Remove { org, email } => {
+            let organization = organizations::find(&mut unit, &org).await?;
+            let user = users::find(&mut unit, &email).await?;
+            let role = store::memberships::find(&mut unit, &organization.id, &user.id).await?;
+            if role == Some(Role::Owner)
+                && store::memberships::count_owners(&mut unit, &organization.id).await? == 1
+            {
+                return Err(CliError::Refused(format!(
+                    "{:?} is the last owner of {org:?}; make somebody else an owner first",
+                    user.email
+                )));
+            }
+            if !store::memberships::remove(&mut unit, &organization.id, &user.id).await? {
+                return Err(CliError::Refused(format!("{:?} is not a member of {org:?}", user.email)));
+            }
+            let revoked = store::tokens::revoke_of_member(&mut unit, &organization.id, &user.id, now).await?;
+            unit.commit().await?;
+            Ok(json!({
+                "organization": organization.slug,
+                "email": user.email,
+                "removed": true,
+                "tokens_revoked": revoked,
+            }))
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The command line. Commands other than `serve` print one JSON object and may run beside a live server, which is
+//! judged by the same file at its next request.
+
+mod applications;
+mod members;
+mod options;
+mod organizations;
+mod projects;
+mod serve;
+mod tokens;
+mod users;
+
+use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use serde_json::Value;
+
+use crate::{
+    applications::registration::FieldError,
+    cli::options::Options,
+    clock::Clock,
+    directory::password::PasswordError,
+    http::error::Error,
+    secret::{Entropy, NoEntropy},
+    store::{DatabaseUrl, DatabaseUrlError, Store, StoreError},
+};
+
+/// "Log in with us" for every organization of a platform.
+#[derive(Debug, Parser)]
+#[command(name = "latchkey", version, about, long_about = None, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(serve::Serve),
+    /// People.
+    #[command(subcommand)]
+    User(users::Command),
+    /// Organizations.
+    #[command(subcommand)]
+    Org(organizations::Command),
+    /// Who belongs to which organization.
+    #[command(subcommand)]
+    Member(members::Command),
+    /// Projects of an organization.
+    #[command(subcommand)]
+    Project(projects::Command),
+    /// Applications of an organization.
+    #[command(subcommand)]
+    App(applications::Command),
+    /// Access tokens.
+    #[command(subcommand)]
+    Token(tokens::Command),
+    /// Bring the database's schema up to date.
+    Migrate,
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// An option has a value that is not acceptable.
+    #[error("{option} {value:?}: {problem}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// What was given.
+        value: String,
+        /// What is wrong with it.
+        problem: FieldError,
+    },
+    /// An option is needed that nobody gave.
+    #[error(
+        "{0} is missing: give it on the line, as {1} in the environment, or in the file that --config names"
+    )]
+    Missing(&'static str, &'static str),
+    /// There is nothing of this name.
+    #[error("there is no {0} {1:?}; {2}")]
+    Unknown(&'static str, String, &'static str),
+    /// There is one already.
+    #[error("there is already {0} {1:?}")]
+    Taken(&'static str, String),
+    /// The request makes no sense, or would leave something broken.
+    #[error("{0}")]
+    Refused(String),
+    /// The database cannot be opened.
+    #[error("cannot open the database {path}: {source}. Check that its folder exists and can be written", path = .path.display())]
+    Open {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        source: StoreError,
+    },
+    /// The text does not name a database.
+    #[error("--database {0:?}: {1}")]
+    Database(String, DatabaseUrlError),
+    /// The file of settings cannot be read.
+    #[error("cannot read the settings {path}: {problem}", path = .path.display())]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
+    /// The address cannot be listened on.
+    #[error(
+        "cannot listen on {address}: {source}. Stop what listens there, or choose another address with --listen"
+    )]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database did not answer.
+    #[error("the database failed: {0}")]
+    Store(#[from] StoreError),
+    /// The password is not acceptable.
+    #[error("{0}")]
+    Password(#[from] PasswordError),
+    /// The machine has no randomness.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    /// Reading or writing failed.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// Something that pages and commands share failed.
+    #[error(transparent)]
+    Shared(#[from] Error),
+}
+
+/// What every command works with.
+struct Context {
+    store: Store,
+    clock: Clock,
+    entropy: Entropy,
+}
+
+impl Context {
+    async fn open(options: &Options) -> Result<Self, CliError> {
+        let url = options.database()?;
+        let DatabaseUrl::Sqlite(path) = &url;
+        let store =
+            Store::open(&url).await.map_err(|source| CliError::Open { path: path.clone(), source })?;
+        Ok(Self { store, clock: Clock::System, entropy: Entropy::System })
+    }
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(None) => ExitCode::SUCCESS,
+        Ok(Some(value)) => match writeln!(std::io::stdout(), "{value}") {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error.into()),
+        },
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &CliError) -> ExitCode {
+    // Where not even this can be written there is nobody left to tell.
+    let _ = writeln!(std::io::stderr(), "latchkey: {error}");
+    ExitCode::FAILURE
+}
+
+async fn run(cli: Cli) -> Result<Option<Value>, CliError> {
+    let options = cli.options.with_settings()?;
+    if let Command::Serve(command) = cli.command {
+        serve::run(&options, command).await?;
+        return Ok(None);
+    }
+    let context = Context::open(&options).await?;
+    let value = match cli.command {
+        Command::User(command) => users::run(&context, command).await,
+        Command::Org(command) => organizations::run(&context, command).await,
+        Command::Member(command) => members::run(&context, command).await,
+        Command::Project(command) => projects::run(&context, command).await,
+        Command::App(command) => applications::run(&context, command).await,
+        Command::Token(command) => tokens::run(&context, command).await,
+        // Opening it was all there is to do.
+        Command::Migrate | Command::Serve(_) => Ok(serde_json::json!({ "migrated": true })),
+    };
+    context.store.close().await;
+    value.map(Some)
+}
+
+/// Reads an option by a rule of registration; the error names the option and shows what was given.
+fn read<T>(
+    option: &'static str,
+    value: &str,
+    rule: impl Fn(&str) -> Result<T, FieldError>,
+) -> Result<T, CliError> {
+    rule(value).map_err(|problem| CliError::Option { option, value: value.to_owned(), problem })
+}
+
+/// What a conflict in the store means to who gave the name that is taken.
+fn taken(what: &'static str, name: &str) -> impl FnOnce(StoreError) -> CliError {
+    move |error| match error {
+        StoreError::Conflict => CliError::Taken(what, name.to_owned()),
+        other => other.into(),
+    }
+}

@@ -1,0 +1,60 @@
+//! The options of every command: from the line, else from the environment, else from a TOML file.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Args;
+use serde::Deserialize;
+
+use crate::{cli::CliError, store::DatabaseUrl};
+
+/// The options that every command takes, anywhere on the line.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Options {
+    /// A TOML file with these options, as database = "…", listen = "…", public_url = "…".
+    #[arg(long, global = true, env = "LATCHKEY_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+    /// The database: sqlite:///path/to/latchkey.db
+    #[arg(long, global = true, env = "LATCHKEY_DATABASE", value_name = "URL")]
+    database: Option<String>,
+    /// The address to listen on [default: 127.0.0.1:8000]
+    #[arg(long, global = true, env = "LATCHKEY_LISTEN", value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// The platform's origin, as browsers see it: https://platform.example
+    #[arg(long, global = true, env = "LATCHKEY_PUBLIC_URL", value_name = "ORIGIN")]
+    public_url: Option<String>,
+}
+
+impl Options {
+    /// Adds what the file of settings says and neither the line nor the environment does.
+    pub(super) fn with_settings(self) -> Result<Self, CliError> {
+        let Some(path) = self.config.clone() else { return Ok(self) };
+        let settings = |problem| CliError::Settings { path: path.clone(), problem };
+        let text = std::fs::read_to_string(&path).map_err(|error| settings(error.to_string()))?;
+        let file: Self =
+            toml::from_str(&text).map_err(|error| settings(error.to_string().trim().to_owned()))?;
+        Ok(Self {
+            config: self.config,
+            database: self.database.or(file.database),
+            listen: self.listen.or(file.listen),
+            public_url: self.public_url.or(file.public_url),
+        })
+    }
+
+    /// Where the database is.
+    pub(super) fn database(&self) -> Result<DatabaseUrl, CliError> {
+        let text = self.database.as_deref().ok_or(CliError::Missing("--database", "LATCHKEY_DATABASE"))?;
+        text.parse().map_err(|error| CliError::Database(text.to_owned(), error))
+    }
+
+    /// Where to listen.
+    pub(super) fn listen(&self) -> SocketAddr {
+        self.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8000)))
+    }
+
+    /// The platform's origin, as it was given.
+    pub(super) fn public_url(&self) -> Result<&str, CliError> {
+        self.public_url.as_deref().ok_or(CliError::Missing("--public-url", "LATCHKEY_PUBLIC_URL"))
+    }
+}

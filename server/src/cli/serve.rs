@@ -1,0 +1,102 @@
+//! `latchkey serve`.
+
+use std::{net::SocketAddr, time::Duration};
+
+use axum::ServiceExt;
+use clap::Args;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    applications::registration,
+    cli::{CliError, Context, options::Options, read},
+    config::Config,
+    routes,
+    state::App,
+    store,
+};
+
+/// How long requests that are under way may go on after the server was told to stop.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// How often what has expired is deleted, and how much of it at once.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+const SWEEP_MOST: i64 = 1000;
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// What to log: error, warn, info, debug, trace, or a filter of tracing-subscriber.
+    #[arg(long, env = "LATCHKEY_LOG", default_value = "info")]
+    log: String,
+}
+
+pub(super) async fn run(options: &Options, command: Serve) -> Result<(), CliError> {
+    let public_url = read("--public-url", options.public_url()?, registration::origin)?;
+    let filter = EnvFilter::try_new(&command.log)
+        .map_err(|error| CliError::Refused(format!("--log {:?}: {error}", command.log)))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+
+    let address = options.listen();
+    let listener = listen(address).await?;
+    let Context { store, clock, entropy } = Context::open(options).await?;
+    let app = App::new(Config::new(public_url), store, clock, entropy)?;
+    tracing::info!("listening on {address} as {}", app.config.public_url);
+    if !app.config.public_url.is_https() {
+        tracing::info!("the public URL is plain http on loopback, for development: no HSTS is sent");
+    }
+    if !crate::http::assets::is_built() {
+        tracing::warn!(
+            "the iframe's files are not built: run `cargo xtask build`, then start the server again"
+        );
+    }
+    let sweeper = tokio::spawn(sweep(app.clone()));
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let service = ServiceExt::<axum::extract::Request>::into_make_service(routes::service(&app));
+    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+        signal().await;
+        tracing::info!("stopping");
+        let _ = stop.send(());
+    });
+    let farewell = async {
+        match stopped.await {
+            Ok(()) => tokio::time::sleep(FAREWELL).await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let result = tokio::select! {
+        result = async { server.await } => result,
+        () = farewell => Ok(()),
+    };
+    sweeper.abort();
+    app.store.close().await;
+    Ok(result?)
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, CliError> {
+    TcpListener::bind(address).await.map_err(|source| CliError::Listen { address, source })
+}
+
+/// Deletes what has expired, off the path of every request.
+async fn sweep(app: App) {
+    let mut ticks = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        ticks.tick().await;
+        let swept = async {
+            let mut unit = app.store.write().await?;
+            store::transactions::sweep(&mut unit, app.clock.now(), SWEEP_MOST).await?;
+            unit.commit().await
+        };
+        if let Err(error) = swept.await {
+            tracing::warn!(%error, "expired rows were not deleted; the next round tries again");
+        }
+    }
+}
+
+/// Waits for Ctrl-C or the system's request to end.
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}

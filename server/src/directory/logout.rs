@@ -1,0 +1,45 @@
+//! `POST /logout/`: ends the session, and everything that came from it.
+
+use axum::{
+    body::Bytes,
+    extract::State,
+    http::HeaderMap,
+    response::{IntoResponse, Redirect, Response},
+};
+use axum_extra::extract::cookie::CookieJar;
+
+use crate::{
+    directory::session,
+    http::{
+        browser::{self, Browser},
+        error::{Error, PageError},
+        origin_check::require_same_origin,
+        parameters::Parameters,
+    },
+    state::App,
+};
+
+/// What the form's CSRF token is good for.
+pub const CSRF_PURPOSE: &str = "logout";
+
+/// Signs the person out of the platform.
+pub async fn post(
+    State(app): State<App>,
+    browser: Browser,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, PageError> {
+    require_same_origin(&headers, &app.config.public_url)?;
+    let form = Parameters::parse_form(&body)?;
+    if !browser.accepts(CSRF_PURPOSE, form.require("csrf")?) {
+        return Err(Error::Forged.into());
+    }
+    let mut unit = app.store.write().await?;
+    if let Some(session) = session::current(&app, &mut unit, &headers).await? {
+        session::close(&app, &mut unit, &session).await?;
+        unit.commit().await?;
+    }
+    let mut gone = browser::cookie(browser::SESSION, String::new());
+    gone.make_removal();
+    Ok((CookieJar::new().add(gone), Redirect::to("/")).into_response())
+}

@@ -1,0 +1,10 @@
+//! Users, organizations, memberships, projects; login and sessions.
+
+pub mod home;
+pub mod login;
+pub mod logout;
+pub mod members;
+pub mod organizations;
+pub mod password;
+pub mod projects;
+pub mod session;

@@ -1,0 +1,52 @@
+//! `GET /api/0/`, `/api/0/organizations/` and `/api/0/organizations/{organization}/`.
+
+use axum::{Extension, Json};
+use latchkey_protocol::frame::{Organization, User};
+use serde::Serialize;
+
+use crate::{clock::UnixSeconds, gate::Authorized};
+
+/// What a token is, for who holds it.
+#[derive(Debug, Serialize)]
+pub struct TokenInfo {
+    /// The application it was issued to.
+    pub client_id: String,
+    /// The one organization it opens.
+    pub organization: Organization,
+    /// The person.
+    pub user: User,
+    /// What it may do now.
+    pub scopes: Vec<&'static str>,
+    /// When it expires, in seconds since the Unix epoch.
+    pub expires_at: UnixSeconds,
+}
+
+/// Describes the token that the request came with.
+pub async fn token(Extension(authorized): Extension<Authorized>) -> Json<TokenInfo> {
+    let organization = own(&authorized);
+    Json(TokenInfo {
+        organization,
+        scopes: authorized.scopes.names(),
+        client_id: authorized.client_id,
+        user: User { id: authorized.user_id, name: authorized.user_name },
+        expires_at: authorized.expires_at,
+    })
+}
+
+/// The organizations that the token opens: exactly its own.
+pub async fn list(Extension(authorized): Extension<Authorized>) -> Json<[Organization; 1]> {
+    Json([own(&authorized)])
+}
+
+/// The organization of the path, which the gate has found to be the token's.
+pub async fn get(Extension(authorized): Extension<Authorized>) -> Json<Organization> {
+    Json(own(&authorized))
+}
+
+fn own(authorized: &Authorized) -> Organization {
+    Organization {
+        id: authorized.organization_id.clone(),
+        slug: authorized.organization_slug.clone(),
+        name: authorized.organization_name.clone(),
+    }
+}

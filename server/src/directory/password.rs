@@ -1,0 +1,141 @@
+//! Passwords: argon2id, off the async threads, a bounded number at once.
+
+use std::sync::Arc;
+
+use argon2::{
+    Argon2,
+    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+};
+use tokio::sync::Semaphore;
+
+use crate::secret::{Entropy, Secret};
+
+/// The longest password, in bytes: argon2's cost grows with it.
+pub const MAX_PASSWORD: usize = 1024;
+/// The shortest password that is accepted for an account, in characters (NIST SP 800-63B §3.1.1.2).
+pub const MIN_PASSWORD: usize = 8;
+
+/// Why a password was not hashed or verified.
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordError {
+    /// Fewer characters than an account's password has.
+    #[error("a password has at least {MIN_PASSWORD} characters")]
+    TooShort,
+    /// More bytes than are read.
+    #[error("a password has at most {MAX_PASSWORD} bytes")]
+    TooLong,
+    /// The machine gave no randomness, or no thread.
+    #[error("the password could not be worked on")]
+    Failed,
+}
+
+/// Hashes and verifies passwords.
+#[derive(Debug, Clone)]
+pub struct Passwords {
+    turns: Arc<Semaphore>,
+    /// What an unknown person's password is verified against, so that it takes as long as a known one's.
+    decoy: Arc<str>,
+}
+
+impl Passwords {
+    /// At most one computation for each processor.
+    pub fn new(entropy: &Entropy) -> Result<Self, PasswordError> {
+        let turns = std::thread::available_parallelism().map_or(1, usize::from);
+        let salt = entropy.bytes().map_err(|_| PasswordError::Failed)?;
+        let parameters = Argon2::default().params().clone();
+        // The decoy's cost lies in its parameters; its hash value is never matched, so none is computed at start.
+        let decoy = format!(
+            "$argon2id$v=19$m={},t={},p={}${}${}",
+            parameters.m_cost(),
+            parameters.t_cost(),
+            parameters.p_cost(),
+            base64(&salt[..16]),
+            base64(&salt)
+        );
+        Ok(Self { turns: Arc::new(Semaphore::new(turns)), decoy: decoy.into() })
+    }
+
+    /// The PHC string of a new password.
+    pub async fn hash(&self, password: Secret, entropy: &Entropy) -> Result<String, PasswordError> {
+        if password.expose().chars().count() < MIN_PASSWORD {
+            return Err(PasswordError::TooShort);
+        }
+        if password.expose().len() > MAX_PASSWORD {
+            return Err(PasswordError::TooLong);
+        }
+        let salt = entropy.bytes().map_err(|_| PasswordError::Failed)?;
+        self.take_turn(move || {
+            let hash = Argon2::default().hash_password_with_salt(password.expose().as_bytes(), &salt[..16]);
+            hash.map(|hash| hash.to_string()).map_err(|_| PasswordError::Failed)
+        })
+        .await?
+    }
+
+    /// Whether the password is the one behind the PHC string; `None` stands for a person who does not exist,
+    /// and costs the same.
+    pub async fn verify(&self, password: Secret, stored: Option<String>) -> Result<bool, PasswordError> {
+        if password.expose().len() > MAX_PASSWORD {
+            return Err(PasswordError::TooLong);
+        }
+        let exists = stored.is_some();
+        let stored = stored.unwrap_or_else(|| self.decoy.to_string());
+        self.take_turn(move || {
+            let Ok(hash) = PasswordHash::new(&stored) else { return false };
+            Argon2::default().verify_password(password.expose().as_bytes(), &hash).is_ok() && exists
+        })
+        .await
+    }
+
+    async fn take_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PasswordError> {
+        let turn = self.turns.clone().acquire_owned().await.map_err(|_| PasswordError::Failed)?;
+        let done = tokio::task::spawn_blocking(move || {
+            let result = work();
+            drop(turn);
+            result
+        });
+        done.await.map_err(|_| PasswordError::Failed)
+    }
+}
+
+/// The unpadded base64 of PHC strings.
+fn base64(bytes: &[u8]) -> String {
+    use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+    STANDARD_NO_PAD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_password_opens_its_own_hash_alone() {
+        let entropy = Entropy::seeded(1);
+        let passwords = Passwords::new(&entropy).unwrap();
+        let stored = passwords.hash(Secret::new("correct horse"), &entropy).await.unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
+        assert!(passwords.verify(Secret::new("correct horse"), Some(stored.clone())).await.unwrap());
+        assert!(!passwords.verify(Secret::new("correct hors"), Some(stored)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_person_who_does_not_exist_is_refused_by_a_real_computation() {
+        let entropy = Entropy::seeded(1);
+        let passwords = Passwords::new(&entropy).unwrap();
+        assert!(PasswordHash::new(&passwords.decoy).is_ok(), "the decoy is a hash that is computed with");
+        assert!(!passwords.verify(Secret::new("anything"), None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_password_is_bounded_before_anything_is_computed() {
+        let entropy = Entropy::seeded(1);
+        let passwords = Passwords::new(&entropy).unwrap();
+        let long = "x".repeat(1 << 20);
+        let refused = passwords.verify(Secret::new(long.clone()), None).await;
+        assert!(matches!(refused, Err(PasswordError::TooLong)));
+        assert!(matches!(passwords.hash(Secret::new(long), &entropy).await, Err(PasswordError::TooLong)));
+        assert!(matches!(passwords.hash(Secret::new("short"), &entropy).await, Err(PasswordError::TooShort)));
+    }
+}

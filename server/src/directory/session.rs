@@ -1,0 +1,49 @@
+//! The platform's own sessions.
+
+use axum::http::HeaderMap;
+
+use crate::{
+    http::{browser, error::Error},
+    secret::Secret,
+    state::App,
+    store::{self, Unit, sessions::Session},
+};
+
+/// The live session that a request's cookie opens.
+pub async fn current(app: &App, unit: &mut Unit, headers: &HeaderMap) -> Result<Option<Session>, Error> {
+    let Some(secret) = browser::secret(headers, browser::SESSION) else { return Ok(None) };
+    Ok(store::sessions::find(unit, &secret.digest(), app.clock.now()).await?)
+}
+
+/// Signs a person in and returns the secret of the session's cookie.
+///
+/// The secret is new at every login (session fixation). The same person's session goes on under it, so that what
+/// they allowed elsewhere lives on; another person's session ends, with all that came from it.
+pub async fn open(
+    app: &App,
+    unit: &mut Unit,
+    before: Option<&Session>,
+    user_id: &str,
+) -> Result<Secret, Error> {
+    let now = app.clock.now();
+    let expires_at = now + app.config.lifetimes.session_secs;
+    let secret = Secret::generate(&app.entropy)?;
+    match before {
+        Some(session) if session.user_id == user_id => {
+            store::sessions::touch(unit, &session.id, &secret.digest(), now, expires_at).await?;
+            return Ok(secret);
+        }
+        Some(session) => close(app, unit, session).await?,
+        None => {}
+    }
+    store::sessions::insert(unit, &app.entropy.id()?, &secret.digest(), user_id, now, expires_at).await?;
+    Ok(secret)
+}
+
+/// Ends a session and revokes every token that came from it.
+pub async fn close(app: &App, unit: &mut Unit, session: &Session) -> Result<(), Error> {
+    let now = app.clock.now();
+    store::sessions::revoke(unit, &session.id, now).await?;
+    store::tokens::revoke_of_session(unit, &session.id, now).await?;
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! Which answers another site may read.
+//!
+//! A bearer route's preflight and its errors are readable by every registered origin, so that a 401 reaches the
+//! site as what it is; its data goes to the application's own origins alone, which is the gate's decision, not this
+//! file's. No answer ever allows credentials.
+
+use std::time::Duration;
+
+use axum::http::{HeaderValue, Method, header};
+use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+
+use crate::{state::App, store};
+
+/// How long a browser may remember a preflight's answer. The request that follows is checked all the same.
+const MAX_AGE: Duration = Duration::from_secs(600);
+
+/// For routes that take a bearer token, or a token as a parameter.
+pub fn registered_origins(app: &App) -> CorsLayer {
+    let app = app.clone();
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::async_predicate(move |origin: HeaderValue, _| async move {
+            is_registered(&app, &origin).await
+        }))
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .expose_headers([header::WWW_AUTHENTICATE, header::RETRY_AFTER])
+        .max_age(MAX_AGE)
+}
+
+/// For documents that are public anyway.
+pub fn any_origin() -> CorsLayer {
+    CorsLayer::new().allow_origin(Any).allow_methods([Method::GET])
+}
+
+/// `null` and what cannot be read are in no registration; a store that does not answer allows nothing.
+async fn is_registered(app: &App, origin: &HeaderValue) -> bool {
+    let Ok(origin) = origin.to_str() else { return false };
+    let found = async {
+        let mut unit = app.store.read().await?;
+        store::applications::has_origin(&mut unit, origin).await
+    };
+    found.await.unwrap_or(false)
+}

@@ -1,0 +1,309 @@
+//! One error enum, one table, and the renderers: JSON for the API, a page for people.
+//!
+//! The third renderer, the redirect to the client, belongs to the authorization endpoint alone: see
+//! [`crate::oauth::response`].
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use latchkey_protocol::scope::Scope;
+
+use crate::{
+    directory::password::PasswordError,
+    http::page::{self, ErrorPage},
+    secret::NoEntropy,
+    store::StoreError,
+};
+
+/// Why a request was not answered with what it asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A parameter is missing, malformed or not acceptable. Neither text comes from the request.
+    #[error("{name} {problem}")]
+    Parameter {
+        /// The parameter's name.
+        name: &'static str,
+        /// What is wrong with it, as the end of a sentence that begins with its name.
+        problem: &'static str,
+    },
+    /// A parameter that the request may name only once stands twice (RFC 6749 §3.1).
+    #[error("a parameter is given more than once")]
+    Repeated,
+    /// The parameters are not `application/x-www-form-urlencoded`, or there are too many, or they are too long.
+    #[error("the parameters cannot be read")]
+    Malformed,
+    /// A form was not sent from our own page, or is too old.
+    #[error("the form does not come from this page")]
+    Forged,
+    /// The authorization request is unknown, used, too old, or somebody else's.
+    #[error("this sign-in is not open any more")]
+    TransactionClosed,
+    /// The person is not a member of the application's organization. It does not say which that is.
+    #[error("your account is not a member of the organization that this application belongs to")]
+    NotAMember,
+    /// No access token came with the request (RFC 6750 §3.1: no error code then).
+    #[error("no access token was sent")]
+    TokenMissing,
+    /// The access token is malformed, unknown, expired, revoked, or what it stands on is disabled.
+    #[error("the access token is not valid")]
+    InvalidToken,
+    /// The token came in the query string, where servers and proxies write it into their logs.
+    #[error("an access token is sent in the Authorization header, never in the address")]
+    TokenInQuery,
+    /// The request comes from a site that the token's application does not run on.
+    #[error("this site is not among the application's allowed origins")]
+    OriginNotAllowed,
+    /// The path names an organization that is not the token's: a foreign one, or none at all.
+    #[error("this token does not open that organization")]
+    WrongOrganization,
+    /// The person is not a member of the token's organization any more.
+    #[error("the person is not a member of the organization")]
+    MembershipRequired,
+    /// The token does not hold the scope that the route declares.
+    #[error("the token lacks a scope")]
+    InsufficientScope(Scope),
+    /// There is nothing at this address.
+    #[error("there is nothing at this address")]
+    NotFound,
+    /// The address does not take this method.
+    #[error("this address does not take that method")]
+    MethodNotAllowed,
+    /// The wasm files were not built.
+    #[error("the iframe's files are not built")]
+    NotBuilt,
+    /// Something the answer depends on did not answer: nothing is let through then.
+    #[error("the service cannot answer right now")]
+    Unavailable(#[source] Cause),
+    /// The server is at fault.
+    #[error("the server failed")]
+    Internal(#[source] Cause),
+}
+
+/// What went wrong underneath: for the log, never for the answer.
+pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
+
+/// How an error is answered.
+struct Answer {
+    status: StatusCode,
+    code: &'static str,
+    /// What to do next, for people.
+    next: &'static str,
+}
+
+impl Error {
+    /// A parameter that is not acceptable.
+    pub const fn parameter(name: &'static str, problem: &'static str) -> Self {
+        Self::Parameter { name, problem }
+    }
+
+    /// The table.
+    fn answer(&self) -> Answer {
+        let (status, code, next) = match self {
+            Self::Parameter { .. } | Self::Repeated | Self::Malformed => (
+                StatusCode::BAD_REQUEST,
+                "invalid_request",
+                "Go back to the site you came from and try again. If it happens again, tell its owner what this page says.",
+            ),
+            Self::Forged => (
+                StatusCode::FORBIDDEN,
+                "forged_request",
+                "Go back, reload the page and send the form again. Cookies must be allowed for this site.",
+            ),
+            Self::TransactionClosed => (
+                StatusCode::BAD_REQUEST,
+                "transaction_closed",
+                "Go back to the site you came from and start the sign-in again.",
+            ),
+            Self::NotAMember => (
+                StatusCode::FORBIDDEN,
+                "membership_required",
+                "Ask an admin of the organization to add you, or use another account.",
+            ),
+            Self::TokenMissing => (
+                StatusCode::UNAUTHORIZED,
+                "invalid_token",
+                "Send an access token in the Authorization header.",
+            ),
+            Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid_token", "Sign in again."),
+            Self::TokenInQuery => (
+                StatusCode::BAD_REQUEST,
+                "invalid_request",
+                "Send the token in the Authorization header, and revoke this one.",
+            ),
+            Self::OriginNotAllowed => (
+                StatusCode::FORBIDDEN,
+                "origin_not_allowed",
+                "Add the site's origin to the application's allowed origins.",
+            ),
+            Self::WrongOrganization => (
+                StatusCode::FORBIDDEN,
+                "wrong_organization",
+                "Use the organization that the token was issued for.",
+            ),
+            Self::MembershipRequired => (
+                StatusCode::FORBIDDEN,
+                "membership_required",
+                "Ask an admin of the organization to add the person.",
+            ),
+            Self::InsufficientScope(_) => {
+                (StatusCode::FORBIDDEN, "insufficient_scope", "Sign in again and ask for the scope.")
+            }
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "Check the address."),
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "Use a method that the answer's Allow names.",
+            ),
+            Self::NotBuilt => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not_built",
+                "Run `cargo xtask build` in the source folder, then start the server again.",
+            ),
+            Self::Unavailable(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "Try again in a moment.")
+            }
+            Self::Internal(_) => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "server_error",
+                "Try again. If it happens again, tell the platform's team.",
+            ),
+        };
+        Answer { status, code, next }
+    }
+
+    /// `WWW-Authenticate`, with RFC 6750's codes alone (§3.1).
+    fn challenge(&self) -> Option<String> {
+        match self {
+            Self::TokenMissing => Some("Bearer realm=\"api\"".into()),
+            Self::InvalidToken => Some("Bearer realm=\"api\", error=\"invalid_token\"".into()),
+            Self::InsufficientScope(scope) => Some(format!(
+                "Bearer realm=\"api\", error=\"insufficient_scope\", scope=\"{}\"",
+                scope.as_str()
+            )),
+            _ => None,
+        }
+    }
+
+    /// What only the log may know.
+    fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Unavailable(cause) | Self::Internal(cause) => Some(cause.clone()),
+            _ => None,
+        }
+    }
+
+    fn finish(&self, mut response: Response) -> Response {
+        if let Some(challenge) = self.challenge().and_then(|text| HeaderValue::from_str(&text).ok()) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if matches!(self, Self::Unavailable(_)) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Some(cause) = self.cause() {
+            response.extensions_mut().insert(LoggedCause(cause));
+        }
+        response
+    }
+}
+
+/// The cause of an error, on its way to the one place that logs it.
+#[derive(Debug, Clone)]
+pub struct LoggedCause(pub Cause);
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Engine(_) | StoreError::Migration(_) => Self::Unavailable(Arc::new(error)),
+            StoreError::Conflict | StoreError::Unreadable(_) => Self::Internal(Arc::new(error)),
+        }
+    }
+}
+
+impl From<NoEntropy> for Error {
+    fn from(error: NoEntropy) -> Self {
+        Self::Unavailable(Arc::new(error))
+    }
+}
+
+impl From<PasswordError> for Error {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::TooLong => Self::parameter("password", "is longer than any password can be"),
+            PasswordError::TooShort => Self::parameter("password", "is shorter than any password can be"),
+            PasswordError::Failed => Self::Unavailable(Arc::new(error)),
+        }
+    }
+}
+
+/// An error of the API: rendered as JSON.
+#[derive(Debug)]
+pub struct ApiError(pub Error);
+
+impl<E: Into<Error>> From<E> for ApiError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let answer = self.0.answer();
+        let body = serde_json::json!({
+            "error": answer.code,
+            "error_description": format!("{}. {}", sentence(&self.0.to_string()), answer.next),
+        });
+        self.0.finish((answer.status, Json(body)).into_response())
+    }
+}
+
+/// An error for people: rendered as a page.
+#[derive(Debug)]
+pub struct PageError {
+    /// What is wrong.
+    pub error: Error,
+    /// Where the page offers to go back to.
+    pub back: Option<String>,
+}
+
+impl<E: Into<Error>> From<E> for PageError {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), back: None }
+    }
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let answer = self.error.answer();
+        let page = ErrorPage {
+            title: title(answer.status),
+            message: sentence(&self.error.to_string()),
+            next: answer.next,
+            back: self.back,
+        };
+        self.error.finish(page::respond(answer.status, &page, &[]))
+    }
+}
+
+fn title(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::BAD_REQUEST => "This request can't be answered",
+        StatusCode::FORBIDDEN => "This is not allowed",
+        StatusCode::NOT_FOUND => "There is nothing here",
+        StatusCode::METHOD_NOT_ALLOWED => "This address works differently",
+        _ => "Something went wrong",
+    }
+}
+
+/// The text with a capital at its beginning, unless it begins with a parameter's name.
+fn sentence(text: &str) -> String {
+    let first = text.split(' ').next().unwrap_or_default();
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(initial) if !first.contains('_') => initial.to_uppercase().chain(characters).collect(),
+        Some(_) | None => text.to_owned(),
+    }
+}

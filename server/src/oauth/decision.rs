@@ -1,0 +1,167 @@
+//! What happens next with an authorization request: a plain function of what is known now.
+#![warn(clippy::wildcard_enum_match_arm, reason = "a decision says what happens in every case")]
+
+use latchkey_protocol::scope::{Role, Scopes};
+
+use crate::{
+    clock::UnixSeconds,
+    oauth::{
+        request::{Prompt, Request},
+        response::RedirectError,
+    },
+};
+
+/// What is known now.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts {
+    /// When the person proved who they are, if anybody is signed in.
+    pub authenticated_at: Option<UnixSeconds>,
+    /// Their role in the application's organization, if they are a member.
+    pub role: Option<Role>,
+    /// What they allowed this application before, on this site and with this redirect.
+    pub remembered: Option<Scopes>,
+    /// The application's maximum now.
+    pub maximum: Scopes,
+    /// Whether the application asks every time.
+    pub asks_always: bool,
+    /// When the request came.
+    pub requested_at: UnixSeconds,
+}
+
+/// What happens next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// The person signs in, or signs in again.
+    LogIn,
+    /// The person is told that they are not a member.
+    TellNotAMember,
+    /// The person is asked for these scopes.
+    Ask(Scopes),
+    /// These scopes are granted.
+    Grant(Scopes),
+    /// The client is told.
+    Refuse(RedirectError),
+}
+
+/// Decides.
+pub fn decide(request: &Request, facts: &Facts) -> Next {
+    // With prompt=none nothing is ever shown: what would be a page is an answer to the client.
+    let silent = request.prompt == Prompt::None;
+    let show = |page: Next, error: RedirectError| if silent { Next::Refuse(error) } else { page };
+
+    let Some(authenticated_at) = facts.authenticated_at else {
+        return show(Next::LogIn, RedirectError::LoginRequired);
+    };
+    if request.prompt.wants_login() && authenticated_at < facts.requested_at {
+        return Next::LogIn;
+    }
+    let Some(role) = facts.role else {
+        return show(Next::TellNotAMember, RedirectError::AccessDenied);
+    };
+    let scopes = narrow(request.scopes, facts.maximum, role);
+    if scopes.is_empty() {
+        return Next::Refuse(RedirectError::InvalidScope);
+    }
+    if must_ask(request, facts, scopes) {
+        return show(Next::Ask(scopes), RedirectError::ConsentRequired);
+    }
+    Next::Grant(scopes)
+}
+
+/// What can be granted of what was asked: nothing beyond the application, nothing beyond the role.
+pub fn narrow(asked: Scopes, maximum: Scopes, role: Role) -> Scopes {
+    asked.intersection(maximum).intersection(role.scopes())
+}
+
+fn must_ask(request: &Request, facts: &Facts, scopes: Scopes) -> bool {
+    // Anything on the machine can listen on a loopback port: that somebody said yes there once proves nothing
+    // (RFC 8252 §8.6).
+    let on_loopback = request.target.requesting_origin.is_loopback();
+    let covered = facts.remembered.is_some_and(|remembered| remembered.covers(scopes));
+    request.prompt.wants_consent() || facts.asks_always || on_loopback || !covered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{applications::ResponseType, oauth::request::Target};
+    use latchkey_protocol::{origin::Origin, scope::Scope};
+
+    const ASKED: Scopes = Scopes::of(&[Scope::OrgRead, Scope::ProjectRead]);
+
+    fn request(prompt: Prompt, origin: &str) -> Request {
+        Request {
+            client_id: "c1".into(),
+            response_type: ResponseType::Token,
+            target: Target {
+                redirect_uri: format!("{origin}/cb"),
+                is_callback: false,
+                requesting_origin: Origin::parse(origin).unwrap(),
+            },
+            scopes: ASKED,
+            state: None,
+            prompt,
+            login_hint: None,
+        }
+    }
+
+    fn facts() -> Facts {
+        Facts {
+            authenticated_at: Some(100),
+            role: Some(Role::Member),
+            remembered: Some(ASKED),
+            maximum: Scopes::ALL,
+            asks_always: false,
+            requested_at: 200,
+        }
+    }
+
+    #[test]
+    fn each_case_leads_where_the_design_says() {
+        use Next::*;
+        use Prompt::{AsNeeded, Consent, Login, LoginAndConsent, None as Silent};
+        let anonymous = Facts { authenticated_at: None, ..facts() };
+        let fresh = Facts { authenticated_at: Some(200), ..facts() };
+        let stranger = Facts { role: None, ..facts() };
+        let unasked = Facts { remembered: None, ..facts() };
+        let narrower = Facts { remembered: Some(Scopes::of(&[Scope::OrgRead])), ..facts() };
+        let wider = Facts { remembered: Some(Scopes::ALL), ..facts() };
+        let asks_always = Facts { asks_always: true, ..facts() };
+        let shrunk = Facts { maximum: Scopes::of(&[Scope::EventRead]), ..facts() };
+        let site = "https://a.com";
+        let loopback = "http://localhost:3000";
+        for (prompt, origin, facts, next) in [
+            (AsNeeded, site, facts(), Grant(ASKED)),
+            (Silent, site, facts(), Grant(ASKED)),
+            (AsNeeded, site, wider, Grant(ASKED)),
+            (AsNeeded, site, anonymous, LogIn),
+            (Silent, site, anonymous, Refuse(RedirectError::LoginRequired)),
+            (Login, site, facts(), LogIn),
+            (LoginAndConsent, site, facts(), LogIn),
+            (Login, site, fresh, Grant(ASKED)),
+            (LoginAndConsent, site, fresh, Ask(ASKED)),
+            (AsNeeded, site, stranger, TellNotAMember),
+            (Consent, site, stranger, TellNotAMember),
+            (Silent, site, stranger, Refuse(RedirectError::AccessDenied)),
+            (AsNeeded, site, unasked, Ask(ASKED)),
+            (Silent, site, unasked, Refuse(RedirectError::ConsentRequired)),
+            (AsNeeded, site, narrower, Ask(ASKED)),
+            (Consent, site, facts(), Ask(ASKED)),
+            (AsNeeded, site, asks_always, Ask(ASKED)),
+            (Silent, site, asks_always, Refuse(RedirectError::ConsentRequired)),
+            (AsNeeded, loopback, facts(), Ask(ASKED)),
+            (Silent, loopback, facts(), Refuse(RedirectError::ConsentRequired)),
+            (AsNeeded, site, shrunk, Refuse(RedirectError::InvalidScope)),
+        ] {
+            assert_eq!(decide(&request(prompt, origin), &facts), next, "{prompt:?} {origin} {facts:?}");
+        }
+    }
+
+    #[test]
+    fn what_exceeds_the_role_is_narrowed_away() {
+        let asked = Scopes::of(&[Scope::ProjectAdmin, Scope::OrgRead]);
+        assert_eq!(narrow(asked, Scopes::ALL, Role::Member).to_list(), "org:read project:read");
+        assert_eq!(narrow(asked, Scopes::ALL, Role::Admin).to_list(), "org:read project:admin");
+        assert_eq!(narrow(asked, Scopes::of(&[Scope::ProjectWrite]), Role::Owner).to_list(), "project:write");
+    }
+}

@@ -1,0 +1,471 @@
+//! The authorization request (RFC 6749 §4.2.1): what is checked, in which order, and who is told.
+//!
+//! Until the application and the redirect are known to belong together, a failure is a page and never a redirect
+//! (RFC 6749 §4.2.2.1, RFC 9700 §4.11). After that the client is told.
+
+use latchkey_protocol::{
+    oauth::MAX_STATE,
+    origin::Origin,
+    scope::{Scope, Scopes},
+};
+use url::Url;
+
+use crate::{
+    applications::{ResponseType, registration::MAX_REDIRECT_URI},
+    config::Config,
+    http::{error::Error, parameters::Parameters},
+    oauth::response::RedirectError,
+    store::applications::Application,
+};
+
+/// The longest `login_hint` that is kept, in bytes.
+const MAX_LOGIN_HINT: usize = 254;
+
+/// A valid authorization request.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The application that asks.
+    pub client_id: String,
+    /// What it asks for.
+    pub response_type: ResponseType,
+    /// Where the response goes, and for which site.
+    pub target: Target,
+    /// The scopes it named, or the application's maximum.
+    pub scopes: Scopes,
+    /// Its own value, byte for byte.
+    pub state: Option<String>,
+    /// Which pages it wants or refuses to be shown.
+    pub prompt: Prompt,
+    /// Who it thinks will sign in.
+    pub login_hint: Option<String>,
+}
+
+/// Where a response goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The address.
+    pub redirect_uri: String,
+    /// Whether that is the platform's own callback page.
+    pub is_callback: bool,
+    /// The site the request comes from: shown to the person, checked by whoever receives the response.
+    pub requesting_origin: Origin,
+}
+
+/// OpenID Connect Core §3.1.2.1 `prompt`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prompt {
+    /// Show what is needed.
+    AsNeeded,
+    /// Show nothing: answer with an error where a page would be needed.
+    None,
+    /// The person proves again who they are.
+    Login,
+    /// The person is asked again.
+    Consent,
+    /// Both.
+    LoginAndConsent,
+}
+
+impl Prompt {
+    /// Reads the space-delimited list.
+    pub fn parse(list: Option<&str>) -> Option<Self> {
+        let Some(list) = list else { return Some(Self::AsNeeded) };
+        let (mut none, mut login, mut consent) = (false, false, false);
+        for value in list.split(' ').filter(|value| !value.is_empty()) {
+            match value {
+                "none" => none = true,
+                // The login page is where an account is chosen.
+                "login" | "select_account" => login = true,
+                "consent" => consent = true,
+                _ => return None,
+            }
+        }
+        match (none, login, consent) {
+            (true, false, false) => Some(Self::None),
+            // OpenID Connect Core §3.1.2.1: none stands alone.
+            (true, _, _) => None,
+            (false, false, false) => Some(Self::AsNeeded),
+            (false, true, false) => Some(Self::Login),
+            (false, false, true) => Some(Self::Consent),
+            (false, true, true) => Some(Self::LoginAndConsent),
+        }
+    }
+
+    /// The value that [`Prompt::parse`] reads back.
+    pub const fn as_str(self) -> Option<&'static str> {
+        match self {
+            Self::AsNeeded => None,
+            Self::None => Some("none"),
+            Self::Login => Some("login"),
+            Self::Consent => Some("consent"),
+            Self::LoginAndConsent => Some("login consent"),
+        }
+    }
+
+    /// Whether the person proves again who they are.
+    pub const fn wants_login(self) -> bool {
+        matches!(self, Self::Login | Self::LoginAndConsent)
+    }
+
+    /// Whether the person is asked again.
+    pub const fn wants_consent(self) -> bool {
+        matches!(self, Self::Consent | Self::LoginAndConsent)
+    }
+}
+
+/// Why a request is not valid.
+#[derive(Debug)]
+pub enum Invalid {
+    /// Nobody can be told but the person: a page, never a redirect.
+    Page(Error),
+    /// The client is told.
+    Redirect {
+        /// What it is told.
+        error: RedirectError,
+        /// Where.
+        target: Target,
+        /// With its own value.
+        state: Option<String>,
+        /// Whether it wants to be told whatever happens, since it shows no page.
+        prompt_none: bool,
+    },
+}
+
+impl From<Error> for Invalid {
+    fn from(error: Error) -> Self {
+        Self::Page(error)
+    }
+}
+
+impl Request {
+    /// Checks a request of an application that is known to be active, in the documented order.
+    pub fn validate(
+        parameters: &Parameters,
+        application: &Application,
+        config: &Config,
+    ) -> Result<Self, Invalid> {
+        let target = Target::find(parameters, application, config)?;
+        let response_type = response_type(parameters, application)?;
+        let state = parameters.get("state").map(str::to_owned);
+        if state.as_ref().is_some_and(|state| state.len() > MAX_STATE) {
+            return Err(Error::parameter("state", "is longer than 1,024 bytes").into());
+        }
+        let prompt = Prompt::parse(parameters.get("prompt"));
+        let refuse = |error| Invalid::Redirect {
+            error,
+            target: target.clone(),
+            state: state.clone(),
+            prompt_none: prompt == Some(Prompt::None),
+        };
+        // RFC 6749 §4.2.2.1 invalid_scope: unknown, malformed, or beyond what the application may ask for.
+        let scopes = scopes(parameters, application).ok_or_else(|| refuse(RedirectError::InvalidScope))?;
+        let prompt = prompt.ok_or_else(|| refuse(RedirectError::InvalidRequest))?;
+        let login_hint = parameters.get("login_hint").filter(|hint| hint.len() <= MAX_LOGIN_HINT);
+        Ok(Self {
+            client_id: application.client_id.clone(),
+            response_type,
+            scopes,
+            prompt,
+            login_hint: login_hint.map(str::to_owned),
+            target,
+            state,
+        })
+    }
+}
+
+impl Target {
+    fn find(parameters: &Parameters, application: &Application, config: &Config) -> Result<Self, Error> {
+        const NAME: &str = "redirect_uri";
+        let redirect_uri = match (parameters.get(NAME), application.redirect_uris.as_slice()) {
+            (Some(given), _) if given.len() > MAX_REDIRECT_URI => {
+                return Err(Error::parameter(NAME, "is longer than 2,048 bytes"));
+            }
+            (Some(given), _) if given == config.callback(&application.client_id) => {
+                return Self::for_callback(parameters, application, given);
+            }
+            (Some(given), registered) if registered.iter().any(|one| is_same_redirect(one, given)) => given,
+            (Some(_), _) => {
+                return Err(Error::parameter(NAME, "is not one that is registered for this application"));
+            }
+            // RFC 6749 §3.1.2.3: it may be left out where exactly one is registered.
+            (None, [only]) => only,
+            (None, _) => return Err(Error::parameter(NAME, "is missing")),
+        };
+        Ok(Self {
+            redirect_uri: redirect_uri.to_owned(),
+            is_callback: false,
+            requesting_origin: origin_of(redirect_uri)
+                .ok_or(Error::parameter(NAME, "is not an address on the web"))?,
+        })
+    }
+
+    /// The callback says nothing about the site, so the request does; whatever it says must be registered.
+    fn for_callback(
+        parameters: &Parameters,
+        application: &Application,
+        callback: &str,
+    ) -> Result<Self, Error> {
+        let origin = parameters.require("origin")?;
+        let requesting_origin = Origin::parse(origin)
+            .map_err(|_| Error::parameter("origin", "is not the origin of a site, such as https://a.com"))?;
+        if !application.runs_on(&requesting_origin) {
+            return Err(Error::parameter("origin", "is not among the allowed origins of this application"));
+        }
+        Ok(Self { redirect_uri: callback.to_owned(), is_callback: true, requesting_origin })
+    }
+
+    /// Whether the application still has this target: it may have changed while the person decided.
+    pub fn is_still_registered(&self, application: &Application) -> bool {
+        if self.is_callback {
+            application.runs_on(&self.requesting_origin)
+        } else {
+            application.redirect_uris.iter().any(|one| is_same_redirect(one, &self.redirect_uri))
+        }
+    }
+}
+
+fn response_type(parameters: &Parameters, application: &Application) -> Result<ResponseType, Error> {
+    const NAME: &str = "response_type";
+    let response_type = ResponseType::parse(parameters.require(NAME)?)
+        .ok_or(Error::parameter(NAME, "is not one that this server answers; use token"))?;
+    if application.allows(response_type) {
+        Ok(response_type)
+    } else {
+        Err(Error::parameter(NAME, "is not one that this application may use"))
+    }
+}
+
+/// What is asked for: within the application's maximum, or all of that where nothing is named (RFC 6749 §3.3).
+fn scopes(parameters: &Parameters, application: &Application) -> Option<Scopes> {
+    let asked = match parameters.get("scope") {
+        Some(list) => Scopes::parse(list).ok()?,
+        None => Scopes::NONE,
+    };
+    if asked.is_empty() {
+        return Some(application.scopes);
+    }
+    application.scopes.covers(asked).then_some(asked)
+}
+
+/// Exact comparison of strings (RFC 9700 §2.1), but for the port of a loopback address (RFC 8252 §7.3).
+fn is_same_redirect(registered: &str, given: &str) -> bool {
+    registered == given
+        || match (without_loopback_port(registered), without_loopback_port(given)) {
+            (Some(registered), Some(given)) => registered == given,
+            _ => false,
+        }
+}
+
+/// Splits an http address on a loopback literal into what stands before its port and what stands after it.
+fn without_loopback_port(uri: &str) -> Option<(&str, &str)> {
+    ["http://127.0.0.1", "http://[::1]"].into_iter().find_map(|host| {
+        let rest = uri.strip_prefix(host)?;
+        let after = match rest.strip_prefix(':') {
+            Some(port) => {
+                let after = port.trim_start_matches(|c: char| c.is_ascii_digit());
+                port[..port.len() - after.len()].parse::<u16>().ok().filter(|port| *port != 0)?;
+                after
+            }
+            None => rest,
+        };
+        (after.is_empty() || after.starts_with(['/', '?'])).then_some((host, after))
+    })
+}
+
+fn origin_of(uri: &str) -> Option<Origin> {
+    Origin::parse(&Url::parse(uri).ok()?.origin().ascii_serialization()).ok()
+}
+
+/// The scopes in words, as the consent page lists them.
+pub fn words(scopes: Scopes) -> Vec<&'static str> {
+    scopes.reduced().iter().map(Scope::words).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::applications::ResponseTypes;
+    use proptest::prelude::*;
+
+    fn config() -> Config {
+        Config::new(Origin::parse("https://p.example").unwrap())
+    }
+
+    fn application() -> Application {
+        Application {
+            client_id: "c1".into(),
+            organization_id: "o1".into(),
+            name: "Toolbar".into(),
+            scopes: Scopes::of(&[Scope::OrgRead, Scope::ProjectWrite]),
+            response_types: ResponseTypes::standard(),
+            asks_always_at: None,
+            disabled_at: None,
+            origins: vec![Origin::parse("https://a.com").unwrap()],
+            redirect_uris: vec!["https://a.com/cb?x=1".into()],
+        }
+    }
+
+    fn validate(query: &str) -> Result<Request, Invalid> {
+        Request::validate(&Parameters::parse(query).unwrap(), &application(), &config())
+    }
+
+    const CALLBACK: &str = "redirect_uri=https%3A%2F%2Fp.example%2Ftoolbar%2Fc1%2Fcallback%2F";
+    const REGISTERED: &str = "redirect_uri=https%3A%2F%2Fa.com%2Fcb%3Fx%3D1";
+
+    #[test]
+    fn the_callback_needs_an_allowed_origin() {
+        let request = validate(&format!("{CALLBACK}&origin=https://a.com&response_type=token")).unwrap();
+        assert!(request.target.is_callback);
+        assert_eq!(request.target.requesting_origin.as_str(), "https://a.com");
+        assert_eq!(request.scopes, application().scopes);
+        for origin in ["", "&origin=", "&origin=null", "&origin=https://b.com", "&origin=https://a.com/"] {
+            let refused = validate(&format!("{CALLBACK}{origin}&response_type=token"));
+            let Err(Invalid::Page(Error::Parameter { name: "origin", .. })) = refused else {
+                panic!("{origin}")
+            };
+        }
+    }
+
+    #[test]
+    fn a_registered_redirect_says_itself_which_site_asks() {
+        let request =
+            validate(&format!("{REGISTERED}&response_type=token&origin=https://evil.example")).unwrap();
+        assert_eq!(request.target.requesting_origin.as_str(), "https://a.com");
+        assert!(!request.target.is_callback);
+        let request = validate("response_type=token").unwrap();
+        assert_eq!(request.target.redirect_uri, "https://a.com/cb?x=1");
+    }
+
+    #[test]
+    fn a_redirect_that_differs_in_anything_is_told_on_a_page() {
+        for given in [
+            "https://a.com/cb?x=1/",
+            "https://a.com/cb/?x=1",
+            "https://a.com/cb",
+            "https://a.com/cb?x=1&y=2",
+            "https://a.com/cb?x=2",
+            "https://A.com/cb?x=1",
+            "https://a.com/CB?x=1",
+            "https://a.com/%63b?x=1",
+            "https://a.com/./cb?x=1",
+            "https://a.com/%2e/cb?x=1",
+            "https://a.com:443/cb?x=1",
+            "https://a.com./cb?x=1",
+            "https://b.a.com/cb?x=1",
+            "https://a.com@evil.example/cb?x=1",
+            "https://evil.example\\@a.com/cb?x=1",
+            "https://a.com/\tcb?x=1",
+            "https://\u{430}.com/cb?x=1",
+            "http://a.com/cb?x=1",
+            "https://a.com/cb?x=1#",
+            " https://a.com/cb?x=1",
+            "https://p.example/toolbar/c2/callback/",
+            "https://p.example/toolbar/c1/callback",
+            "javascript:alert(1)",
+        ] {
+            let mut query = String::from("response_type=token&origin=https://a.com&redirect_uri=");
+            latchkey_protocol::oauth::encode_into(&mut query, given);
+            let Err(Invalid::Page(Error::Parameter { name: "redirect_uri", .. })) = validate(&query) else {
+                panic!("{given}")
+            };
+        }
+    }
+
+    #[test]
+    fn a_redirect_may_be_left_out_only_where_exactly_one_is_registered() {
+        let parameters = Parameters::parse("response_type=token").unwrap();
+        for redirect_uris in [vec![], vec!["https://a.com/1".into(), "https://a.com/2".into()]] {
+            let application = Application { redirect_uris, ..application() };
+            let refused = Request::validate(&parameters, &application, &config());
+            let Err(Invalid::Page(Error::Parameter { name: "redirect_uri", .. })) = refused else { panic!() };
+        }
+    }
+
+    #[test]
+    fn only_the_port_of_a_loopback_address_may_vary() {
+        for (registered, given, same) in [
+            ("http://127.0.0.1/cb", "http://127.0.0.1:5173/cb", true),
+            ("http://127.0.0.1:1/cb", "http://127.0.0.1/cb", true),
+            ("http://[::1]:1/cb?x", "http://[::1]:65535/cb?x", true),
+            ("http://127.0.0.1:1", "http://127.0.0.1:2", true),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:5173/cb2", false),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:0/cb", false),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:65536/cb", false),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:/cb", false),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:1@evil.example/cb", false),
+            ("http://127.0.0.1", "http://127.0.0.1.evil.example", false),
+            ("http://127.0.0.1/cb", "http://[::1]/cb", false),
+            ("http://localhost:1/cb", "http://localhost:2/cb", false),
+            ("http://a.localhost:1/cb", "http://a.localhost:2/cb", false),
+            ("https://127.0.0.1:1/cb", "https://127.0.0.1:2/cb", false),
+        ] {
+            assert_eq!(is_same_redirect(registered, given), same, "{registered} {given}");
+        }
+    }
+
+    #[test]
+    fn a_response_type_that_is_missing_or_unknown_is_told_on_a_page() {
+        for query in
+            ["", "response_type=", "response_type=code", "response_type=id_token", "response_type=TOKEN"]
+        {
+            let refused = validate(&format!("{REGISTERED}&{query}"));
+            let Err(Invalid::Page(Error::Parameter { name: "response_type", .. })) = refused else {
+                panic!("{query}")
+            };
+        }
+    }
+
+    #[test]
+    fn a_scope_beyond_the_application_and_a_prompt_nobody_knows_are_told_to_the_client() {
+        for (query, expected) in [
+            ("scope=org:everything", RedirectError::InvalidScope),
+            ("scope=project:admin", RedirectError::InvalidScope),
+            ("scope=org:read+member:read", RedirectError::InvalidScope),
+            ("prompt=maybe", RedirectError::InvalidRequest),
+            ("prompt=none+login", RedirectError::InvalidRequest),
+            ("prompt=none+consent", RedirectError::InvalidRequest),
+        ] {
+            let refused = validate(&format!("{REGISTERED}&response_type=token&state=s1&{query}"));
+            let Err(Invalid::Redirect { error, state, .. }) = refused else { panic!("{query}") };
+            assert_eq!((error, state.as_deref()), (expected, Some("s1")), "{query}");
+        }
+        let request = validate(&format!("{REGISTERED}&response_type=token&scope=project:read")).unwrap();
+        assert_eq!(request.scopes.to_list(), "project:read");
+    }
+
+    #[test]
+    fn a_state_has_a_length() {
+        let fits = format!("{REGISTERED}&response_type=token&state={}", "s".repeat(MAX_STATE));
+        assert!(validate(&fits).is_ok());
+        let Err(Invalid::Page(Error::Parameter { name: "state", .. })) = validate(&format!("{fits}s")) else {
+            panic!()
+        };
+    }
+
+    #[test]
+    fn a_prompt_reads_back() {
+        for prompt in
+            [Prompt::AsNeeded, Prompt::None, Prompt::Login, Prompt::Consent, Prompt::LoginAndConsent]
+        {
+            assert_eq!(Prompt::parse(prompt.as_str()), Some(prompt));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_query_is_a_request_or_refused_without_a_panic(text in "\\PC{0,120}") {
+            if let Ok(parameters) = Parameters::parse(&text) {
+                let _ = Request::validate(&parameters, &application(), &config());
+            }
+        }
+
+        #[test]
+        fn no_redirect_but_a_registered_one_is_ever_accepted(given in "https?://[a-z0-9.:@\\[\\]/?%\\\\-]{0,30}") {
+            let mut query = String::from("response_type=token&redirect_uri=");
+            latchkey_protocol::oauth::encode_into(&mut query, &given);
+            if let Ok(request) = validate(&query) {
+                prop_assert_eq!(request.target.redirect_uri, "https://a.com/cb?x=1");
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! An authorization request while it is being decided: kept on the server, so that nothing a browser sends later
+//! can change it.
+
+use latchkey_protocol::{origin::Origin, scope::Scopes};
+
+use crate::{
+    applications::ResponseType,
+    clock::UnixSeconds,
+    http::{browser::Browser, error::Error},
+    oauth::request::{Prompt, Request, Target},
+    secret::{Digest256, Secret},
+    state::App,
+    store::{self, StoreError, Unit, transactions::Row},
+};
+
+/// An authorization request that is being decided.
+#[derive(Debug, Clone)]
+pub struct Transaction {
+    /// The secret that stands in the pages' addresses and forms.
+    pub id: Secret,
+    /// The request, as it was validated.
+    pub request: Request,
+    /// When it began: a login before that is not one that `prompt=login` asked for.
+    pub created_at: UnixSeconds,
+    /// Who saw its consent page.
+    pub user_id: Option<String>,
+    /// Whether the store has it. One that is decided at once never gets there.
+    is_stored: bool,
+}
+
+impl Transaction {
+    /// Begins to decide a request. Nothing is stored yet.
+    pub fn begin(app: &App, request: Request) -> Result<Self, Error> {
+        let id = Secret::generate(&app.entropy)?;
+        Ok(Self { id, request, created_at: app.clock.now(), user_id: None, is_stored: false })
+    }
+
+    /// Finds the transaction that a page names, if this browser began it.
+    pub async fn find(app: &App, unit: &mut Unit, browser: &Browser, id: &str) -> Result<Self, Error> {
+        let id = Secret::new(id);
+        let row = store::transactions::find(unit, &id.digest(), app.clock.now()).await?;
+        let row =
+            row.filter(|row| browser.digest().matches(&row.browser_hash)).ok_or(Error::TransactionClosed)?;
+        let created_at = row.created_at;
+        let user_id = row.user_id.clone();
+        Ok(Self { id, request: request_of(row)?, created_at, user_id, is_stored: true })
+    }
+
+    /// Keeps the transaction until the person has decided. `viewer` is who sees its consent page now.
+    pub async fn keep(
+        &self,
+        app: &App,
+        unit: &mut Unit,
+        browser: &Browser,
+        viewer: Option<&str>,
+    ) -> Result<(), Error> {
+        let id = self.id.digest();
+        if !self.is_stored {
+            store::transactions::insert(unit, &id, &self.row(app, browser, viewer)).await?;
+        } else if let Some(viewer) = viewer {
+            store::transactions::touch(unit, &id, viewer).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the transaction for good. Of any number of attempts one succeeds.
+    pub async fn consume(&self, app: &App, unit: &mut Unit) -> Result<(), Error> {
+        if self.is_stored && !store::transactions::consume(unit, &self.id.digest(), app.clock.now()).await? {
+            return Err(Error::TransactionClosed);
+        }
+        Ok(())
+    }
+
+    fn row(&self, app: &App, browser: &Browser, viewer: Option<&str>) -> Row {
+        let Request { client_id, response_type, target, scopes, state, prompt, login_hint } =
+            self.request.clone();
+        Row {
+            browser_hash: browser.digest().as_bytes().to_vec(),
+            client_id,
+            response_type: response_type.as_str().into(),
+            redirect_uri: target.redirect_uri,
+            callback_at: target.is_callback.then_some(self.created_at),
+            requesting_origin: target.requesting_origin.to_string(),
+            scopes: scopes.to_list(),
+            state,
+            prompt: prompt.as_str().map(Into::into),
+            login_hint,
+            user_id: viewer.map(Into::into),
+            created_at: self.created_at,
+            expires_at: self.created_at + app.config.lifetimes.transaction_secs,
+        }
+    }
+}
+
+fn request_of(row: Row) -> Result<Request, StoreError> {
+    let unreadable = StoreError::Unreadable;
+    Ok(Request {
+        response_type: ResponseType::parse(&row.response_type)
+            .ok_or(unreadable("transactions.response_type"))?,
+        scopes: Scopes::parse(&row.scopes).map_err(|_| unreadable("transactions.scopes"))?,
+        prompt: Prompt::parse(row.prompt.as_deref()).ok_or(unreadable("transactions.prompt"))?,
+        target: Target {
+            requesting_origin: Origin::parse(&row.requesting_origin)
+                .map_err(|_| unreadable("transactions.requesting_origin"))?,
+            is_callback: row.callback_at.is_some(),
+            redirect_uri: row.redirect_uri,
+        },
+        client_id: row.client_id,
+        state: row.state,
+        login_hint: row.login_hint,
+    })
+}
+
+/// The address at which a transaction goes on.
+pub fn address(path: &str, id: &Secret) -> String {
+    format!("{path}?transaction={}", id.expose())
+}
+
+/// What the store keeps of a transaction's id.
+pub fn digest(id: &str) -> Digest256 {
+    Secret::new(id).digest()
+}

@@ -1,0 +1,199 @@
+//! THE table: every path once, grouped by who may call it. A trailing slash is optional everywhere.
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    extract::Request,
+    http::{StatusCode, Uri},
+    middleware::from_fn_with_state,
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, get, post},
+};
+use latchkey_protocol::scope::Scope;
+use tower::ServiceBuilder;
+use tower_http::{
+    catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, normalize_path::NormalizePath,
+    timeout::TimeoutLayer, trace::TraceLayer,
+};
+
+use crate::{
+    directory::{home, login, logout, members, organizations, projects},
+    gate::{
+        OrganizationRule::{InPath, Own},
+        Rule, guard,
+    },
+    http::{
+        assets, cors,
+        error::{ApiError, Error, LoggedCause},
+        headers, page,
+        parameters::MAX_LENGTH,
+    },
+    oauth::{authorize, revoke},
+    state::App,
+    toolbar::{callback, frame, status},
+};
+
+/// How long a request may take.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// Everything the server answers.
+pub fn service(app: &App) -> NormalizePath<Router> {
+    NormalizePath::trim_trailing_slash(router(app))
+}
+
+fn router(app: &App) -> Router {
+    Router::new()
+        .merge(pages())
+        .merge(documents())
+        .merge(tokens(app))
+        .merge(api(app))
+        .fallback(not_found)
+        .layer(
+            ServiceBuilder::new()
+                .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log))
+                .layer(from_fn_with_state(app.clone(), headers::add))
+                .layer(CatchPanicLayer::custom(panicked))
+                .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME_LIMIT))
+                .layer(RequestBodyLimitLayer::new(MAX_LENGTH)),
+        )
+        .with_state(app.clone())
+}
+
+/// For a person with a browser of their own: first-party cookies, forms held to their own page, no CORS.
+fn pages() -> Router<App> {
+    Router::new()
+        .route("/", get(home::get))
+        .route("/login", get(login::get).post(login::post))
+        .route("/logout", post(logout::post))
+        .route("/oauth/authorize", get(authorize::get).post(authorize::post))
+        .route("/toolbar/{client_id}", get(frame::get))
+        .route("/toolbar/{client_id}/callback", get(callback::get))
+        .method_not_allowed_fallback(page::method_not_allowed)
+}
+
+/// For anybody: nothing in them depends on who asks.
+fn documents() -> Router<App> {
+    Router::new()
+        .route("/toolbar/{client_id}/status", get(status::get).layer(cors::any_origin()))
+        .route("/assets/{digest}/{name}", get(assets::get).layer(cors::any_origin()))
+        .route("/healthz", get(healthy))
+        .route("/readyz", get(ready))
+        .method_not_allowed_fallback(method_not_allowed)
+}
+
+/// For who holds a token, which comes as a parameter.
+fn tokens(app: &App) -> Router<App> {
+    Router::new()
+        .route("/oauth/revoke", post(revoke::post))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(cors::registered_origins(app))
+}
+
+/// For who holds a token, which comes in the header: every route through the gate, each with its rule.
+fn api(app: &App) -> Router<App> {
+    API.iter()
+        .fold(Router::new(), |router, route| {
+            router.route(route.path, guard(app, route.rule, (route.methods)()))
+        })
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(cors::registered_origins(app))
+}
+
+/// A route of the API.
+#[derive(Debug, Clone, Copy)]
+pub struct ApiRoute {
+    /// Its path, without the slash at its end.
+    pub path: &'static str,
+    /// What it asks of a token.
+    pub rule: Rule,
+    methods: fn() -> MethodRouter<App>,
+}
+
+/// The API's routes, each with its rule.
+pub const API: &[ApiRoute] = &[
+    ApiRoute {
+        path: "/api/0",
+        rule: Rule { organization: Own, scope: None },
+        methods: || get(organizations::token),
+    },
+    ApiRoute {
+        path: "/api/0/organizations",
+        rule: Rule { organization: Own, scope: Some(Scope::OrgRead) },
+        methods: || get(organizations::list),
+    },
+    ApiRoute {
+        path: "/api/0/organizations/{organization}",
+        rule: Rule { organization: InPath, scope: Some(Scope::OrgRead) },
+        methods: || get(organizations::get),
+    },
+    ApiRoute {
+        path: "/api/0/organizations/{organization}/members",
+        rule: Rule { organization: InPath, scope: Some(Scope::MemberRead) },
+        methods: || get(members::list),
+    },
+    ApiRoute {
+        path: "/api/0/organizations/{organization}/projects",
+        rule: Rule { organization: InPath, scope: Some(Scope::ProjectRead) },
+        methods: || get(projects::list),
+    },
+];
+
+/// The process runs.
+async fn healthy() -> StatusCode {
+    StatusCode::NO_CONTENT
+}
+
+/// The process can answer: its store does.
+async fn ready(axum::extract::State(app): axum::extract::State<App>) -> Result<StatusCode, ApiError> {
+    let mut unit = app.store.read().await?;
+    crate::store::organizations::find(&mut unit, "").await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn not_found(uri: Uri) -> Response {
+    if uri.path().starts_with("/api/") {
+        return ApiError(Error::NotFound).into_response();
+    }
+    page::not_found().await.into_response()
+}
+
+async fn method_not_allowed() -> ApiError {
+    ApiError(Error::MethodNotAllowed)
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    ApiError(Error::Internal(std::sync::Arc::new(Panicked))).into_response()
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a handler panicked")]
+struct Panicked;
+
+/// The path without its query: there may be a transaction's id in it.
+fn span(request: &Request) -> tracing::Span {
+    tracing::info_span!("request", method = %request.method(), path = request.uri().path())
+}
+
+/// The one place that logs an error's cause.
+fn log(response: &Response, latency: Duration, _: &tracing::Span) {
+    let status = response.status().as_u16();
+    match response.extensions().get::<LoggedCause>() {
+        Some(LoggedCause(cause)) => tracing::error!(status, ?latency, %cause, "failed"),
+        None => tracing::debug!(status, ?latency, "answered"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_says_what_its_path_says() {
+        for route in API {
+            let names_one = route.path.contains("{organization}");
+            assert_eq!(route.rule.organization == InPath, names_one, "{}", route.path);
+            assert!(route.path.starts_with("/api/0") && !route.path.ends_with('/'), "{}", route.path);
+        }
+    }
+}

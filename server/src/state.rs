@@ -1,0 +1,46 @@
+//! What every request has at hand.
+
+use std::{ops::Deref, sync::Arc};
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    directory::password::{PasswordError, Passwords},
+    secret::Entropy,
+    store::Store,
+};
+
+/// The running application: shared, cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App(Arc<Parts>);
+
+/// What an [`App`] is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The settings.
+    pub config: Config,
+    /// The database.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub entropy: Entropy,
+    /// The hashing of passwords.
+    pub passwords: Passwords,
+}
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(config: Config, store: Store, clock: Clock, entropy: Entropy) -> Result<Self, PasswordError> {
+        let passwords = Passwords::new(&entropy)?;
+        Ok(Self(Arc::new(Parts { config, store, clock, entropy, passwords })))
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

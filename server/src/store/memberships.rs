@@ -1,0 +1,69 @@
+//! Who belongs to which organization, as what.
+
+use latchkey_protocol::scope::Role;
+
+use crate::{
+    clock::UnixSeconds,
+    store::{StoreError, Unit, statement},
+};
+
+/// A member, as the organization's list shows them.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Member {
+    /// The person's id.
+    pub user_id: String,
+    /// Their name.
+    pub name: String,
+    /// Their e-mail address.
+    pub email: String,
+    /// The role's name.
+    pub role: String,
+}
+
+/// Reads a role's column.
+pub(crate) fn role(name: &str) -> Result<Role, StoreError> {
+    Role::parse(name).ok_or(StoreError::Unreadable("memberships.role"))
+}
+
+/// Adds a member; [`StoreError::Conflict`] when they are one.
+pub async fn insert(
+    unit: &mut Unit,
+    organization_id: &str,
+    user_id: &str,
+    role: Role,
+    now: UnixSeconds,
+) -> Result<(), StoreError> {
+    const INSERT: &str = "insert into memberships (organization_id, user_id, role, created_at)
+                          values ($1, $2, $3, $4)";
+    statement!(unit, execute, INSERT, organization_id, user_id, role.as_str(), now)?;
+    Ok(())
+}
+
+/// The person's role in the organization, if they are a member.
+pub async fn find(unit: &mut Unit, organization_id: &str, user_id: &str) -> Result<Option<Role>, StoreError> {
+    const FIND: &str = "select role from memberships where organization_id = $1 and user_id = $2";
+    let found = statement!(unit, fetch_optional(String,), FIND, organization_id, user_id)?;
+    found.map(|(name,)| role(&name)).transpose()
+}
+
+/// The organization's members, by name.
+pub async fn list(unit: &mut Unit, organization_id: &str) -> Result<Vec<Member>, StoreError> {
+    const LIST: &str = "select u.id as user_id, u.name, u.email, m.role
+                        from memberships m join users u on u.id = m.user_id
+                        where m.organization_id = $1 and u.disabled_at is null
+                        order by u.name, u.id";
+    statement!(unit, fetch_all Member, LIST, organization_id)
+}
+
+/// How many owners the organization has.
+pub async fn count_owners(unit: &mut Unit, organization_id: &str) -> Result<i64, StoreError> {
+    const COUNT_OWNERS: &str =
+        "select count(*) from memberships where organization_id = $1 and role = 'owner'";
+    Ok(statement!(unit, fetch_one(i64,), COUNT_OWNERS, organization_id)?.0)
+}
+
+/// Ends a membership; the caller revokes the tokens that depended on it. False when there was none.
+pub async fn remove(unit: &mut Unit, organization_id: &str, user_id: &str) -> Result<bool, StoreError> {
+    const REMOVE: &str = "delete from memberships where organization_id = $1 and user_id = $2";
+    Ok(statement!(unit, execute, REMOVE, organization_id, user_id)? == 1)
+}

@@ -1,0 +1,58 @@
+//! Organizations.
+
+use crate::{
+    clock::UnixSeconds,
+    store::{StoreError, Unit, statement},
+};
+
+/// An organization.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Organization {
+    /// Its id, for ever.
+    pub id: String,
+    /// Its name in paths.
+    pub slug: String,
+    /// Its name for people.
+    pub name: String,
+    /// Since when nothing of it works.
+    pub disabled_at: Option<UnixSeconds>,
+}
+
+/// Adds an organization; [`StoreError::Conflict`] when the slug is taken.
+pub async fn insert(
+    unit: &mut Unit,
+    organization: &Organization,
+    now: UnixSeconds,
+) -> Result<(), StoreError> {
+    const INSERT: &str = "insert into organizations (id, slug, name, created_at) values ($1, $2, $3, $4)";
+    statement!(unit, execute, INSERT, &organization.id, &organization.slug, &organization.name, now)?;
+    Ok(())
+}
+
+/// The organization with this slug.
+pub async fn find_by_slug(unit: &mut Unit, slug: &str) -> Result<Option<Organization>, StoreError> {
+    const FIND_BY_SLUG: &str = "select id, slug, name, disabled_at from organizations where slug = $1";
+    statement!(unit, fetch_optional Organization, FIND_BY_SLUG, slug)
+}
+
+/// The organization with this id.
+pub async fn find(unit: &mut Unit, id: &str) -> Result<Option<Organization>, StoreError> {
+    const FIND: &str = "select id, slug, name, disabled_at from organizations where id = $1";
+    statement!(unit, fetch_optional Organization, FIND, id)
+}
+
+/// The active organizations of which a person is a member, by name.
+pub async fn list_of_member(unit: &mut Unit, user_id: &str) -> Result<Vec<Organization>, StoreError> {
+    const LIST_OF_MEMBER: &str = "select o.id, o.slug, o.name, o.disabled_at
+                                  from organizations o join memberships m on m.organization_id = o.id
+                                  where m.user_id = $1 and o.disabled_at is null
+                                  order by o.name, o.id";
+    statement!(unit, fetch_all Organization, LIST_OF_MEMBER, user_id)
+}
+
+/// Disables an organization, from now on.
+pub async fn revoke(unit: &mut Unit, id: &str, now: UnixSeconds) -> Result<(), StoreError> {
+    const REVOKE: &str = "update organizations set disabled_at = coalesce(disabled_at, $2) where id = $1";
+    statement!(unit, execute, REVOKE, id, now)?;
+    Ok(())
+}

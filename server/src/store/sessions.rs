@@ -1,0 +1,79 @@
+//! Sessions of people at the platform.
+
+use crate::{
+    clock::UnixSeconds,
+    secret::Digest256,
+    store::{StoreError, Unit, statement},
+};
+
+/// A live session, with the person it belongs to.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Session {
+    /// Its id, which survives the rotation of its secret.
+    pub id: String,
+    /// The person.
+    pub user_id: String,
+    /// Their name.
+    pub name: String,
+    /// Their e-mail address.
+    pub email: String,
+    /// When they last proved who they are.
+    pub authenticated_at: UnixSeconds,
+}
+
+/// Adds a session.
+pub async fn insert(
+    unit: &mut Unit,
+    id: &str,
+    secret: &Digest256,
+    user_id: &str,
+    now: UnixSeconds,
+    expires_at: UnixSeconds,
+) -> Result<(), StoreError> {
+    const INSERT: &str =
+        "insert into sessions (id, secret_hash, user_id, authenticated_at, created_at, expires_at)
+                          values ($1, $2, $3, $4, $4, $5)";
+    statement!(unit, execute, INSERT, id, secret.as_bytes(), user_id, now, expires_at)?;
+    Ok(())
+}
+
+/// The live session that this secret opens, if its person is active.
+pub async fn find(
+    unit: &mut Unit,
+    secret: &Digest256,
+    now: UnixSeconds,
+) -> Result<Option<Session>, StoreError> {
+    const FIND: &str = "select s.id, s.user_id, u.name, u.email, s.authenticated_at
+                        from sessions s join users u on u.id = s.user_id
+                        where s.secret_hash = $1 and s.ended_at is null and s.expires_at > $2
+                          and u.disabled_at is null";
+    statement!(unit, fetch_optional Session, FIND, secret.as_bytes(), now)
+}
+
+/// Whether the session with this id is live and belongs to this person.
+pub async fn is_live(unit: &mut Unit, id: &str, user_id: &str, now: UnixSeconds) -> Result<bool, StoreError> {
+    const IS_LIVE: &str = "select count(*) from sessions
+                           where id = $1 and user_id = $2 and ended_at is null and expires_at > $3";
+    Ok(statement!(unit, fetch_one(i64,), IS_LIVE, id, user_id, now)?.0 == 1)
+}
+
+/// Gives a session a new secret because its person proved again who they are.
+pub async fn touch(
+    unit: &mut Unit,
+    id: &str,
+    secret: &Digest256,
+    now: UnixSeconds,
+    expires_at: UnixSeconds,
+) -> Result<(), StoreError> {
+    const TOUCH: &str =
+        "update sessions set secret_hash = $2, authenticated_at = $3, expires_at = $4 where id = $1";
+    statement!(unit, execute, TOUCH, id, secret.as_bytes(), now, expires_at)?;
+    Ok(())
+}
+
+/// Ends a session; the caller revokes the tokens that came from it.
+pub async fn revoke(unit: &mut Unit, id: &str, now: UnixSeconds) -> Result<(), StoreError> {
+    const REVOKE: &str = "update sessions set ended_at = coalesce(ended_at, $2) where id = $1";
+    statement!(unit, execute, REVOKE, id, now)?;
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! `GET /toolbar/{client_id}/callback/`: where an authorization response arrives, one page for each application.
+//!
+//! The page itself knows nothing: the response is in the fragment, which no server sees. Its script hands it to
+//! this application's own frame, or to the site that asked.
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+
+use crate::{
+    http::{
+        assets,
+        error::{Error, PageError},
+        page,
+    },
+    oauth::authorize::Client,
+    state::App,
+};
+
+#[derive(Template)]
+#[template(path = "callback.html")]
+struct CallbackPage<'a> {
+    client_id: &'a str,
+    issuer: &'a str,
+    assets: String,
+}
+
+/// Shows the page.
+pub async fn get(State(app): State<App>, Path(client_id): Path<String>) -> Result<Response, PageError> {
+    let mut unit = app.store.read().await?;
+    Client::find(&mut unit, &client_id).await?.ok_or(Error::NotFound)?;
+    if !assets::is_built() {
+        return Err(Error::NotBuilt.into());
+    }
+    let page = CallbackPage { client_id: &client_id, issuer: app.config.issuer(), assets: assets::base() };
+    Ok(page::respond_scripted(&page))
+}

@@ -1,0 +1,45 @@
+//! `GET /toolbar/{client_id}/`: the companion page, framed by the application's own sites and by nobody else.
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+
+use crate::{
+    http::{
+        assets,
+        error::{Error, PageError},
+        page,
+    },
+    oauth::authorize::Client,
+    state::App,
+};
+
+#[derive(Template)]
+#[template(path = "index.html")]
+struct FramePage<'a> {
+    client_id: &'a str,
+    application: &'a str,
+    origins: String,
+    issuer: &'a str,
+    assets: String,
+}
+
+/// Shows the page. A client id of no active application is a page that nobody may frame.
+pub async fn get(State(app): State<App>, Path(client_id): Path<String>) -> Result<Response, PageError> {
+    let mut unit = app.store.read().await?;
+    let client = Client::find(&mut unit, &client_id).await?.ok_or(Error::NotFound)?;
+    if !assets::is_built() {
+        return Err(Error::NotBuilt.into());
+    }
+    let origins: Vec<&str> = client.application.origins.iter().map(|origin| origin.as_str()).collect();
+    let page = FramePage {
+        client_id: &client_id,
+        application: &client.application.name,
+        origins: origins.join(" "),
+        issuer: app.config.issuer(),
+        assets: assets::base(),
+    };
+    Ok(page::respond_framed(&page, &origins))
+}

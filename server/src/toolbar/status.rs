@@ -1,0 +1,53 @@
+//! `GET /toolbar/{client_id}/status/`: may this site use this application, and if not, why?
+//!
+//! A frame that the browser refuses to show cannot say so itself; this can, to any site that asks.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use latchkey_protocol::error::ErrorCode;
+use serde::Serialize;
+
+use crate::{http::error::ApiError, oauth::authorize::Client, state::App};
+
+/// The answer.
+#[derive(Debug, Serialize)]
+pub struct Status<'a> {
+    /// Whether the site may use the application.
+    allowed: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorCode>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_description: Option<&'static str>,
+    /// The site, as its browser names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<&'a str>,
+}
+
+/// Answers for the origin that the browser names.
+pub async fn get(
+    State(app): State<App>,
+    Path(client_id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let mut unit = app.store.read().await?;
+    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let error = match Client::find(&mut unit, &client_id).await? {
+        Some(client) => {
+            let runs_there = |origin| client.application.origins.iter().any(|own| own.as_str() == origin);
+            let allowed = origin.is_some_and(|origin| origin == app.config.issuer() || runs_there(origin));
+            (!allowed).then_some(ErrorCode::OriginNotAllowed)
+        }
+        None => Some(ErrorCode::UnknownClient),
+    };
+    let status =
+        Status { allowed: error.is_none(), error, error_description: error.map(ErrorCode::hint), origin };
+    let mut response = Json(status).into_response();
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("origin"));
+    Ok(response)
+}
