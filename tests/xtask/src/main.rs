@@ -17,6 +17,7 @@ mod javascript;
 mod names;
 mod native;
 mod node;
+mod panics;
 mod size;
 mod suite;
 mod tally;

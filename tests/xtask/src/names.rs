@@ -3,25 +3,22 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Context, Result, ensure};
-use walrus::{Module, ModuleConfig};
+use anyhow::{Result, ensure};
+use walrus::Module;
 
 /// The module and the glue with short names for every import and export they share.
 ///
 /// `module` is the name under which the wasm imports from its glue, such as `./latchkey_sdk_bg.js`.
-pub(crate) fn shorten(wasm: &[u8], glue: &str, module: &str) -> Result<(Vec<u8>, String)> {
-    let mut config = ModuleConfig::new();
-    config.generate_name_section(false).generate_producers_section(false);
-    let mut parsed = config.parse(wasm).context("reading the wasm that wasm-bindgen wrote")?;
-    let imports = imports(&parsed, glue, module)?;
-    let exports = exports(&parsed, glue);
-    for import in parsed.imports.iter_mut().filter(|import| import.module == module) {
+pub(crate) fn shorten(wasm: &mut Module, glue: &str, module: &str) -> Result<String> {
+    let imports = imports(wasm, glue, module)?;
+    let exports = exports(wasm, glue);
+    for import in wasm.imports.iter_mut().filter(|import| import.module == module) {
         if let Some(short) = imports.get(&import.name) {
             import.name.clone_from(short);
         }
         import.module = SHORT_MODULE.to_owned();
     }
-    for export in parsed.exports.iter_mut() {
+    for export in wasm.exports.iter_mut() {
         if let Some(short) = exports.get(&export.name) {
             export.name.clone_from(short);
         }
@@ -29,8 +26,7 @@ pub(crate) fn shorten(wasm: &[u8], glue: &str, module: &str) -> Result<(Vec<u8>,
     let glue = rename(glue, |before, word| {
         if before.ends_with("wasm.") { exports.get(word) } else { imports.get(word) }.map(String::as_str)
     });
-    let glue = glue.replace(&format!("\"{module}\""), &format!("\"{SHORT_MODULE}\""));
-    Ok((parsed.emit_wasm(), glue))
+    Ok(glue.replace(&format!("\"{module}\""), &format!("\"{SHORT_MODULE}\"")))
 }
 
 const SHORT_MODULE: &str = "a";
@@ -136,13 +132,12 @@ mod tests {
         module.exports.add("unseen", imported);
         let glue = "export function login() { wasm.login(); }\n\
                     const import0 = { __wbg_log_0123: function() {} };\nreturn { \"./x_bg.js\": import0 };";
-        let (wasm, glue) = shorten(&module.emit_wasm(), glue, "./x_bg.js").unwrap();
+        let glue = shorten(&mut module, glue, "./x_bg.js").unwrap();
         assert_eq!(
             glue,
             "export function login() { wasm.a(); }\n\
              const import0 = { a: function() {} };\nreturn { \"a\": import0 };"
         );
-        let module = Module::from_buffer(&wasm).unwrap();
         assert!(module.imports.find("a", "a").is_some());
         let exports: Vec<_> = module.exports.iter().map(|export| export.name.as_str()).collect();
         assert_eq!(exports, ["a", "unseen"]);
@@ -153,6 +148,6 @@ mod tests {
         let mut module = Module::default();
         let ty = module.types.add(&[], &[]);
         module.add_import_func("./x_bg.js", "__wbg_log_0123", ty);
-        assert!(shorten(&module.emit_wasm(), "", "./x_bg.js").is_err());
+        assert!(shorten(&mut module, "", "./x_bg.js").is_err());
     }
 }
