@@ -1,0 +1,317 @@
+//! A real browser: headless Chromium, driven over WebDriver, with third-party cookies blocked.
+
+use std::{
+    env,
+    path::PathBuf,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use fantoccini::{
+    Client, ClientBuilder, Locator, elements::Element, error::CmdError, wd::WebDriverCompatibleCommand,
+    wd::WindowHandle,
+};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    time::sleep,
+};
+
+/// How long something may take that happens by itself.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How often it is looked at meanwhile.
+const GLANCE: Duration = Duration::from_millis(40);
+
+/// A browser with a profile of its own.
+#[derive(Debug)]
+pub struct Browser {
+    client: Client,
+    driver: Child,
+    profile: TempDir,
+}
+
+/// What is special about a browser.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Whether windows that no click asked for are kept from opening, as in a person's browser.
+    pub blocks_popups: bool,
+    /// Whether the person wants dark pages.
+    pub dark: bool,
+}
+
+impl Browser {
+    /// Starts a browser.
+    pub async fn start(options: Options) -> Result<Self> {
+        let driver = executable("CHROMEDRIVER", "/usr/bin/chromedriver")?;
+        let chrome = executable("CHROME", "/usr/bin/chromium")?;
+        let mut child = Command::new(&driver)
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot start {}", driver.display()))?;
+        let port = port(&mut child).await?;
+        let profile = TempDir::new()?;
+        let capabilities = capabilities(&chrome, &profile, options)?;
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .context("the browser did not start")?;
+        Ok(Self { client, driver: child, profile })
+    }
+
+    /// Ends the browser.
+    pub async fn stop(mut self) -> Result<()> {
+        let closed = self.client.close().await;
+        self.driver.kill().await?;
+        // Chromium may still be writing there; what is left of the profile goes with the system's temporary files.
+        let _ = self.profile.close();
+        Ok(closed?)
+    }
+
+    /// Opens an address in the current window.
+    pub async fn open(&self, url: &str) -> Result<()> {
+        Ok(self.client.goto(url).await?)
+    }
+
+    /// Loads the current page anew.
+    pub async fn reload(&self) -> Result<()> {
+        Ok(self.client.refresh().await?)
+    }
+
+    /// The address of the current window.
+    pub async fn url(&self) -> Result<String> {
+        Ok(self.client.current_url().await?.to_string())
+    }
+
+    /// Runs a script in the current window or frame.
+    pub async fn run(&self, script: &str) -> Result<Value> {
+        Ok(self.client.execute(script, vec![]).await?)
+    }
+
+    /// Waits for a visible element.
+    pub async fn see(&self, css: &str) -> Result<Element> {
+        let started = Instant::now();
+        loop {
+            if let Ok(element) = self.client.find(Locator::Css(css)).await
+                && element.is_displayed().await.unwrap_or(false)
+            {
+                return Ok(element);
+            }
+            if started.elapsed() > PATIENCE {
+                bail!("there is no visible {css} at {}: {}", self.url().await?, self.text().await?);
+            }
+            sleep(GLANCE).await;
+        }
+    }
+
+    /// Waits until an element's text holds this one.
+    pub async fn read(&self, css: &str, expected: &str) -> Result<String> {
+        let started = Instant::now();
+        let mut last = String::new();
+        loop {
+            if let Ok(element) = self.client.find(Locator::Css(css)).await {
+                last = element.text().await.unwrap_or_default();
+                if last.contains(expected) {
+                    return Ok(last);
+                }
+            }
+            ensure!(started.elapsed() < PATIENCE, "{css} says {last:?}, not {expected:?}");
+            sleep(GLANCE).await;
+        }
+    }
+
+    /// Whether an element is there and visible, now.
+    pub async fn shows(&self, css: &str) -> Result<bool> {
+        match self.client.find(Locator::Css(css)).await {
+            Ok(element) => Ok(element.is_displayed().await?),
+            Err(error) if error.is_no_such_element() => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Clicks an element once it is visible.
+    pub async fn click(&self, css: &str) -> Result<()> {
+        Ok(self.see(css).await?.click().await?)
+    }
+
+    /// Types into a field.
+    pub async fn fill(&self, css: &str, text: &str) -> Result<()> {
+        let field = self.see(css).await?;
+        field.clear().await?;
+        Ok(field.send_keys(text).await?)
+    }
+
+    /// All visible text of the current window or frame.
+    pub async fn text(&self) -> Result<String> {
+        let text = self.run("return document.body ? document.body.innerText : ''").await?;
+        Ok(text.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Waits until a script's value is true.
+    pub async fn until(&self, script: &str) -> Result<()> {
+        let started = Instant::now();
+        loop {
+            match self.run(&format!("return !!({script})")).await {
+                Ok(Value::Bool(true)) => return Ok(()),
+                Ok(_) | Err(_) if started.elapsed() < PATIENCE => sleep(GLANCE).await,
+                Ok(other) => bail!("{script} stays {other} at {}", self.url().await?),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Goes into the toolbar's frame.
+    pub async fn enter_toolbar(&self) -> Result<()> {
+        let frame = self.see("iframe[src*='/toolbar/']").await?;
+        Ok(frame.enter_frame().await?)
+    }
+
+    /// Goes back to the page from its frame.
+    pub async fn leave_frame(&self) -> Result<()> {
+        Ok(self.client.enter_parent_frame().await?)
+    }
+
+    /// The current window.
+    pub async fn window(&self) -> Result<WindowHandle> {
+        Ok(self.client.window().await?)
+    }
+
+    /// How many windows are open.
+    pub async fn count_windows(&self) -> Result<usize> {
+        Ok(self.client.windows().await?.len())
+    }
+
+    /// Goes to a window.
+    pub async fn switch_to(&self, window: &WindowHandle) -> Result<()> {
+        Ok(self.client.switch_to_window(window.clone()).await?)
+    }
+
+    /// Waits for a window besides this one, and goes there.
+    pub async fn switch_to_popup(&self, page: &WindowHandle) -> Result<()> {
+        let started = Instant::now();
+        loop {
+            let windows = self.client.windows().await?;
+            if let Some(popup) = windows.into_iter().find(|window| window != page) {
+                return self.switch_to(&popup).await;
+            }
+            ensure!(started.elapsed() < PATIENCE, "no window opened");
+            sleep(GLANCE).await;
+        }
+    }
+
+    /// Waits until only this window is left, and goes there.
+    pub async fn popup_closes(&self, page: &WindowHandle) -> Result<()> {
+        let started = Instant::now();
+        while self.count_windows().await? > 1 {
+            ensure!(started.elapsed() < PATIENCE, "the window stays open");
+            sleep(GLANCE).await;
+        }
+        self.switch_to(page).await
+    }
+
+    /// Closes the current window, as a person does.
+    pub async fn close_window(&self) -> Result<()> {
+        Ok(self.client.close_window().await?)
+    }
+
+    /// Makes the window this large, in CSS pixels.
+    pub async fn resize(&self, width: u32, height: u32) -> Result<()> {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await?;
+        Ok(())
+    }
+
+    /// A picture of the current window, as PNG.
+    pub async fn screenshot(&self) -> Result<Vec<u8>> {
+        Ok(self.client.screenshot().await?)
+    }
+
+    /// Sends a key, such as Tab, to whatever has the focus.
+    pub async fn press(&self, key: char) -> Result<()> {
+        let element = self.client.active_element().await?;
+        Ok(element.send_keys(&key.to_string()).await?)
+    }
+
+    /// Calls the browser's own protocol where WebDriver has no word.
+    pub async fn devtools(&self, command: &str, parameters: Value) -> Result<Value, CmdError> {
+        let body = json!({ "cmd": command, "params": parameters });
+        self.client.issue_cmd(Raw { path: "goog/cdp/execute", body }).await
+    }
+}
+
+/// A command of WebDriver's that the library has no function for.
+#[derive(Debug)]
+struct Raw {
+    path: &'static str,
+    body: Value,
+}
+
+impl WebDriverCompatibleCommand for Raw {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.path))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(self.body.to_string()))
+    }
+}
+
+fn executable(variable: &str, otherwise: &str) -> Result<PathBuf> {
+    let path = env::var_os(variable).map_or_else(|| PathBuf::from(otherwise), PathBuf::from);
+    ensure!(
+        path.exists(),
+        "{} is not there: `cargo xtask test` installs it, or set {variable} to where it is",
+        path.display()
+    );
+    Ok(path)
+}
+
+fn capabilities(
+    chrome: &std::path::Path,
+    profile: &TempDir,
+    options: Options,
+) -> Result<serde_json::Map<String, Value>> {
+    let text = include_str!("../../.config/webdriver.json");
+    let mut all: serde_json::Map<String, Value> = serde_json::from_str(text)?;
+    all.insert("acceptInsecureCerts".into(), true.into());
+    let chrome_options = all.get_mut("goog:chromeOptions").and_then(Value::as_object_mut);
+    let chrome_options = chrome_options.context(".config/webdriver.json has no goog:chromeOptions")?;
+    chrome_options.insert("binary".into(), json!(chrome));
+    if options.blocks_popups {
+        chrome_options.insert("excludeSwitches".into(), json!(["disable-popup-blocking"]));
+    }
+    let arguments = chrome_options.get_mut("args").and_then(Value::as_array_mut);
+    let arguments = arguments.context(".config/webdriver.json has no args")?;
+    arguments.push(json!(format!("--user-data-dir={}", profile.path().display())));
+    arguments.push(json!("--window-size=1200,900"));
+    // The https sites of the journeys are on this machine, whatever their names say.
+    arguments.push(json!("--host-resolver-rules=MAP *.example 127.0.0.1"));
+    if options.dark {
+        arguments.push(json!("--blink-settings=preferredColorScheme=0"));
+    }
+    Ok(all)
+}
+
+/// The port that the driver says it listens on.
+async fn port(driver: &mut Child) -> Result<u16> {
+    let output = driver.stdout.take().context("the driver has no output")?;
+    let mut lines = BufReader::new(output).lines();
+    let mut port = None;
+    while let Some(line) = lines.next_line().await? {
+        if let Some((_, rest)) = line.split_once("started successfully on port ") {
+            port = rest.trim_end_matches('.').parse().ok();
+            break;
+        }
+    }
+    // What it says later is read, so that it never waits for a reader.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    port.context("the driver did not say its port")
+}

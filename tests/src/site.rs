@@ -1,0 +1,71 @@
+//! The customer's site: static files, the SDK's package, and a `config.js` with the client id of whoever the site is.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use anyhow::Result;
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tower_http::services::ServeDir;
+
+/// What the sites need to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The platform's origin.
+    pub platform: String,
+    /// The client id of each site, by host name without port.
+    pub clients: BTreeMap<String, String>,
+    /// The client id for every other host: a site that is not registered.
+    pub otherwise: String,
+}
+
+/// Running sites: one listener, told apart by host name.
+#[derive(Debug)]
+pub struct Sites {
+    task: JoinHandle<()>,
+}
+
+impl Drop for Sites {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Sites {
+    /// Serves the sites of `www` and the SDK's package below `/latchkey/`.
+    pub fn start(listener: TcpListener, www: &Path, sdk: &Path, settings: Settings) -> Self {
+        let router = Router::new()
+            .route("/config.js", get(config))
+            .nest_service("/latchkey", ServeDir::new(sdk))
+            .fallback_service(ServeDir::new(www))
+            .with_state(Arc::new(settings));
+        let task = tokio::spawn(async move {
+            // It ends with the task.
+            let _ = axum::serve(listener, router).await;
+        });
+        Self { task }
+    }
+}
+
+async fn config(State(settings): State<Arc<Settings>>, headers: HeaderMap) -> Response {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let host = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let client_id = settings.clients.get(host).unwrap_or(&settings.otherwise);
+    let client_id = serde_json::Value::from(client_id.as_str());
+    let platform = serde_json::Value::from(settings.platform.as_str());
+    let script = format!("export const clientId = {client_id};\nexport const platform = {platform};\n");
+    ([(header::CONTENT_TYPE, "text/javascript"), (header::CACHE_CONTROL, "no-store")], script).into_response()
+}
+
+/// Listens on a port of this machine; 0 takes a free one.
+pub async fn listen(port: u16) -> Result<TcpListener> {
+    use anyhow::Context;
+    TcpListener::bind(("127.0.0.1", port))
+        .await
+        .with_context(|| format!("port {port} is taken: stop what listens there, or choose another one"))
+}
