@@ -1,3 +1,14 @@
 //! Journeys: what a person does, in a real browser, across two sites, with third-party cookies blocked.
-#![allow(missing_docs, clippy::unwrap_used, reason = "these are tests")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "these are tests, with a real browser"
+)]
 
+mod hostile;
+mod journey;
+mod refusals;
+mod sign_in;
+mod sign_out;

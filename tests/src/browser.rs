@@ -155,11 +155,11 @@ impl Browser {
         Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
-    /// Waits until a script's value is true.
+    /// Waits until an expression is true; it may await something.
     pub async fn until(&self, script: &str) -> Result<()> {
         let started = Instant::now();
         loop {
-            match self.run(&format!("return !!({script})")).await {
+            match self.run(&format!("return (async () => !!({script}))()")).await {
                 Ok(Value::Bool(true)) => return Ok(()),
                 Ok(_) | Err(_) if started.elapsed() < PATIENCE => sleep(GLANCE).await,
                 Ok(other) => bail!("{script} stays {other} at {}", self.url().await?),

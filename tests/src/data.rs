@@ -90,7 +90,18 @@ pub async fn load(latchkey: &CommandLine, acme: &str, globex: &str) -> Result<Cl
 async fn add_application(latchkey: &CommandLine, org: &str, name: &str, origin: &str) -> Result<String> {
     let redirect_uri = format!("{origin}/redirect.html");
     let added = latchkey
-        .run(&["app", "add", "--org", org, "--name", name, "--origin", origin, "--redirect-uri", &redirect_uri])
+        .run(&[
+            "app",
+            "add",
+            "--org",
+            org,
+            "--name",
+            name,
+            "--origin",
+            origin,
+            "--redirect-uri",
+            &redirect_uri,
+        ])
         .await?;
     added.get("client_id").and_then(Value::as_str).map(str::to_owned).context("app add printed no client_id")
 }

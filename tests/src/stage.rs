@@ -71,7 +71,8 @@ impl Stage {
         let clients = data::load(&latchkey, &origin("customer"), &origin("globex")).await?;
         let platform = scheme.origin("platform", platform_port);
         let server = latchkey.serve(server_address, &platform, "warn").await?;
-        let host = |name| url::Url::parse(&origin(name)).ok().and_then(|url| url.host_str().map(str::to_owned));
+        let host =
+            |name| url::Url::parse(&origin(name)).ok().and_then(|url| url.host_str().map(str::to_owned));
         let settings = Settings {
             platform,
             clients: BTreeMap::from([
@@ -130,7 +131,8 @@ async fn before(proxies: &mut Vec<TlsProxy>, names: &[&str], backend: SocketAddr
 /// Something that `cargo xtask test` builds first and names in the environment.
 fn built(variable: &str) -> Result<PathBuf> {
     let path = env::var_os(variable).map(PathBuf::from);
-    let path = path.with_context(|| format!("{variable} is not set: run `cargo xtask test --only journeys`"))?;
+    let path =
+        path.with_context(|| format!("{variable} is not set: run `cargo xtask test --only journeys`"))?;
     ensure!(path.exists(), "{} is not there: run `cargo xtask test --only journeys`", path.display());
     Ok(path)
 }

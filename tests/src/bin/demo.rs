@@ -104,7 +104,8 @@ async fn clients(latchkey: &CommandLine, folder: &Path, acme: &str, globex: &str
     let note = folder.join("demo.json");
     if note.exists() {
         let text = std::fs::read_to_string(&note)?;
-        let kept: Value = serde_json::from_str(&text).with_context(|| format!("cannot read {}", note.display()))?;
+        let kept: Value =
+            serde_json::from_str(&text).with_context(|| format!("cannot read {}", note.display()))?;
         let field = |name: &str| kept.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         ensure!(
             field("site") == acme,
