@@ -1,0 +1,55 @@
+// Hands the authorization response to whoever asked for it, and to nobody else.
+"use strict";
+(() => {
+  // First of all: from here on the response is in this script alone, not in the address or the history.
+  const response = location.hash.slice(1);
+  history.replaceState(null, "", location.pathname);
+
+  const VERSION = 1;
+  const { clientId } = document.documentElement.dataset;
+  const framePath = `/toolbar/${clientId}/`;
+
+  // The frame of this application, among the opener and its frames. Only a frame of the platform's own origin lets
+  // its path be read; its name would prove nothing, the page chooses it.
+  const isOwnFrame = (candidate) => {
+    try {
+      return candidate.location.origin === location.origin && candidate.location.pathname === framePath;
+    } catch {
+      return false;
+    }
+  };
+  const findFrame = () => {
+    if (isOwnFrame(opener)) return opener;
+    for (let i = 0; i < opener.length; i += 1) if (isOwnFrame(opener[i])) return opener[i];
+    return null;
+  };
+
+  // Without a frame it is for the page itself: for the one site that the server wrote into the response.
+  const findPage = () => {
+    const origin = new URLSearchParams(response).get("origin") ?? "";
+    return /^https?:\/\/[^/]+$/.test(origin) ? origin : null;
+  };
+
+  const say = (text) => {
+    document.getElementById("status").textContent = text;
+  };
+
+  const deliver = () => {
+    if (!opener || !response) {
+      return say("There is nothing to do here. Close this window, go back to the site you came from, and start the sign-in there.");
+    }
+    const frame = findFrame();
+    const target = frame ?? opener;
+    const origin = frame ? location.origin : findPage();
+    if (!origin) return say("The site you came from could not be reached. You can close this window and start the sign-in again.");
+    addEventListener("message", (event) => {
+      const { data } = event;
+      if (event.source !== target || event.origin !== origin) return;
+      if (data?.type === "latchkey.received" && data.version === VERSION) close();
+    });
+    target.postMessage({ type: "latchkey.response", version: VERSION, response }, origin);
+    setTimeout(() => say("The site you came from did not answer. You can close this window and start the sign-in again there."), 3000);
+  };
+
+  addEventListener("DOMContentLoaded", deliver);
+})();
