@@ -51,7 +51,7 @@ fn router(app: &App) -> Router {
         .fallback(not_found)
         .layer(
             ServiceBuilder::new()
-                .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log))
+                .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log).on_failure(()))
                 .layer(from_fn_with_state(app.clone(), headers::add))
                 .layer(CatchPanicLayer::custom(panicked))
                 .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME_LIMIT))

@@ -111,18 +111,15 @@ impl Journey {
 
 /// Declares journeys: `journeys! { fn name(journey) on Loopback { … } }`.
 macro_rules! journeys {
-    ($(fn $name:ident($journey:ident) on $scheme:ident $(with $options:expr)? $body:block)*) => {
+    ($(fn $name:ident($journey:ident) on $scheme:ident $(with $option:ident)? $body:block)*) => {
         $(
             #[tokio::test]
-            async fn $name() {
-                #[allow(unused_mut, unused_assignments)]
-                let mut options = latchkey_journeys::browser::Options::default();
-                $(options = $options;)?
+            async fn $name() -> Result<(), String> {
+                let options = latchkey_journeys::browser::Options { $($option: true,)? ..Default::default() };
                 let run = async |$journey: &mut $crate::journey::Journey| -> anyhow::Result<()> { $body Ok(()) };
                 let scheme = latchkey_journeys::stage::Scheme::$scheme;
-                if let Err(error) = $crate::journey::journey(stringify!($name), scheme, options, run).await {
-                    panic!("{error:#}");
-                }
+                let done = $crate::journey::journey(stringify!($name), scheme, options, run).await;
+                done.map_err(|error| format!("{error:#}"))
             }
         )*
     };

@@ -1,10 +1,7 @@
 //! What is refused, and how the person and the page are told.
 
 use anyhow::ensure;
-use latchkey_journeys::{
-    browser::Options,
-    data::{ADA, EVE},
-};
+use latchkey_journeys::data::{ADA, EVE};
 
 use crate::journey::journeys;
 
@@ -50,7 +47,7 @@ journeys! {
     fn a_site_that_is_not_registered_is_told_why(journey) on Loopback {
         journey.browser.open(&format!("{}/", journey.stage.site("stranger"))).await?;
         journey.browser.read("#error", "origin_not_allowed").await?;
-        let notice = journey.browser.see("#latchkey-notice").await?;
+        let notice = journey.browser.see(".latchkey-notice").await?;
         ensure!(!journey.browser.shows("iframe").await?, "the refused frame is still there");
         drop(notice);
     }
@@ -90,9 +87,7 @@ journeys! {
         journey.browser.read("#status", "You are signed out.").await?;
     }
 
-    fn a_window_the_browser_blocks_is_told_as_such(journey) on Loopback
-        with Options { blocks_popups: true, ..Options::default() }
-    {
+    fn a_window_the_browser_blocks_is_told_as_such(journey) on Loopback with blocks_popups {
         journey.open_site("/").await?;
         journey.browser.read("#status", "You are signed out.").await?;
         // A click that is over: what a page does that awaits something first.

@@ -106,9 +106,7 @@ journeys! {
         ensure!(journey.ask(&token, "organizations/acme/projects/").await? == 403);
     }
 
-    fn with_a_popup_blocker_a_click_still_signs_in(journey) on Loopback
-        with latchkey_journeys::browser::Options { blocks_popups: true, ..Default::default() }
-    {
+    fn with_a_popup_blocker_a_click_still_signs_in(journey) on Loopback with blocks_popups {
         journey.sign_in(ADA).await?;
         journey.browser.read("#projects", "Web shop").await?;
     }

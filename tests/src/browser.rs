@@ -229,6 +229,13 @@ impl Browser {
         Ok(())
     }
 
+    /// Waits until two frames were drawn, so that a picture shows what the page is now.
+    pub async fn settle(&self) -> Result<()> {
+        self.run("return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            .await?;
+        Ok(())
+    }
+
     /// A picture of the current window, as PNG.
     pub async fn screenshot(&self) -> Result<Vec<u8>> {
         Ok(self.client.screenshot().await?)

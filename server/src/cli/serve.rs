@@ -1,6 +1,6 @@
 //! `latchkey serve`.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{io::IsTerminal, net::SocketAddr, time::Duration};
 
 use axum::ServiceExt;
 use clap::Args;
@@ -33,7 +33,12 @@ pub(super) async fn run(options: &Options, command: Serve) -> Result<(), CliErro
     let public_url = read("--public-url", options.public_url()?, registration::origin)?;
     let filter = EnvFilter::try_new(&command.log)
         .map_err(|error| CliError::Refused(format!("--log {:?}: {error}", command.log)))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .with_writer(std::io::stderr)
+        .init();
 
     let address = options.listen();
     let listener = listen(address).await?;

@@ -18,6 +18,7 @@ mod names;
 mod native;
 mod node;
 mod panics;
+mod screenshots;
 mod size;
 mod suite;
 mod tally;
@@ -53,6 +54,8 @@ enum Task {
     },
     /// Start the demo: a platform and a customer's site, on two ports of this machine
     Demo(demo::Options),
+    /// Take a picture of every page, in light and dark, wide and narrow, into target/screenshots
+    Screenshots,
     /// Show what the SDK weighs beside the committed figures
     Size {
         /// Commit to today's figures: write them to .config/size.toml
@@ -84,6 +87,7 @@ fn perform(task: Task) -> Result<()> {
         Task::Build { release } => build::run(release),
         Task::Test(options) => suite::run(&options),
         Task::WasmTest { filter } => wasm::test_alone(filter.as_deref()),
+        Task::Screenshots => screenshots::run(),
         Task::Demo(options) => demo::run(&options),
         Task::Size { accept } => size::run(accept),
         Task::Doctor => doctor::run(),

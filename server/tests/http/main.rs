@@ -1,0 +1,19 @@
+//! What the server answers, through its real router, on a real SQLite file, with a clock and a randomness that
+//! stand still. The modules mirror the tree of addresses; `support` holds the platform and who calls it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by a panic")]
+
+mod support;
+
+mod api;
+mod assets;
+mod cli;
+mod cors;
+mod dump;
+mod headers;
+mod home;
+mod inert;
+mod login;
+mod logout;
+mod oauth;
+mod toolbar;
+mod unavailable;

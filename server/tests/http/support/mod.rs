@@ -1,0 +1,17 @@
+//! The platform under test and its callers, typed by how they authenticate: a [`Person`] by cookies, a [`Site`] by
+//! a bearer token, and [`anonymous`] by nothing.
+
+mod answer;
+mod asking;
+mod person;
+mod platform;
+mod site;
+
+pub(crate) use answer::Answer;
+pub(crate) use asking::Asking;
+pub(crate) use person::{Cookie, Person};
+pub(crate) use platform::{
+    ACME, ACME_LOCAL, ACME_REDIRECT, ACME_SITE, ADMIN, APP, BOTH, GLOBEX, GLOBEX_APP, GLOBEX_REDIRECT, GLOBEX_SITE,
+    LOCAL_REDIRECT, MEMBER, NOW, OUTSIDER, OWNER, PASSWORD, PLATFORM, Platform, STRANGER,
+};
+pub(crate) use site::{Site, anonymous};

@@ -1,0 +1,140 @@
+//! A person in front of a browser that holds cookies.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    body::Body,
+    http::{Method, Request, header},
+};
+
+use super::{Answer, Asking, PASSWORD, PLATFORM, Platform};
+
+/// A cookie, as it was set: its value, and its attributes in the order of the alphabet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cookie {
+    pub(crate) value: String,
+    pub(crate) attributes: Vec<String>,
+}
+
+/// A person, or a browser of theirs.
+#[derive(Debug, Clone)]
+pub(crate) struct Person {
+    platform: Platform,
+    pub(crate) cookies: BTreeMap<String, Cookie>,
+}
+
+impl Person {
+    /// Somebody with a fresh browser.
+    pub(crate) fn new(platform: &Platform) -> Self {
+        Self { platform: platform.clone(), cookies: BTreeMap::new() }
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
+        let request = Request::get(path);
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Sends a form from a page of the platform's own.
+    pub(crate) async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Answer {
+        self.post_from(Some(PLATFORM), path, form).await
+    }
+
+    /// Sends a form from a page of this origin.
+    pub(crate) async fn post_from(
+        &mut self,
+        origin: Option<&str>,
+        path: &str,
+        form: &[(&str, &str)],
+    ) -> Answer {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        if let Some(origin) = origin {
+            request = request.header(header::ORIGIN, origin);
+        }
+        self.send(request.body(Body::from(body)).unwrap()).await
+    }
+
+    /// Sends a request with the cookies, and keeps the cookies that come back.
+    pub(crate) async fn send(&mut self, mut request: Request<Body>) -> Answer {
+        let cookies: Vec<_> =
+            self.cookies.iter().map(|(name, cookie)| format!("{name}={}", cookie.value)).collect();
+        if !cookies.is_empty() {
+            request.headers_mut().insert(header::COOKIE, cookies.join("; ").parse().unwrap());
+        }
+        let answer = self.platform.send(request).await;
+        for cookie in answer.headers.get_all(header::SET_COOKIE) {
+            self.keep(cookie.to_str().unwrap());
+        }
+        answer
+    }
+
+    fn keep(&mut self, cookie: &str) {
+        let mut parts = cookie.split("; ");
+        let (name, value) = parts.next().unwrap().split_once('=').unwrap();
+        let mut attributes: Vec<_> = parts.map(ToOwned::to_owned).collect();
+        attributes.sort();
+        if attributes.iter().any(|attribute| attribute == "Max-Age=0") {
+            self.cookies.remove(name);
+        } else {
+            self.cookies.insert(name.into(), Cookie { value: value.into(), attributes });
+        }
+    }
+
+    /// The value of the session's cookie.
+    pub(crate) fn session(&self) -> Option<&str> {
+        self.cookies.get("__Host-latchkey_session").map(|cookie| cookie.value.as_str())
+    }
+
+    /// Sends the login form with this address and password.
+    pub(crate) async fn log_in(&mut self, page: &str, email: &str, password: &str) -> Answer {
+        let page = self.get(page).await;
+        let csrf = page.field("csrf");
+        let mut form = vec![("csrf", csrf.as_str()), ("email", email), ("password", password)];
+        let transaction = page.body.contains("name=\"transaction\"").then(|| page.field("transaction"));
+        form.extend(transaction.as_deref().map(|transaction| ("transaction", transaction)));
+        self.post("/login/", &form).await
+    }
+
+    /// A browser in which this account is signed in at the platform.
+    pub(crate) async fn signed_in(platform: &Platform, email: &str) -> Self {
+        let mut person = Self::new(platform);
+        person.sign_in(email).await;
+        person
+    }
+
+    /// Signs in with the right password.
+    pub(crate) async fn sign_in(&mut self, email: &str) {
+        let answer = self.log_in("/login/", email, PASSWORD).await;
+        assert_eq!(answer.location(), "/");
+    }
+
+    /// Opens the authorization page.
+    pub(crate) async fn ask(&mut self, asking: &Asking) -> Answer {
+        self.get(&asking.path()).await
+    }
+
+    /// Presses a button of the consent page.
+    pub(crate) async fn decide(&mut self, page: &Answer, decision: &str) -> Answer {
+        let (transaction, csrf) = (page.field("transaction"), page.field("csrf"));
+        let form = [("transaction", transaction.as_str()), ("csrf", &csrf), ("decision", decision)];
+        self.post("/oauth/authorize/", &form).await
+    }
+
+    /// Asks and allows; returns what the response at this redirect URI brings.
+    pub(crate) async fn allow(&mut self, asking: &Asking) -> Answer {
+        let page = self.ask(asking).await;
+        assert_eq!(page.status, 200, "{}", page.body);
+        self.decide(&page, "approve").await
+    }
+
+    /// Asks by the callback and allows; returns the token.
+    pub(crate) async fn token(&mut self, asking: &Asking) -> String {
+        let answer = self.allow(asking).await;
+        let (_, fragment) = answer.location().split_once('#').unwrap();
+        let mut pairs = url::form_urlencoded::parse(fragment.as_bytes());
+        pairs.find(|(name, _)| name == "access_token").expect("a token").1.into_owned()
+    }
+}

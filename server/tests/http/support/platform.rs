@@ -1,0 +1,213 @@
+//! A platform with two organizations, people in one, the other, both and none, and an application each.
+
+use std::{path::PathBuf, sync::Arc};
+
+use axum::{
+    Router,
+    body::Body,
+    http::Request,
+};
+use latchkey_protocol::{
+    origin::Origin,
+    scope::{Role, Scopes},
+};
+use latchkey_server::{
+    applications::ResponseTypes,
+    clock::Clock,
+    config::Config,
+    directory::password::Passwords,
+    routes,
+    secret::{Entropy, Secret},
+    state::App,
+    store::{
+        self, DatabaseUrl, Store, Unit, applications::Application, organizations::Organization, projects::Project,
+        users::User,
+    },
+};
+use sqlx::{AssertSqlSafe, Row, SqlitePool, sqlite::SqliteConnectOptions};
+use tokio::sync::OnceCell;
+use tower::ServiceExt;
+use tower_http::normalize_path::NormalizePath;
+
+use super::{Answer, Asking, Person};
+
+/// Where the clock stands at first.
+pub(crate) const NOW: i64 = 1_800_000_000;
+pub(crate) const PLATFORM: &str = "https://platform.example";
+
+/// An organization, by id and slug.
+pub(crate) const ACME: (&str, &str) = ("org-acme", "acme");
+pub(crate) const GLOBEX: (&str, &str) = ("org-globex", "globex");
+
+pub(crate) const OWNER: &str = "ada@example.org";
+pub(crate) const ADMIN: &str = "arno@example.org";
+pub(crate) const MEMBER: &str = "max@example.org";
+/// A member of Globex alone.
+pub(crate) const OUTSIDER: &str = "gil@example.org";
+/// An admin of Acme who is a member of Globex too.
+pub(crate) const BOTH: &str = "bea@example.org";
+/// A member of nothing.
+pub(crate) const STRANGER: &str = "nora@example.org";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+pub(crate) const APP: &str = "acmeclient";
+pub(crate) const ACME_SITE: &str = "https://www.acme.example";
+pub(crate) const ACME_LOCAL: &str = "http://customer.localhost:8001";
+pub(crate) const ACME_REDIRECT: &str = "https://www.acme.example/signed-in?from=latchkey";
+pub(crate) const LOCAL_REDIRECT: &str = "http://127.0.0.1:3000/cb";
+
+pub(crate) const GLOBEX_APP: &str = "globexclient";
+pub(crate) const GLOBEX_SITE: &str = "https://www.globex.example";
+/// The one redirect URI that Globex's application has.
+pub(crate) const GLOBEX_REDIRECT: &str = "https://www.globex.example/cb";
+
+/// The platform under test: shared, cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Platform {
+    pub(crate) app: App,
+    service: NormalizePath<Router>,
+    /// A connection of its own, as another process has one.
+    database: SqlitePool,
+    folder: Arc<tempfile::TempDir>,
+}
+
+impl Platform {
+    pub(crate) async fn new() -> Self {
+        Self::at(PLATFORM).await
+    }
+
+    /// A platform whose pages lie at this origin.
+    pub(crate) async fn at(public_url: &str) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let file = folder.path().join("latchkey.db");
+        let store = Store::open(&DatabaseUrl::Sqlite(file.clone())).await.unwrap();
+        let config = Config::new(Origin::parse(public_url).unwrap());
+        let app = App::new(config, store, Clock::manual(NOW), Entropy::seeded(1)).unwrap();
+        let mut unit = app.store.write().await.unwrap();
+        populate(&mut unit).await;
+        unit.commit().await.unwrap();
+        let database = SqlitePool::connect_with(SqliteConnectOptions::new().filename(&file)).await.unwrap();
+        Self { service: routes::service(&app), app, database, folder }
+    }
+
+    /// The database's file.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.folder.path().join("latchkey.db")
+    }
+
+    /// The folder of the database, for a test's own files.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        Answer::of(self.service.clone().oneshot(request).await.unwrap()).await
+    }
+
+    /// Changes the database as another process would.
+    pub(crate) async fn execute(&self, sql: &str) {
+        let done = sqlx::query(AssertSqlSafe(sql)).execute(&self.database).await.unwrap();
+        assert!(done.rows_affected() > 0, "{sql} changed nothing");
+    }
+
+    /// One number out of the database.
+    pub(crate) async fn count(&self, sql: &str) -> i64 {
+        sqlx::query(AssertSqlSafe(sql)).fetch_one(&self.database).await.unwrap().get(0)
+    }
+
+    /// How many tokens and how many consents there are: what a refusal must leave at nothing.
+    pub(crate) async fn issued(&self) -> (i64, i64) {
+        (self.count("select count(*) from access_tokens").await, self.count("select count(*) from consents").await)
+    }
+
+    /// One text out of the database.
+    pub(crate) async fn text(&self, sql: &str) -> String {
+        sqlx::query(AssertSqlSafe(sql)).fetch_one(&self.database).await.unwrap().get(0)
+    }
+
+    pub(crate) fn advance(&self, secs: i64) {
+        self.app.clock.advance(secs);
+    }
+
+    /// A token for Acme that this person allowed on Acme's site.
+    pub(crate) async fn token(&self, email: &str) -> String {
+        Person::signed_in(self, email).await.token(&Asking::new()).await
+    }
+}
+
+/// Hashing is slow on purpose: once for all people of all tests.
+async fn password_hash() -> String {
+    static HASH: OnceCell<String> = OnceCell::const_new();
+    let hash = || async {
+        let entropy = Entropy::seeded(0);
+        Passwords::new(&entropy).unwrap().hash(Secret::new(PASSWORD), &entropy).await.unwrap()
+    };
+    HASH.get_or_init(hash).await.clone()
+}
+
+async fn populate(unit: &mut Unit) {
+    for ((id, slug), name) in [(ACME, "Acme Rockets"), (GLOBEX, "Globex Corporation")] {
+        let organization = Organization { id: id.into(), slug: slug.into(), name: name.into(), disabled_at: None };
+        store::organizations::insert(unit, &organization, NOW).await.unwrap();
+        for project in ["backend", "website"] {
+            let (id, name) = (format!("{slug}-{project}"), format!("{name} {project}"));
+            let project = Project { id, slug: project.into(), name };
+            store::projects::insert(unit, organization.id.as_str(), &project, NOW).await.unwrap();
+        }
+    }
+    people(unit).await;
+    for application in [acme_application(), globex_application()] {
+        store::applications::insert(unit, &application, NOW).await.unwrap();
+    }
+}
+
+async fn people(unit: &mut Unit) {
+    let password_hash = password_hash().await;
+    let memberships: [(&str, &str, &[(&str, Role)]); 6] = [
+        (OWNER, "Ada", &[(ACME.0, Role::Owner)]),
+        (ADMIN, "Arno", &[(ACME.0, Role::Admin)]),
+        (MEMBER, "Max", &[(ACME.0, Role::Member)]),
+        (OUTSIDER, "Gil", &[(GLOBEX.0, Role::Owner)]),
+        (BOTH, "Bea", &[(ACME.0, Role::Admin), (GLOBEX.0, Role::Member)]),
+        (STRANGER, "Nora", &[]),
+    ];
+    for (email, name, roles) in memberships {
+        let id = name.to_lowercase();
+        let user = User {
+            id: id.clone(),
+            email: email.into(),
+            name: name.into(),
+            password_hash: password_hash.clone(),
+            disabled_at: None,
+        };
+        store::users::insert(unit, &user, NOW).await.unwrap();
+        for (organization, role) in roles {
+            store::memberships::insert(unit, organization, &id, *role, NOW).await.unwrap();
+        }
+    }
+}
+
+fn acme_application() -> Application {
+    Application {
+        client_id: APP.into(),
+        organization_id: ACME.0.into(),
+        name: "Acme Toolbar".into(),
+        scopes: Scopes::parse("org:read member:read project:write event:write").unwrap(),
+        response_types: ResponseTypes::standard(),
+        asks_always_at: None,
+        disabled_at: None,
+        origins: [ACME_SITE, "https://shop.acme.example", ACME_LOCAL].map(|o| Origin::parse(o).unwrap()).into(),
+        redirect_uris: vec![ACME_REDIRECT.into(), LOCAL_REDIRECT.into()],
+    }
+}
+
+fn globex_application() -> Application {
+    Application {
+        client_id: GLOBEX_APP.into(),
+        organization_id: GLOBEX.0.into(),
+        name: "Globex Toolbar".into(),
+        origins: vec![Origin::parse(GLOBEX_SITE).unwrap()],
+        redirect_uris: vec![GLOBEX_REDIRECT.into()],
+        ..acme_application()
+    }
+}

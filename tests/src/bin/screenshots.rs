@@ -1,0 +1,120 @@
+//! Pictures of every page, in light and dark, wide and narrow: to be looked at before a change is called done.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it speaks to a person")]
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Result;
+use clap::Parser;
+use latchkey_journeys::{
+    browser::{Browser, Options},
+    data::{ADA, EVE, PASSWORD, Person},
+    stage::{Scheme, Stage},
+};
+
+/// Takes the pictures.
+#[derive(Debug, Parser)]
+struct Screenshots {
+    /// Where to put them.
+    #[arg(long, default_value = "target/screenshots")]
+    into: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let options = Screenshots::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("screenshots: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(&options.into)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("screenshots: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(into: &Path) -> Result<()> {
+    std::fs::create_dir_all(into)?;
+    let stage = Stage::start(Scheme::Loopback).await?;
+    for dark in [false, true] {
+        for (name, width, height) in [("wide", 1200, 780), ("narrow", 320, 640)] {
+            let browser = Browser::start(Options { dark, ..Options::default() }).await?;
+            let suffix = format!("{name}-{}", if dark { "dark" } else { "light" });
+            let camera = Camera { stage: &stage, browser: &browser, into, suffix, size: (width, height) };
+            let taken = camera.take_all().await;
+            browser.stop().await?;
+            taken?;
+        }
+    }
+    stage.stop().await?;
+    println!("The pictures are in {}", into.display());
+    Ok(())
+}
+
+struct Camera<'a> {
+    stage: &'a Stage,
+    browser: &'a Browser,
+    into: &'a Path,
+    suffix: String,
+    size: (u32, u32),
+}
+
+impl Camera<'_> {
+    async fn take_all(&self) -> Result<()> {
+        let browser = self.browser;
+        browser.open(&format!("{}/", self.stage.site("stranger"))).await?;
+        browser.see("#error").await?;
+        self.take("site-not-registered").await?;
+
+        browser.open(&format!("{}/oauth/authorize/?client_id=nobody", self.stage.platform())).await?;
+        self.take("error").await?;
+
+        browser.open(&format!("{}/", self.stage.site("customer"))).await?;
+        let page = browser.window().await?;
+        browser.read("#status", "You are signed out.").await?;
+        self.take("site-signed-out").await?;
+        browser.click("#sign-in").await?;
+        browser.switch_to_popup(&page).await?;
+        browser.see("#email").await?;
+        self.take("login").await?;
+        browser.fill("#email", ADA.email).await?;
+        browser.fill("#password", "not the password").await?;
+        browser.click("#sign-in").await?;
+        browser.see("#error").await?;
+        self.take("login-refused").await?;
+        self.log_in(EVE).await?;
+        browser.see("#reason").await?;
+        self.take("membership").await?;
+        browser.click("#switch").await?;
+        self.log_in(ADA).await?;
+        browser.see("#allow").await?;
+        self.take("consent").await?;
+        browser.click("#allow").await?;
+        browser.popup_closes(&page).await?;
+        browser.read("#projects", "Web shop").await?;
+        self.take("site-signed-in").await?;
+
+        browser.open(&format!("{}/", self.stage.platform())).await?;
+        self.take("home").await
+    }
+
+    async fn log_in(&self, person: Person) -> Result<()> {
+        self.browser.fill("#email", person.email).await?;
+        self.browser.fill("#password", PASSWORD).await?;
+        self.browser.click("#sign-in").await
+    }
+
+    async fn take(&self, name: &str) -> Result<()> {
+        self.browser.resize(self.size.0, self.size.1).await?;
+        self.browser.settle().await?;
+        let picture = self.browser.screenshot().await?;
+        Ok(std::fs::write(self.into.join(format!("{name}-{}.png", self.suffix)), picture)?)
+    }
+}
