@@ -145,11 +145,11 @@ pub(crate) fn fetch(client: &Rc<Client>, path: &str, init: &JsValue, settler: Se
     let Some((token, slug)) = held else {
         return settler.reject(&client.host, &ErrorCode::LoginRequired.into());
     };
-    let (url, init) = match request(&client.options, &slug, path).and_then(|url| Ok((url, authorized(init, &token)?)))
-    {
-        Ok(request) => request,
-        Err(failure) => return settler.reject(&client.host, &failure),
-    };
+    let (url, init) =
+        match request(&client.options, &slug, path).and_then(|url| Ok((url, authorized(init, &token)?))) {
+            Ok(request) => request,
+            Err(failure) => return settler.reject(&client.host, &failure),
+        };
     let (promise, client) = (send(&client.window, &url, &init), client.clone());
     settled(&promise, move |answer| match answer {
         Ok(response) => {
@@ -170,11 +170,8 @@ pub(crate) fn fetch(client: &Rc<Client>, path: &str, init: &JsValue, settler: Se
 fn authorized(init: &JsValue, token: &str) -> Result<Object, Failure> {
     let wrong = |_| invalid("fetch: the second argument takes what the browser's own fetch takes");
     let given = get(init, "headers");
-    let headers = if given.is_undefined() {
-        Headers::new()
-    } else {
-        Headers::new_with_headers(given.unchecked_ref())
-    };
+    let headers =
+        if given.is_undefined() { Headers::new() } else { Headers::new_with_headers(given.unchecked_ref()) };
     let headers = headers.map_err(wrong)?;
     headers.set("Authorization", &bearer(token)).map_err(wrong)?;
     let own = Object::assign(&Object::new(), init.unchecked_ref());
@@ -207,10 +204,9 @@ fn base(platform: &str, slug: &str) -> String {
 /// organization, any other below the platform's API. The browser has taken out dot segments, backslashes and user
 /// names that stood in the path.
 fn is_reachable(platform: &str, base: &str, path: &str, href: &str) -> bool {
-    let below = |start: &str, rest: &str| {
-        href.strip_prefix(start).is_some_and(|end| end.starts_with(rest))
-    };
-    let is_absolute = path.starts_with('/') || path.strip_prefix(platform).is_some_and(|rest| rest.starts_with('/'));
+    let below = |start: &str, rest: &str| href.strip_prefix(start).is_some_and(|end| end.starts_with(rest));
+    let is_absolute =
+        path.starts_with('/') || path.strip_prefix(platform).is_some_and(|rest| rest.starts_with('/'));
     below(base, "") || is_absolute && below(platform, "/api/")
 }
 

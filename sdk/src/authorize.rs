@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use latchkey_protocol::{frame::Prepared, oauth::encode_pairs};
+use latchkey_protocol::{base64url, frame::Prepared, oauth::encode_pairs};
 
 use crate::options::{Mode, Options};
 
@@ -47,25 +47,7 @@ pub const RANDOM: usize = 24;
 /// A request of this client's own making; PKCE is the frame's, and the code flow's.
 pub fn prepare(random: &[u8; 2 * RANDOM]) -> Prepared {
     let (state, nonce) = random.split_at(RANDOM);
-    Prepared { state: base64url(state), nonce: base64url(nonce), code_challenge: String::new() }
-}
-
-/// Base64url without padding (RFC 4648 §5) of whole groups of three bytes.
-fn base64url(bytes: &[u8]) -> String {
-    let mut out = String::new();
-    for group in bytes.chunks_exact(3) {
-        let group = group.iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte));
-        for shift in [18, 12, 6, 0] {
-            out.push(char::from(match (group >> shift & 63) as u8 {
-                digit @ 0..=25 => b'A' + digit,
-                digit @ 26..=51 => b'a' + digit - 26,
-                digit @ 52..=61 => b'0' + digit - 52,
-                62 => b'-',
-                _ => b'_',
-            }));
-        }
-    }
-    out
+    Prepared { state: base64url::encode(state), nonce: base64url::encode(nonce), code_challenge: String::new() }
 }
 
 #[cfg(test)]
@@ -118,9 +100,9 @@ mod tests {
     #[test]
     fn random_bytes_become_base64url() {
         let mut random = [0; 2 * RANDOM];
-        random[..6].copy_from_slice(&[0xFB, 0xFF, 0xBF, 0x00, 0x10, 0x83]);
+        random[0] = 0xFB;
         let prepared = prepare(&random);
-        assert!(prepared.state.starts_with("-_-_ABCD"), "{}", prepared.state);
+        assert!(prepared.state.starts_with("-wAA"), "{}", prepared.state);
         assert_eq!((prepared.state.len(), prepared.nonce.len()), (32, 32));
         assert_ne!(prepared.state, prepared.nonce);
     }

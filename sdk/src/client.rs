@@ -123,7 +123,13 @@ impl Client {
     }
 
     /// `client.login`.
-    pub(crate) fn login(self: &Rc<Self>, ask: Ask, limit: f64, signal: Option<&EventTarget>, settler: Settler) {
+    pub(crate) fn login(
+        self: &Rc<Self>,
+        ask: Ask,
+        limit: f64,
+        signal: Option<&EventTarget>,
+        settler: Settler,
+    ) {
         push(&self.signing_in, settler);
         if let Some(signal) = signal {
             let me = self.clone();

@@ -110,11 +110,9 @@ fn connect(client: &Rc<Client>, element: &HtmlIFrameElement) -> Option<Port> {
     port.start();
     let port = Port { port, _listener: listener };
     let transfer = js_sys::Array::of1(&channel.port2());
-    let target = &client.options.platform;
-    element
-        .content_window()?
-        .post_message_with_transfer(&hello(&client.options.client_id), target, &transfer)
-        .ok()?;
+    let options = &client.options;
+    let hello = hello(&options.client_id, &options.scope);
+    element.content_window()?.post_message_with_transfer(&hello, &options.platform, &transfer).ok()?;
     Some(port)
 }
 

@@ -121,9 +121,9 @@ fn check(window: &Window, given: &JsValue) -> Result<(options::Options, Option<E
     };
     let container = match present(given, "container") {
         None => None,
-        Some(container) => Some(
-            container.dyn_into().map_err(|_| invalid("container: give an element of the page"))?,
-        ),
+        Some(container) => {
+            Some(container.dyn_into().map_err(|_| invalid("container: give an element of the page"))?)
+        }
     };
     let options = Given {
         client_id: string(given, "clientId").or_else(|| string(given, "client_id")),
@@ -163,9 +163,9 @@ impl Login {
         let signal = match present(given, "signal") {
             None => None,
             Some(signal) if get(&signal, "aborted").is_truthy() => return Err(ErrorCode::Aborted.into()),
-            Some(signal) => {
-                Some(signal.dyn_into().map_err(|_| invalid("signal: give the signal of an AbortController"))?)
-            }
+            Some(signal) => Some(
+                signal.dyn_into().map_err(|_| invalid("signal: give the signal of an AbortController"))?,
+            ),
         };
         let scope = match scopes(given) {
             None => default_scope.into(),

@@ -71,8 +71,8 @@ pub fn encode(message: &ToFrame) -> Object {
 }
 
 /// Writes the first message to the frame.
-pub fn hello(client_id: &str) -> Object {
-    let hello = object(&[("type", "latchkey.hello"), ("client_id", client_id)]);
+pub fn hello(client_id: &str, scope: &str) -> Object {
+    let hello = object(&[("type", "latchkey.hello"), ("client_id", client_id), ("scope", scope)]);
     set(&hello, "version", &VERSION.into());
     hello
 }

@@ -119,10 +119,17 @@ pub fn scope(scopes: Vec<String>) -> Result<String, Failure> {
     let is_scope_token = |scope: &String| {
         !scope.is_empty() && scope.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
     };
-    if !scopes.iter().all(is_scope_token) {
-        return Err(invalid("scopes: give an array of scopes, such as [\"project:read\"]"));
+    let mut list = String::new();
+    for scope in scopes {
+        if !is_scope_token(&scope) {
+            return Err(invalid("scopes: give an array of scopes, such as [\"project:read\"]"));
+        }
+        if !list.is_empty() {
+            list.push(' ');
+        }
+        list.push_str(&scope);
     }
-    Ok(scopes.join(" "))
+    Ok(list)
 }
 
 /// A time limit in milliseconds.
@@ -143,7 +150,9 @@ fn redirect_uri(given: Option<String>, origin: &str, path: &str) -> Result<Strin
     };
     let is_own = uri.strip_prefix(origin).is_some_and(|rest| rest.starts_with('/'));
     if !is_own || uri.contains('#') {
-        return Err(invalid("redirectUri: give the full address of a page on this site's own origin, without #"));
+        return Err(invalid(
+            "redirectUri: give the full address of a page on this site's own origin, without #",
+        ));
     }
     Ok(uri)
 }

@@ -42,8 +42,8 @@ fn hear(client: &Rc<Client>, event: &MessageEvent) -> Option<()> {
         return None;
     }
     let response = decode_response(&event.data())?;
-    let accepted =
-        client.look(|state| state.expected().and_then(|state| client.options.accept(&response, state, true)))?;
+    let accepted = client
+        .look(|state| state.expected().and_then(|state| client.options.accept(&response, state, true)))?;
     // From here on the state is used up.
     client.dispatch(Event::Answered);
     let _ = popup.post_message(&received(), platform);

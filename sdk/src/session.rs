@@ -524,8 +524,7 @@ mod tests {
 
     #[test]
     fn a_sign_in_opens_a_window_tells_the_frame_and_settles_with_the_session() {
-        Run::open()
-            .is("signing-in", &[Action::Post(ToFrame::Began { state: "s1".into() }), Action::Changed]);
+        Run::open().is("signing-in", &[Action::Post(ToFrame::Began { state: "s1".into() }), Action::Changed]);
         let run = Run::signed_in();
         run.is("signed-in", &[Action::Close, Action::Changed, Action::Settle(Ok(()))]);
         assert_eq!(run.0.session().unwrap().token, "t1");
@@ -580,8 +579,7 @@ mod tests {
     fn a_window_that_is_gone_at_once_names_the_opener_policy() {
         let run = Run::open().at(1_250.0, Event::Tick { closed: true });
         let run = run.at(2_250.0, Event::Tick { closed: true });
-        let named =
-            |a: &Action| matches!(a, Action::Settle(Err(f)) if f.message.contains("Cross-Origin-Opener-Policy"));
+        let named = |a: &Action| matches!(a, Action::Settle(Err(f)) if f.message.contains("Cross-Origin-Opener-Policy"));
         assert!(run.1.iter().any(named), "{:?}", run.1);
         let run = Run::open().at(3_000.0, Event::Tick { closed: true });
         assert!(!run.at(4_000.0, Event::Tick { closed: true }).1.iter().any(named));

@@ -30,7 +30,9 @@ pub fn number(object: &JsValue, name: &str) -> Option<f64> {
 
 /// A property that is a whole number.
 pub fn whole(object: &JsValue, name: &str) -> Option<u32> {
-    number(object, name).map(|number| number as u32).filter(|whole| number(object, name) == Some(f64::from(*whole)))
+    number(object, name)
+        .map(|number| number as u32)
+        .filter(|whole| number(object, name) == Some(f64::from(*whole)))
 }
 
 /// A property that is an array of texts.

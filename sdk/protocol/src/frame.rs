@@ -15,13 +15,15 @@ use crate::error::ErrorCode;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(tag = "type", deny_unknown_fields))]
 pub enum Hello {
-    /// `{ type: "latchkey.hello", version, client_id }`.
+    /// `{ type: "latchkey.hello", version, client_id, scope }`.
     #[cfg_attr(feature = "serde", serde(rename = "latchkey.hello"))]
     Hello {
         /// The version the SDK speaks.
         version: u32,
         /// The application the SDK was started for.
         client_id: String,
+        /// What the frame's own button asks for, space-delimited; empty for the application's maximum.
+        scope: String,
     },
 }
 
@@ -176,7 +178,7 @@ pub struct User {
 /// The wire, literally: one JSON text per message. The SDK's own decoder is tested with the same texts.
 pub mod literals {
     /// [`super::Hello`].
-    pub const HELLO: &str = r#"{"type":"latchkey.hello","version":1,"client_id":"c1"}"#;
+    pub const HELLO: &str = r#"{"type":"latchkey.hello","version":1,"client_id":"c1","scope":"org:read"}"#;
     /// [`super::FromCallback`].
     pub const RESPONSE: &str = r#"{"type":"latchkey.response","version":1,"response":"error=e&state=s"}"#;
     /// [`super::ToCallback`].
@@ -227,7 +229,7 @@ mod tests {
 
     #[test]
     fn every_message_is_its_literal_in_both_directions() {
-        holds(Hello::Hello { version: 1, client_id: "c1".into() }, literals::HELLO);
+        holds(Hello::Hello { version: 1, client_id: "c1".into(), scope: "org:read".into() }, literals::HELLO);
         holds(FromCallback::Response { version: 1, response: "error=e&state=s".into() }, literals::RESPONSE);
         holds(ToCallback::Received { version: 1 }, literals::RECEIVED);
         let from_frame = [

@@ -6,6 +6,7 @@
 
 extern crate alloc;
 
+pub mod base64url;
 pub mod error;
 pub mod frame;
 pub mod oauth;

@@ -66,28 +66,13 @@ impl Response {
         if text.len() > MAX_RESPONSE {
             return Err(ResponseError::TooLong);
         }
-        let mut fields: [Option<String>; NAMES.len()] = Default::default();
-        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = decode(name)?;
-            // RFC 6749 §4.2.2: unrecognised response parameters are ignored.
-            let Some(field) = NAMES.iter().position(|known| *known == name) else { continue };
-            if fields[field].replace(decode(value)?).is_some() {
-                return Err(ResponseError::Repeated);
-            }
-        }
-        let [
-            state,
-            iss,
-            client_id,
-            origin,
-            access_token,
-            token_type,
-            expires_in,
-            scope,
-            error,
-            error_description,
-        ] = fields;
+        // Every parameter is read before any is asked for, so that what is malformed is refused as malformed.
+        let read = |name| parameter(text, name);
+        let (state, iss) = (read("state")?, read("iss")?);
+        let (client_id, origin) = (read("client_id")?, read("origin")?);
+        let (access_token, token_type) = (read("access_token")?, read("token_type")?);
+        let (expires_in, scope) = (read("expires_in")?, read("scope")?);
+        let (error, error_description) = (read("error")?, read("error_description")?);
         let outcome = match (access_token, error) {
             (Some(access_token), None) => {
                 // RFC 6749 §7.1: a client must not use a token of a type it does not understand.
@@ -115,18 +100,17 @@ impl Response {
     }
 }
 
-const NAMES: [&str; 10] = [
-    "state",
-    "iss",
-    "client_id",
-    "origin",
-    "access_token",
-    "token_type",
-    "expires_in",
-    "scope",
-    "error",
-    "error_description",
-];
+/// Finds one parameter, which must not stand twice. Those that nobody asks for are ignored (RFC 6749 §4.2.2).
+fn parameter(text: &str, wanted: &str) -> Result<Option<String>, ResponseError> {
+    let mut found = None;
+    for pair in text.split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if decode(name)? == wanted && found.replace(decode(value)?).is_some() {
+            return Err(ResponseError::Repeated);
+        }
+    }
+    Ok(found)
+}
 
 /// Reads one name or value of `application/x-www-form-urlencoded`, strictly: nothing is repaired.
 pub fn decode(text: &str) -> Result<String, ResponseError> {

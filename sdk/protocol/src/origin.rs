@@ -94,11 +94,14 @@ pub fn is_loopback(host: &str) -> bool {
 }
 
 fn split_port(rest: &str) -> Result<(&str, Option<&str>), OriginError> {
-    let end_of_host = if rest.starts_with('[') { rest.find(']').ok_or(OriginError::Host)? + 1 } else { 0 };
-    match rest[end_of_host..].split_once(':') {
-        Some((tail, port)) => Ok((&rest[..end_of_host + tail.len()], Some(port))),
-        None => Ok((rest, None)),
-    }
+    // The colons inside the brackets of an IPv6 address begin no port.
+    let end_of_host = if rest.starts_with('[') { rest.find(']').ok_or(OriginError::Host)? } else { 0 };
+    let colon = rest.bytes().skip(end_of_host).position(|byte| byte == b':');
+    let halves = colon.and_then(|colon| rest.split_at_checked(end_of_host + colon));
+    Ok(match halves {
+        Some((host, port)) => (host, port.strip_prefix(':')),
+        None => (rest, None),
+    })
 }
 
 fn is_host(host: &str) -> bool {
