@@ -1,1 +1,279 @@
-//! latchkey-iframe
+//! The companion page on the platform's origin, framed by the customer's site.
+//!
+//! It offers the sign-in, takes the authorization response that the callback page brings, and hands the token to the
+//! SDK over one port. The rules stand in [`handshake`] and [`sign_in`]; this file joins them to the browser.
+
+pub mod handshake;
+mod popup;
+pub mod port;
+mod prepare;
+pub mod sign_in;
+mod token;
+mod view;
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
+
+use gloo_events::EventListener;
+use latchkey_protocol::{
+    VERSION,
+    error::ErrorCode,
+    frame::{FromCallback, FromFrame, Hello, ToCallback, ToFrame},
+    oauth::Outcome,
+};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{HtmlElement, MessageEvent, MessagePort, Window};
+
+use crate::{
+    handshake::{Page, Parent, Sender, Verdict},
+    popup::Popup,
+    port::{Port, decode, encode},
+    sign_in::{Opener, Requests, authorize_url},
+    view::{Observer, Shown, View},
+};
+
+/// Starts the page. Without its elements, or outside of a browser, it does nothing.
+#[wasm_bindgen(start)]
+pub fn start() {
+    if let Some(frame) = web_sys::window().and_then(Frame::new) {
+        frame.listen();
+        frame.refill();
+    }
+}
+
+/// The page at work. No cell is borrowed while the browser is called.
+struct Frame {
+    window: Window,
+    page: Page,
+    view: View,
+    parent: RefCell<Option<Parent>>,
+    port: RefCell<Option<Port>>,
+    requests: RefCell<Requests>,
+    /// How many requests the page that frames this one is still to get.
+    owed: Cell<u32>,
+    refilling: Cell<bool>,
+    popup: RefCell<Option<Popup>>,
+    handles: RefCell<Option<Handles>>,
+}
+
+/// What is held as long as the page lives.
+struct Handles {
+    _buttons: [EventListener; 2],
+    _messages: EventListener,
+    _size: Option<Observer>,
+}
+
+/// One request for the page's next click and one for this page's own button.
+const STOCK: usize = 2;
+
+impl Frame {
+    fn new(window: Window) -> Option<Rc<Self>> {
+        let document = window.document()?;
+        let root: HtmlElement = document.document_element()?.dyn_into().ok()?;
+        let data = root.dataset();
+        let page = Page {
+            client_id: data.get("clientId")?,
+            issuer: data.get("issuer")?,
+            origins: data.get("origins")?.split(' ').map(str::to_owned).collect(),
+        };
+        let view = View::find(&document)?;
+        Some(Rc::new(Self {
+            window,
+            page,
+            view,
+            parent: RefCell::default(),
+            port: RefCell::default(),
+            requests: RefCell::default(),
+            owed: Cell::new(0),
+            refilling: Cell::new(false),
+            popup: RefCell::default(),
+            handles: RefCell::default(),
+        }))
+    }
+
+    fn listen(self: &Rc<Self>) {
+        let (sign_in, sign_out, messages, size) = (self.clone(), self.clone(), self.clone(), self.clone());
+        let handles = Handles {
+            _buttons: self.view.listen(
+                move || sign_in.sign_in(),
+                move || {
+                    sign_out.view.show(Shown::SigningOut);
+                    sign_out.post(&FromFrame::SignOut {});
+                },
+            ),
+            _messages: EventListener::new(&self.window, "message", move |event| {
+                messages.hear(event.unchecked_ref());
+            }),
+            _size: self.view.observe(move || size.resize()),
+        };
+        *self.handles.borrow_mut() = Some(handles);
+    }
+
+    /// Hears a window message: a hello, or a response.
+    fn hear(self: &Rc<Self>, event: &MessageEvent) {
+        let data = event.data();
+        if let Some(hello) = decode::<Hello>(&data) {
+            self.greet(event, &hello);
+        } else if let Some(FromCallback::Response { version: VERSION, response }) = decode(&data) {
+            self.receive(event, &response);
+        }
+    }
+
+    /// Answers a hello. A later one of the same page takes the place of the first: pages start anew.
+    fn greet(self: &Rc<Self>, event: &MessageEvent, hello: &Hello) {
+        let (Some(source), Ok(Some(parent))) = (event.source(), self.window.parent()) else { return };
+        let Ok(port) = event.ports().get(0).dyn_into::<MessagePort>() else { return };
+        // A page that frames nothing is its own parent.
+        let is_parent = source == *parent.as_ref() && parent != self.window;
+        match self.page.judge(Sender { is_parent, origin: &event.origin() }, hello) {
+            Verdict::Ignore => {}
+            Verdict::OtherVersion => port::post(&port, &FromFrame::Welcome { version: VERSION }),
+            Verdict::Accept(parent) => {
+                *self.parent.borrow_mut() = Some(parent);
+                let me = self.clone();
+                *self.port.borrow_mut() = Some(Port::new(port, move |message| me.obey(message)));
+                self.post(&FromFrame::Welcome { version: VERSION });
+                self.view.show(Shown::SignedOut(None));
+                self.resize();
+                self.owed.set(1);
+                self.offer();
+            }
+        }
+    }
+
+    /// Does what the SDK says.
+    fn obey(self: &Rc<Self>, message: ToFrame) {
+        match message {
+            ToFrame::Began { state } => {
+                if self.requests.borrow_mut().begin(&state) {
+                    self.view.show(Shown::SigningIn);
+                    self.owed.set(self.owed.get() + 1);
+                    self.offer();
+                }
+            }
+            ToFrame::Ended { state, code } => {
+                if self.requests.borrow_mut().give_up(&state) {
+                    self.view.show(Shown::SignedOut((code != ErrorCode::Aborted).then_some(code)));
+                }
+            }
+            ToFrame::SignedOut {} => self.view.show(Shown::SignedOut(None)),
+        }
+    }
+
+    /// The own button was clicked. Nothing is awaited before the window opens.
+    fn sign_in(self: &Rc<Self>) {
+        let Some(parent) = self.parent.borrow().clone() else { return };
+        let Some(request) = self.requests.borrow_mut().take(Opener::Own) else { return };
+        let (url, me) = (authorize_url(&self.page, &parent, &request), self.clone());
+        let popup = Popup::open(&self.window, &url, request.state.clone(), move |code| me.give_up(code));
+        if popup.is_some() {
+            *self.popup.borrow_mut() = popup;
+            self.view.show(Shown::SigningIn);
+            self.post(&FromFrame::SigningIn {});
+        } else {
+            self.requests.borrow_mut().give_up(&request.state);
+            self.fail(ErrorCode::PopupBlocked, None);
+        }
+        self.refill();
+    }
+
+    /// The own window was closed, or took too long.
+    fn give_up(&self, code: ErrorCode) {
+        if let Some(popup) = self.popup.borrow_mut().take() {
+            self.requests.borrow_mut().give_up(&popup.state);
+            let _ = popup.window.close();
+        }
+        self.fail(code, None);
+    }
+
+    /// Takes a response that the callback page brings.
+    ///
+    /// It comes from this page's own origin; and from the window that this page opened, if it opened one for it.
+    fn receive(self: &Rc<Self>, event: &MessageEvent, response: &str) {
+        let Some(source) = event.source() else { return };
+        let Some(parent) = self.parent.borrow().clone() else { return };
+        if event.origin() != self.page.issuer {
+            return;
+        }
+        let is_own = self.popup.borrow().as_ref().is_some_and(|popup| popup.is(&source));
+        let opener = if is_own { Opener::Own } else { Opener::Page };
+        let Some(outcome) = self.requests.borrow_mut().accept(response, opener, &self.page, &parent) else {
+            return;
+        };
+        if is_own {
+            self.popup.borrow_mut().take();
+        }
+        self.post(&FromFrame::Answered {});
+        if let Some(received) = encode(&ToCallback::Received { version: VERSION }) {
+            let _ = source.unchecked_ref::<Window>().post_message(&received, &self.page.issuer);
+        }
+        match outcome {
+            Outcome::Token { access_token, expires_in, .. } => self.hand_over(access_token, expires_in),
+            Outcome::Error { error, error_description } => {
+                self.fail(ErrorCode::from_oauth(&error), error_description);
+            }
+        }
+    }
+
+    /// Hands a token to the SDK, with whose it is.
+    fn hand_over(self: &Rc<Self>, access_token: String, expires_in: u32) {
+        let me = self.clone();
+        spawn_local(async move {
+            match token::describe(&me.window, &access_token, expires_in).await {
+                Ok(session) => {
+                    me.view.show(Shown::SignedIn(&session));
+                    me.post(&FromFrame::SignedIn { access_token, session });
+                }
+                Err(code) => me.fail(code, None),
+            }
+        });
+    }
+
+    fn fail(&self, code: ErrorCode, description: Option<String>) {
+        self.view.show(Shown::SignedOut(Some(code)));
+        self.post(&FromFrame::Failed { code, description });
+    }
+
+    /// Hands out what is owed, and keeps one request for the own button.
+    fn offer(self: &Rc<Self>) {
+        while self.owed.get() > 0 && self.requests.borrow().ready() >= STOCK {
+            let Some(prepared) = self.requests.borrow_mut().take(Opener::Page) else { break };
+            self.owed.set(self.owed.get() - 1);
+            self.post(&FromFrame::Prepared(prepared));
+        }
+        self.refill();
+    }
+
+    /// Fills the stock up.
+    fn refill(self: &Rc<Self>) {
+        if self.requests.borrow().ready() >= STOCK || self.refilling.replace(true) {
+            return;
+        }
+        let me = self.clone();
+        spawn_local(async move {
+            let request = prepare::prepare(&me.window).await;
+            me.refilling.set(false);
+            match request {
+                Ok(request) => {
+                    me.requests.borrow_mut().add(request);
+                    me.offer();
+                }
+                Err(_) => me.fail(ErrorCode::ServerError, None),
+            }
+        });
+    }
+
+    fn resize(&self) {
+        let (width, height) = self.view.size();
+        self.post(&FromFrame::Resize { width, height });
+    }
+
+    fn post(&self, message: &FromFrame) {
+        if let Some(port) = &*self.port.borrow() {
+            port.post(message);
+        }
+    }
+}

@@ -47,7 +47,11 @@ pub const RANDOM: usize = 24;
 /// A request of this client's own making; PKCE is the frame's, and the code flow's.
 pub fn prepare(random: &[u8; 2 * RANDOM]) -> Prepared {
     let (state, nonce) = random.split_at(RANDOM);
-    Prepared { state: base64url::encode(state), nonce: base64url::encode(nonce), code_challenge: String::new() }
+    Prepared {
+        state: base64url::encode(state),
+        nonce: base64url::encode(nonce),
+        code_challenge: String::new(),
+    }
 }
 
 #[cfg(test)]

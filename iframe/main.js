@@ -1,0 +1,3 @@
+import start from "./latchkey_iframe.js";
+
+start();

@@ -1,0 +1,132 @@
+//! Who may talk to this page: the page that frames it, on an allowed origin, in this version, for this application.
+
+use latchkey_protocol::{VERSION, frame::Hello};
+
+/// What this page is, as the server wrote it into the document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The application.
+    pub client_id: String,
+    /// The platform's origin: this page's own, and the issuer of every response.
+    pub issuer: String,
+    /// Where the application's sites are.
+    pub origins: Vec<String>,
+}
+
+/// The outside of a message: what the browser vouches for.
+#[derive(Debug, Clone, Copy)]
+pub struct Sender<'a> {
+    /// Whether it comes from the window that frames this page.
+    pub is_parent: bool,
+    /// The origin it comes from.
+    pub origin: &'a str,
+}
+
+/// What to do with a hello.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing at all.
+    Ignore,
+    /// Say which version is spoken here, so that the SDK can say so, and nothing more.
+    OtherVersion,
+    /// Talk.
+    Accept(Parent),
+}
+
+/// The page that frames this one, once its hello was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parent {
+    /// The site's origin, vouched for by the browser and allowed by the server.
+    pub origin: String,
+    /// The scopes this page's own button asks for; empty for the application's maximum.
+    pub scope: String,
+}
+
+impl Page {
+    /// Judges a hello.
+    pub fn judge(&self, sender: Sender<'_>, hello: &Hello) -> Verdict {
+        let Hello::Hello { version, client_id, scope } = hello;
+        let is_allowed = sender.origin == self.issuer || self.origins.iter().any(|own| own == sender.origin);
+        if !sender.is_parent || !is_allowed {
+            return Verdict::Ignore;
+        }
+        if *version != VERSION {
+            return Verdict::OtherVersion;
+        }
+        if *client_id != self.client_id {
+            return Verdict::Ignore;
+        }
+        Verdict::Accept(Parent { origin: sender.origin.to_owned(), scope: scope.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SITE: &str = "https://shop.example";
+
+    fn page() -> Page {
+        Page {
+            client_id: "c1".into(),
+            issuer: "https://p.example".into(),
+            origins: vec![SITE.into(), "https://other.example".into()],
+        }
+    }
+
+    fn hello(version: u32, client_id: &str) -> Hello {
+        Hello::Hello { version, client_id: client_id.into(), scope: "org:read".into() }
+    }
+
+    fn from(origin: &str) -> Sender<'_> {
+        Sender { is_parent: true, origin }
+    }
+
+    #[test]
+    fn the_framing_page_on_an_allowed_origin_is_accepted() {
+        for origin in [SITE, "https://other.example", "https://p.example"] {
+            let parent = Parent { origin: origin.into(), scope: "org:read".into() };
+            assert_eq!(page().judge(from(origin), &hello(VERSION, "c1")), Verdict::Accept(parent));
+        }
+    }
+
+    #[test]
+    fn an_origin_that_is_not_allowed_is_ignored_whatever_it_looks_like() {
+        for origin in [
+            "",
+            "null",
+            "https://evil.example",
+            "http://shop.example",
+            "https://shop.example:8443",
+            "https://shop.example.evil.example",
+            "https://evil-shop.example",
+            "https://sub.shop.example",
+            "https://SHOP.example",
+            "https://shop.example https://other.example",
+        ] {
+            assert_eq!(page().judge(from(origin), &hello(VERSION, "c1")), Verdict::Ignore, "{origin}");
+            assert_eq!(page().judge(from(origin), &hello(VERSION + 1, "c1")), Verdict::Ignore, "{origin}");
+        }
+    }
+
+    #[test]
+    fn only_the_window_that_frames_this_page_is_heard() {
+        let sender = Sender { is_parent: false, origin: SITE };
+        assert_eq!(page().judge(sender, &hello(VERSION, "c1")), Verdict::Ignore);
+        assert_eq!(page().judge(sender, &hello(VERSION + 1, "c1")), Verdict::Ignore);
+    }
+
+    #[test]
+    fn another_version_is_told_which_one_is_spoken_here() {
+        for version in [0, VERSION + 1, u32::MAX] {
+            assert_eq!(page().judge(from(SITE), &hello(version, "c1")), Verdict::OtherVersion);
+        }
+    }
+
+    #[test]
+    fn another_application_is_ignored() {
+        for client_id in ["", "c2", "C1"] {
+            assert_eq!(page().judge(from(SITE), &hello(VERSION, client_id)), Verdict::Ignore);
+        }
+    }
+}

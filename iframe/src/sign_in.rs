@@ -1,0 +1,244 @@
+//! Which authorization requests are out, and which responses belong to them.
+//!
+//! Nothing here touches the browser.
+
+use latchkey_protocol::{
+    frame::Prepared,
+    oauth::{Outcome, Response, encode_pairs},
+};
+
+use crate::handshake::{Page, Parent};
+
+/// A request made ready before any click, and the secret that belongs to it.
+#[derive(Clone)]
+pub struct Request {
+    /// What may be known outside.
+    pub prepared: Prepared,
+    /// The PKCE verifier (RFC 7636 §4.1); it never leaves this page.
+    pub verifier: String,
+}
+
+/// Who opened the window of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opener {
+    /// The page that frames this one: the window is not known here.
+    Page,
+    /// This page: the response must come from the window it opened.
+    Own,
+}
+
+/// The requests that are ready or out. Each is used once.
+#[derive(Default)]
+pub struct Requests {
+    ready: Vec<Request>,
+    out: Vec<Out>,
+}
+
+/// A request that is out.
+struct Out {
+    request: Request,
+    opener: Opener,
+    /// Whether its window is open.
+    begun: bool,
+}
+
+impl Out {
+    fn has(&self, state: &str) -> bool {
+        self.request.prepared.state == state
+    }
+}
+
+/// How many requests may be out at a time: a page that says `began` and never `ended` pushes its own oldest out.
+const MOST_OUT: usize = 8;
+
+impl Requests {
+    /// Takes a new request into the stock.
+    pub fn add(&mut self, request: Request) {
+        self.ready.push(request);
+    }
+
+    /// How many requests are ready.
+    pub fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// Takes a request out of the stock, for a window that is opened now or in the page's next click.
+    pub fn take(&mut self, opener: Opener) -> Option<Prepared> {
+        let request = self.ready.pop()?;
+        let prepared = request.prepared.clone();
+        if self.out.len() == MOST_OUT {
+            self.out.remove(0);
+        }
+        self.out.push(Out { request, opener, begun: opener == Opener::Own });
+        Some(prepared)
+    }
+
+    /// Notes that the page opened a window with this `state`. False if there is no such request, or it was noted before.
+    pub fn begin(&mut self, state: &str) -> bool {
+        let out = self.out.iter_mut().find(|out| out.has(state) && !out.begun);
+        out.map(|out| out.begun = true).is_some()
+    }
+
+    /// Gives up a request that is out. False if there is none with this `state`.
+    pub fn give_up(&mut self, state: &str) -> bool {
+        let before = self.out.len();
+        self.out.retain(|out| !out.has(state));
+        self.out.len() < before
+    }
+
+    /// Judges a response. The request it belongs to is used up, whatever the response says.
+    ///
+    /// `None` for everything that is not the answer to one of this page's requests, for this application, from this
+    /// issuer (RFC 9207 §2.4), asked for by the site that frames this page.
+    pub fn accept(&mut self, text: &str, opener: Opener, page: &Page, parent: &Parent) -> Option<Outcome> {
+        let response = Response::parse(text).ok()?;
+        let is_ours = response.client_id == page.client_id
+            && response.iss == page.issuer
+            && response.origin.as_deref() == Some(&*parent.origin);
+        if !is_ours {
+            return None;
+        }
+        let position = self.out.iter().position(|out| out.has(&response.state) && out.opener == opener)?;
+        self.out.remove(position);
+        Some(response.outcome)
+    }
+}
+
+/// The address of an authorization request (RFC 6749 §4.2.1), asked for by the site that frames this page.
+pub fn authorize_url(page: &Page, parent: &Parent, request: &Prepared) -> String {
+    let callback = format!("{}/toolbar/{}/callback/", page.issuer, page.client_id);
+    let pairs = [
+        ("client_id", &*page.client_id),
+        ("response_type", "token"),
+        ("redirect_uri", &callback),
+        ("origin", &parent.origin),
+        ("state", &request.state),
+        ("nonce", &request.nonce),
+        ("scope", &parent.scope),
+    ];
+    let query = encode_pairs(pairs.into_iter().filter(|(_, value)| !value.is_empty()));
+    format!("{}/oauth/authorize/?{query}", page.issuer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "access_token=lkat_1&token_type=Bearer&expires_in=3600&scope=org%3Aread&state=s1\
+        &iss=https%3A%2F%2Fp.example&client_id=c1&origin=https%3A%2F%2Fshop.example";
+
+    fn page() -> Page {
+        Page { client_id: "c1".into(), issuer: "https://p.example".into(), origins: Vec::new() }
+    }
+
+    fn parent() -> Parent {
+        Parent { origin: "https://shop.example".into(), scope: String::new() }
+    }
+
+    fn requests(states: &[&str]) -> Requests {
+        let mut requests = Requests::default();
+        for state in states {
+            let prepared = Prepared { state: (*state).into(), nonce: "n".into(), code_challenge: "c".into() };
+            requests.add(Request { prepared, verifier: "v".into() });
+        }
+        requests
+    }
+
+    fn handed_out() -> Requests {
+        let mut requests = requests(&["s1"]);
+        requests.take(Opener::Page).unwrap();
+        requests
+    }
+
+    fn accepts(requests: &mut Requests, text: &str) -> bool {
+        requests.accept(text, Opener::Page, &page(), &parent()).is_some()
+    }
+
+    #[test]
+    fn the_answer_to_a_request_that_is_out_is_accepted_once() {
+        let mut requests = handed_out();
+        let outcome = requests.accept(TOKEN, Opener::Page, &page(), &parent());
+        assert!(matches!(outcome, Some(Outcome::Token { access_token, .. }) if access_token == "lkat_1"));
+        assert!(!accepts(&mut requests, TOKEN));
+    }
+
+    #[test]
+    fn a_request_that_never_left_has_no_answer() {
+        assert!(!accepts(&mut requests(&["s1"]), TOKEN));
+    }
+
+    #[test]
+    fn a_request_that_was_given_up_has_no_answer() {
+        let mut requests = handed_out();
+        assert!(requests.give_up("s1"));
+        assert!(!requests.give_up("s1"));
+        assert!(!accepts(&mut requests, TOKEN));
+    }
+
+    #[test]
+    fn a_refusal_uses_the_request_up_too() {
+        let mut requests = handed_out();
+        let refusal = "error=access_denied&state=s1&iss=https%3A%2F%2Fp.example&client_id=c1&origin=https%3A%2F%2Fshop.example";
+        assert!(accepts(&mut requests, refusal));
+        assert!(!accepts(&mut requests, TOKEN));
+    }
+
+    #[test]
+    fn a_response_is_ignored_when_any_part_is_anothers_and_uses_nothing_up() {
+        let mut requests = handed_out();
+        for (from, to) in [
+            ("state=s1", "state=s2"),
+            ("state=s1", "state="),
+            ("client_id=c1", "client_id=c2"),
+            ("p.example", "evil.example"),
+            ("shop.example", "evil.example"),
+            ("&origin=https%3A%2F%2Fshop.example", ""),
+            ("state=s1", "state=s1&state=s1"),
+            ("token_type=Bearer", "token_type=mac"),
+            ("access_token=lkat_1&", ""),
+        ] {
+            let text = TOKEN.replace(from, to);
+            assert_ne!(text, TOKEN);
+            assert!(!accepts(&mut requests, &text), "{text}");
+        }
+        assert!(accepts(&mut requests, TOKEN));
+    }
+
+    #[test]
+    fn the_answer_to_an_own_window_comes_from_that_window() {
+        let mut requests = requests(&["s1"]);
+        requests.take(Opener::Own).unwrap();
+        assert!(!accepts(&mut requests, TOKEN));
+        assert!(requests.accept(TOKEN, Opener::Own, &page(), &parent()).is_some());
+        assert!(handed_out().accept(TOKEN, Opener::Own, &page(), &parent()).is_none());
+    }
+
+    #[test]
+    fn a_page_cannot_pile_up_requests() {
+        let states: Vec<String> = (0..20).map(|i| format!("s{i}")).collect();
+        let mut requests = requests(&states.iter().map(String::as_str).collect::<Vec<_>>());
+        while requests.take(Opener::Page).is_some() {}
+        assert_eq!(requests.out.len(), MOST_OUT);
+        assert!(requests.give_up("s0") && !requests.give_up("s19"));
+    }
+
+    #[test]
+    fn a_window_is_begun_once_and_with_a_request_that_is_out() {
+        let mut requests = handed_out();
+        assert!(!requests.begin("s2") && !requests.begin(""));
+        assert!(requests.begin("s1"));
+        assert!(!requests.begin("s1"));
+    }
+
+    #[test]
+    fn a_request_names_the_site_and_comes_back_to_the_callback() {
+        let request = Prepared { state: "s1".into(), nonce: "n1".into(), code_challenge: "c".into() };
+        let parent = Parent { scope: "org:read a&b".into(), ..parent() };
+        assert_eq!(
+            authorize_url(&page(), &parent, &request),
+            "https://p.example/oauth/authorize/?client_id=c1&response_type=token\
+             &redirect_uri=https%3A%2F%2Fp.example%2Ftoolbar%2Fc1%2Fcallback%2F\
+             &origin=https%3A%2F%2Fshop.example&state=s1&nonce=n1&scope=org%3Aread%20a%26b"
+        );
+    }
+}
