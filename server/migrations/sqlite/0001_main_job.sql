@@ -106,8 +106,9 @@ create table transactions (
     state             text,
     prompt            text,
     login_hint        text,
-    -- Who saw the consent page, once it was shown.
+    -- Who saw the consent page, and the scopes it named, once it was shown.
     user_id           text    references users (id) on delete cascade,
+    shown_scopes      text,
     created_at        integer not null,
     expires_at        integer not null
 ) strict;

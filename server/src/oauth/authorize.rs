@@ -25,7 +25,7 @@ use crate::{
         issue::{Authority, issue},
         request::{Invalid, Request},
         response::{self, RedirectError},
-        transaction::{self, Transaction},
+        transaction::{self, Shown, Transaction},
     },
     state::App,
     store::{
@@ -93,8 +93,9 @@ pub async fn post(
     };
     let mut unit = app.store.write().await?;
     let transaction = Transaction::find(&app, &mut unit, &browser, form.require("transaction")?).await?;
-    let viewer = transaction.user_id.clone().ok_or(Error::TransactionClosed)?;
-    if !browser.accepts(&consent::csrf_purpose(&transaction.id, &viewer), form.require("csrf")?) {
+    let shown = transaction.shown.clone().ok_or(Error::TransactionClosed)?;
+    let csrf = form.get("csrf").unwrap_or_default();
+    if !browser.accepts(&consent::csrf_purpose(&transaction.id, &shown.user_id), csrf) {
         return Err(Error::Forged.into());
     }
     let Some(session) = session::current(&app, &mut unit, &headers).await? else {
@@ -102,7 +103,7 @@ pub async fn post(
         return Ok(Redirect::to(&transaction::address("/login/", &transaction.id)).into_response());
     };
     // Who decides is who saw the page.
-    if session.user_id != viewer {
+    if session.user_id != shown.user_id {
         return Err(Error::TransactionClosed.into());
     }
     transaction.consume(&app, &mut unit).await?;
@@ -115,7 +116,9 @@ pub async fn post(
         unit.commit().await?;
         return Ok(refuse(&app, request, RedirectError::AccessDenied));
     }
-    let issued = issue(&app, &mut unit, authority(request, &session)).await?;
+    // What was on the page, though the person's role may hold more by now.
+    let authority = Authority { scopes: shown.scopes, ..authority(request, &session) };
+    let issued = issue(&app, &mut unit, authority).await?;
     let before = store::consents::find(&mut unit, subject(request, &session)).await?.unwrap_or_default();
     let allowed = before.union(issued.scopes);
     store::consents::insert(&mut unit, subject(request, &session), allowed, app.clock.now()).await?;
@@ -189,7 +192,8 @@ async fn proceed(
             ))
         }
         (Next::Ask(scopes), Some(session)) => {
-            keep(app, &transaction, browser, Some(&session.user_id)).await?;
+            keep(app, &transaction, browser, Some(&Shown { user_id: session.user_id.clone(), scopes }))
+                .await?;
             let page = consent::ask(browser, &transaction, client, session, scopes);
             Ok((browser.remember(CookieJar::new()), page).into_response())
         }
@@ -238,10 +242,10 @@ async fn keep(
     app: &App,
     transaction: &Transaction,
     browser: &Browser,
-    viewer: Option<&str>,
+    shown: Option<&Shown>,
 ) -> Result<(), Error> {
     let mut unit = app.store.write().await?;
-    transaction.keep(app, &mut unit, browser, viewer).await?;
+    transaction.keep(app, &mut unit, browser, shown).await?;
     Ok(unit.commit().await?)
 }
 

@@ -22,17 +22,26 @@ pub struct Transaction {
     pub request: Request,
     /// When it began: a login before that is not one that `prompt=login` asked for.
     pub created_at: UnixSeconds,
-    /// Who saw its consent page.
-    pub user_id: Option<String>,
+    /// Who saw its consent page, and what that named.
+    pub shown: Option<Shown>,
     /// Whether the store has it. One that is decided at once never gets there.
     is_stored: bool,
+}
+
+/// What a consent page was shown as: an answer to it allows that to that person, and nothing more.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// Who saw it.
+    pub user_id: String,
+    /// The scopes it named.
+    pub scopes: Scopes,
 }
 
 impl Transaction {
     /// Begins to decide a request. Nothing is stored yet.
     pub fn begin(app: &App, request: Request) -> Result<Self, Error> {
         let id = Secret::generate(&app.entropy)?;
-        Ok(Self { id, request, created_at: app.clock.now(), user_id: None, is_stored: false })
+        Ok(Self { id, request, created_at: app.clock.now(), shown: None, is_stored: false })
     }
 
     /// Finds the transaction that a page names, if this browser began it.
@@ -42,23 +51,24 @@ impl Transaction {
         let row =
             row.filter(|row| browser.digest().matches(&row.browser_hash)).ok_or(Error::TransactionClosed)?;
         let created_at = row.created_at;
-        let user_id = row.user_id.clone();
-        Ok(Self { id, request: request_of(row)?, created_at, user_id, is_stored: true })
+        let shown = shown_of(&row)?;
+        Ok(Self { id, request: request_of(row)?, created_at, shown, is_stored: true })
     }
 
-    /// Keeps the transaction until the person has decided. `viewer` is who sees its consent page now.
+    /// Keeps the transaction until the person has decided. `shown` is its consent page, if that
+    /// is shown now.
     pub async fn keep(
         &self,
         app: &App,
         unit: &mut Unit,
         browser: &Browser,
-        viewer: Option<&str>,
+        shown: Option<&Shown>,
     ) -> Result<(), Error> {
         let id = self.id.digest();
         if !self.is_stored {
-            store::transactions::insert(unit, &id, &self.row(app, browser, viewer)).await?;
-        } else if let Some(viewer) = viewer {
-            store::transactions::touch(unit, &id, viewer).await?;
+            store::transactions::insert(unit, &id, &self.row(app, browser, shown)).await?;
+        } else if let Some(shown) = shown {
+            store::transactions::touch(unit, &id, &shown.user_id, &shown.scopes.to_list()).await?;
         }
         Ok(())
     }
@@ -71,7 +81,7 @@ impl Transaction {
         Ok(())
     }
 
-    fn row(&self, app: &App, browser: &Browser, viewer: Option<&str>) -> Row {
+    fn row(&self, app: &App, browser: &Browser, shown: Option<&Shown>) -> Row {
         let Request { client_id, response_type, target, scopes, state, prompt, login_hint } =
             self.request.clone();
         Row {
@@ -85,11 +95,18 @@ impl Transaction {
             state,
             prompt: prompt.as_str().map(Into::into),
             login_hint,
-            user_id: viewer.map(Into::into),
+            user_id: shown.map(|shown| shown.user_id.clone()),
+            shown_scopes: shown.map(|shown| shown.scopes.to_list()),
             created_at: self.created_at,
             expires_at: self.created_at + app.config.lifetimes.transaction_secs,
         }
     }
+}
+
+fn shown_of(row: &Row) -> Result<Option<Shown>, StoreError> {
+    let (Some(user_id), Some(list)) = (&row.user_id, &row.shown_scopes) else { return Ok(None) };
+    let scopes = Scopes::parse(list).map_err(|_| StoreError::Unreadable("transactions.shown_scopes"))?;
+    Ok(Some(Shown { user_id: user_id.clone(), scopes }))
 }
 
 fn request_of(row: Row) -> Result<Request, StoreError> {

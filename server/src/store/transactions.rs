@@ -31,6 +31,8 @@ pub struct Row {
     pub login_hint: Option<String>,
     /// Who saw the consent page.
     pub user_id: Option<String>,
+    /// The scopes that the page named, as a list.
+    pub shown_scopes: Option<String>,
     /// When it began.
     pub created_at: UnixSeconds,
     /// When it is too late.
@@ -41,8 +43,9 @@ pub struct Row {
 pub async fn insert(unit: &mut Unit, id: &Digest256, row: &Row) -> Result<(), StoreError> {
     const INSERT: &str = "insert into transactions
                               (id_hash, browser_hash, client_id, response_type, redirect_uri, callback_at,
-                               requesting_origin, scopes, state, prompt, login_hint, user_id, created_at, expires_at)
-                          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+                               requesting_origin, scopes, state, prompt, login_hint, user_id, shown_scopes, created_at,
+                               expires_at)
+                          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
     statement!(
         unit,
         execute,
@@ -59,6 +62,7 @@ pub async fn insert(unit: &mut Unit, id: &Digest256, row: &Row) -> Result<(), St
         &row.prompt,
         &row.login_hint,
         &row.user_id,
+        &row.shown_scopes,
         row.created_at,
         row.expires_at
     )?;
@@ -68,15 +72,21 @@ pub async fn insert(unit: &mut Unit, id: &Digest256, row: &Row) -> Result<(), St
 /// The transaction, if it is not too late.
 pub async fn find(unit: &mut Unit, id: &Digest256, now: UnixSeconds) -> Result<Option<Row>, StoreError> {
     const FIND: &str = "select browser_hash, client_id, response_type, redirect_uri, callback_at,
-                               requesting_origin, scopes, state, prompt, login_hint, user_id, created_at, expires_at
+                               requesting_origin, scopes, state, prompt, login_hint, user_id, shown_scopes, created_at,
+                               expires_at
                         from transactions where id_hash = $1 and expires_at > $2";
     statement!(unit, fetch_optional Row, FIND, id.as_bytes(), now)
 }
 
-/// Binds the transaction to the person who sees its consent page.
-pub async fn touch(unit: &mut Unit, id: &Digest256, user_id: &str) -> Result<(), StoreError> {
-    const TOUCH: &str = "update transactions set user_id = $2 where id_hash = $1";
-    statement!(unit, execute, TOUCH, id.as_bytes(), user_id)?;
+/// Binds the transaction to the person who sees its consent page, and to what the page names.
+pub async fn touch(
+    unit: &mut Unit,
+    id: &Digest256,
+    user_id: &str,
+    shown_scopes: &str,
+) -> Result<(), StoreError> {
+    const TOUCH: &str = "update transactions set user_id = $2, shown_scopes = $3 where id_hash = $1";
+    statement!(unit, execute, TOUCH, id.as_bytes(), user_id, shown_scopes)?;
     Ok(())
 }
 
