@@ -1,1 +1,10 @@
-//! x
+//! `/oauth/…`
+
+mod authorize;
+mod consent;
+mod issue;
+mod membership;
+mod prompt;
+mod revoke;
+mod state;
+mod transaction;

@@ -11,7 +11,7 @@ pub(crate) use answer::Answer;
 pub(crate) use asking::Asking;
 pub(crate) use person::{Cookie, Person};
 pub(crate) use platform::{
-    ACME, ACME_LOCAL, ACME_REDIRECT, ACME_SITE, ADMIN, APP, BOTH, GLOBEX, GLOBEX_APP, GLOBEX_REDIRECT, GLOBEX_SITE,
-    LOCAL_REDIRECT, MEMBER, NOW, OUTSIDER, OWNER, PASSWORD, PLATFORM, Platform, STRANGER,
+    ACME, ACME_LOCAL, ACME_REDIRECT, ACME_SITE, ADMIN, APP, BOTH, GLOBEX, GLOBEX_APP, GLOBEX_REDIRECT,
+    GLOBEX_SITE, LOCAL_REDIRECT, MEMBER, NOW, OUTSIDER, OWNER, PASSWORD, PLATFORM, Platform, STRANGER,
 };
 pub(crate) use site::{Site, anonymous};

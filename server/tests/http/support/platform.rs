@@ -2,11 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use axum::{
-    Router,
-    body::Body,
-    http::Request,
-};
+use axum::{Router, body::Body, http::Request};
 use latchkey_protocol::{
     origin::Origin,
     scope::{Role, Scopes},
@@ -20,8 +16,8 @@ use latchkey_server::{
     secret::{Entropy, Secret},
     state::App,
     store::{
-        self, DatabaseUrl, Store, Unit, applications::Application, organizations::Organization, projects::Project,
-        users::User,
+        self, DatabaseUrl, Store, Unit, applications::Application, organizations::Organization,
+        projects::Project, users::User,
     },
 };
 use sqlx::{AssertSqlSafe, Row, SqlitePool, sqlite::SqliteConnectOptions};
@@ -117,7 +113,10 @@ impl Platform {
 
     /// How many tokens and how many consents there are: what a refusal must leave at nothing.
     pub(crate) async fn issued(&self) -> (i64, i64) {
-        (self.count("select count(*) from access_tokens").await, self.count("select count(*) from consents").await)
+        (
+            self.count("select count(*) from access_tokens").await,
+            self.count("select count(*) from consents").await,
+        )
     }
 
     /// One text out of the database.
@@ -147,7 +146,8 @@ async fn password_hash() -> String {
 
 async fn populate(unit: &mut Unit) {
     for ((id, slug), name) in [(ACME, "Acme Rockets"), (GLOBEX, "Globex Corporation")] {
-        let organization = Organization { id: id.into(), slug: slug.into(), name: name.into(), disabled_at: None };
+        let organization =
+            Organization { id: id.into(), slug: slug.into(), name: name.into(), disabled_at: None };
         store::organizations::insert(unit, &organization, NOW).await.unwrap();
         for project in ["backend", "website"] {
             let (id, name) = (format!("{slug}-{project}"), format!("{name} {project}"));
@@ -196,7 +196,9 @@ fn acme_application() -> Application {
         response_types: ResponseTypes::standard(),
         asks_always_at: None,
         disabled_at: None,
-        origins: [ACME_SITE, "https://shop.acme.example", ACME_LOCAL].map(|o| Origin::parse(o).unwrap()).into(),
+        origins: [ACME_SITE, "https://shop.acme.example", ACME_LOCAL]
+            .map(|o| Origin::parse(o).unwrap())
+            .into(),
         redirect_uris: vec![ACME_REDIRECT.into(), LOCAL_REDIRECT.into()],
     }
 }

@@ -1,0 +1,149 @@
+//! What is shown before a person allows, and what is remembered afterwards.
+
+use crate::support::{
+    ACME_LOCAL, ACME_REDIRECT, ACME_SITE, ADMIN, APP, Asking, GLOBEX_APP, GLOBEX_SITE, LOCAL_REDIRECT,
+    MEMBER, Person, Platform,
+};
+
+const SHOP: &str = "https://shop.acme.example";
+
+async fn remembered(platform: &Platform) -> Person {
+    let mut person = Person::signed_in(platform, ADMIN).await;
+    person.allow(&Asking::new().with("scope", "org:read project:read")).await;
+    person
+}
+
+#[tokio::test]
+async fn the_page_names_application_organization_site_account_and_scopes_in_words() {
+    let platform = Platform::new().await;
+    let page = Person::signed_in(&platform, MEMBER).await.ask(&Asking::new()).await;
+    for shown in [
+        "<bdi id=\"application\">Acme Toolbar</bdi>",
+        "<dd id=\"organization\"><bdi>Acme Rockets</bdi></dd>",
+        "<dd id=\"site\" class=\"site\">https://www.acme.example</dd>",
+        "<bdi>Max</bdi> <span class=\"muted\"><bdi>max@example.org</bdi></span>",
+        "<li>See the organization&#39;s projects</li>",
+        "<li>Resolve and change events and issues</li>",
+        "name=\"decision\" value=\"approve\"",
+        "name=\"decision\" value=\"deny\"",
+    ] {
+        page.assert_page(200, shown);
+    }
+    assert!(!page.body.contains("Create and change projects"), "a member's role does not hold it");
+    assert!(!page.body.contains("See events and issues"), "one line for a level and those it includes");
+}
+
+#[tokio::test]
+async fn the_form_sends_the_transaction_the_csrf_token_and_the_decision_alone() {
+    let platform = Platform::new().await;
+    let page = Person::signed_in(&platform, MEMBER).await.ask(&Asking::new()).await;
+    let names: Vec<_> =
+        page.body.split(" name=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert_eq!(names, ["viewport", "color-scheme", "transaction", "csrf", "decision", "decision"]);
+}
+
+#[tokio::test]
+async fn a_remembered_consent_skips_the_page_for_what_it_covers() {
+    let platform = Platform::new().await;
+    let mut person = remembered(&platform).await;
+    for scope in ["org:read project:read", "org:read", "project:read"] {
+        let answer = person.ask(&Asking::new().with("scope", scope)).await;
+        assert_eq!(answer.response_to(&Asking::callback(APP))["scope"], scope);
+    }
+}
+
+#[tokio::test]
+async fn more_than_was_allowed_asks_again_and_is_remembered_as_the_union() {
+    let platform = Platform::new().await;
+    let mut person = remembered(&platform).await;
+    let page = person.ask(&Asking::new().with("scope", "project:write")).await;
+    page.assert_page(200, "<li>Create and change projects</li>");
+    person.decide(&page, "approve").await;
+    assert_eq!(platform.text("select scopes from consents").await, "org:read project:write");
+    let answer = person.ask(&Asking::new().with("scope", "org:read project:write")).await;
+    assert!(answer.location().contains("#access_token="));
+}
+
+#[tokio::test]
+async fn another_site_another_redirect_and_another_person_ask_again() {
+    let platform = Platform::new().await;
+    let mut person = remembered(&platform).await;
+    for asking in [
+        Asking::new().with("origin", SHOP),
+        Asking::redirect(),
+        Asking::redirect().with("redirect_uri", LOCAL_REDIRECT),
+    ] {
+        person.ask(&asking.with("scope", "org:read")).await.assert_page(200, "id=\"allow\"");
+    }
+    let mut other = Person::signed_in(&platform, MEMBER).await;
+    other.ask(&Asking::new().with("scope", "org:read")).await.assert_page(200, "id=\"allow\"");
+}
+
+#[tokio::test]
+async fn another_application_asks_again() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, "bea@example.org").await;
+    person.allow(&Asking::new()).await;
+    let globex = Asking::new()
+        .with("client_id", GLOBEX_APP)
+        .with("redirect_uri", &Asking::callback(GLOBEX_APP))
+        .with("origin", GLOBEX_SITE);
+    person.ask(&globex).await.assert_page(200, "<dd id=\"organization\"><bdi>Globex Corporation</bdi></dd>");
+}
+
+#[tokio::test]
+async fn loopback_asks_every_time() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    for asking in
+        [Asking::new().with("origin", ACME_LOCAL), Asking::redirect().with("redirect_uri", LOCAL_REDIRECT)]
+    {
+        for _ in 0..2 {
+            let page = person.ask(&asking).await;
+            page.assert_page(200, "id=\"allow\"");
+            assert!(person.decide(&page, "approve").await.location().contains("#access_token="));
+        }
+    }
+}
+
+#[tokio::test]
+async fn consent_is_one_row_for_each_site_and_redirect() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    for asking in [Asking::new(), Asking::new().with("origin", SHOP), Asking::redirect()] {
+        person.allow(&asking.clone().with("prompt", "consent")).await;
+        person.allow(&asking.with("prompt", "consent")).await;
+    }
+    let key = "user_id || ' ' || client_id || ' ' || requesting_origin || ' ' || redirect_uri";
+    for (origin, redirect) in
+        [(ACME_SITE, Asking::callback(APP)), (SHOP, Asking::callback(APP)), (ACME_SITE, ACME_REDIRECT.into())]
+    {
+        let row = format!("select count(*) from consents where {key} = 'max {APP} {origin} {redirect}'");
+        assert_eq!(platform.count(&row).await, 1);
+    }
+    assert_eq!(platform.issued().await, (6, 3));
+}
+
+#[tokio::test]
+async fn saying_no_leaves_no_row() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let page = person.ask(&Asking::new()).await;
+    let answer = person.decide(&page, "deny").await;
+    let response = answer.response_to(&Asking::callback(APP));
+    let names: Vec<_> = response.keys().collect();
+    assert_eq!(names, ["client_id", "error", "error_description", "iss", "origin", "state"]);
+    assert_eq!(response["error"], "access_denied");
+    assert_eq!(platform.issued().await, (0, 0));
+}
+
+#[tokio::test]
+async fn what_was_allowed_is_not_more_than_what_was_shown() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let page = person.ask(&Asking::new()).await;
+    assert!(!page.body.contains("Create and change projects"));
+    platform.execute("update memberships set role = 'admin' where user_id = 'max'").await;
+    let response = person.decide(&page, "approve").await.response_to(&Asking::callback(APP));
+    assert_eq!(response["scope"], "org:read member:read project:read event:write");
+}

@@ -1,0 +1,132 @@
+//! `prompt` and `login_hint` (OpenID Connect Core §3.1.2.1).
+
+use crate::support::{
+    ACME_LOCAL, APP, Answer, Asking, MEMBER, OUTSIDER, OWNER, PASSWORD, Person, Platform, STRANGER,
+};
+
+#[track_caller]
+fn error_of(answer: &Answer) -> String {
+    answer.response_to(&Asking::callback(APP))["error"].clone()
+}
+
+fn silent() -> Asking {
+    Asking::new().with("prompt", "none")
+}
+
+#[tokio::test]
+async fn none_never_shows_a_page_and_says_why() {
+    let platform = Platform::new().await;
+    assert_eq!(error_of(&Person::new(&platform).ask(&silent()).await), "login_required");
+    for stranger in [OUTSIDER, STRANGER] {
+        let answer = Person::signed_in(&platform, stranger).await.ask(&silent()).await;
+        assert_eq!(error_of(&answer), "access_denied");
+    }
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    assert_eq!(error_of(&person.ask(&silent()).await), "consent_required");
+    let answer = person.ask(&silent().with("scope", "org:everything")).await;
+    assert_eq!(error_of(&answer), "invalid_scope");
+    assert_eq!(platform.issued().await, (0, 0));
+    assert_eq!(platform.count("select count(*) from transactions").await, 0);
+}
+
+#[tokio::test]
+async fn none_answers_by_redirect_even_while_nobody_is_signed_in() {
+    let platform = Platform::new().await;
+    let answer = Person::new(&platform).ask(&silent().with("scope", "org:everything")).await;
+    assert_eq!(error_of(&answer), "invalid_scope");
+}
+
+#[tokio::test]
+async fn none_brings_a_token_where_consent_is_remembered() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    person.allow(&Asking::new()).await;
+    let response = person.ask(&silent().with("state", "s2")).await.response_to(&Asking::callback(APP));
+    assert!(response["access_token"].starts_with("lkat_"));
+    assert_eq!(response["state"], "s2");
+}
+
+#[tokio::test]
+async fn none_brings_nothing_on_loopback_or_where_the_application_asks_always() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    person.allow(&Asking::new().with("origin", ACME_LOCAL)).await;
+    person.allow(&Asking::new()).await;
+    let answer = person.ask(&silent().with("origin", ACME_LOCAL)).await;
+    assert_eq!(error_of(&answer), "consent_required");
+    platform.execute("update applications set asks_always_at = 1 where client_id = 'acmeclient'").await;
+    assert_eq!(error_of(&person.ask(&silent()).await), "consent_required");
+}
+
+#[tokio::test]
+async fn none_tells_a_member_who_left_that_access_is_denied() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    person.allow(&Asking::new()).await;
+    platform.execute("delete from memberships where user_id = 'max'").await;
+    assert_eq!(error_of(&person.ask(&silent()).await), "access_denied");
+    assert_eq!(platform.count("select count(*) from access_tokens").await, 1);
+}
+
+#[tokio::test]
+async fn login_asks_for_the_password_again_once() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    platform.advance(60);
+    let asking = Asking::new().with("prompt", "login");
+    let login = person.ask(&asking).await.location().to_owned();
+    assert!(login.starts_with("/login/?transaction="), "{login}");
+    let id = login.split_once('=').unwrap().1;
+    let skipped = person.get(&format!("/oauth/authorize/?transaction={id}")).await;
+    assert_eq!(skipped.location(), login, "going on without the password leads back");
+    let next = person.log_in(&login, MEMBER, PASSWORD).await.location().to_owned();
+    let page = person.get(&next).await;
+    page.assert_page(200, "Allow <bdi id=\"application\">Acme Toolbar</bdi>");
+    assert!(person.decide(&page, "approve").await.location().contains("#access_token="));
+}
+
+#[tokio::test]
+async fn select_account_shows_the_login_page() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    platform.advance(1);
+    let answer = person.ask(&Asking::new().with("prompt", "select_account")).await;
+    assert!(answer.location().starts_with("/login/?transaction="));
+}
+
+#[tokio::test]
+async fn consent_asks_again_although_it_is_remembered() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    person.allow(&Asking::new()).await;
+    assert!(person.ask(&Asking::new()).await.location().contains("#access_token="));
+    person.ask(&Asking::new().with("prompt", "consent")).await.assert_page(200, "id=\"allow\"");
+}
+
+#[tokio::test]
+async fn login_and_consent_together_do_both() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    person.allow(&Asking::new()).await;
+    platform.advance(60);
+    let login = person.ask(&Asking::new().with("prompt", "login consent")).await.location().to_owned();
+    let next = person.log_in(&login, MEMBER, PASSWORD).await.location().to_owned();
+    person.get(&next).await.assert_page(200, "id=\"allow\"");
+}
+
+#[tokio::test]
+async fn a_login_hint_is_filled_in_and_escaped() {
+    let platform = Platform::new().await;
+    let mut person = Person::new(&platform);
+    for (hint, shown) in [
+        (OWNER, "value=\"ada@example.org\""),
+        ("\"><script>alert(1)</script>", "value=\"&#34;&#62;&#60;script&#62;alert(1)&#60;/script&#62;\""),
+    ] {
+        let login = person.ask(&Asking::new().with("login_hint", hint)).await.location().to_owned();
+        let page = person.get(&login).await;
+        page.assert_page(200, shown);
+        assert!(!page.body.contains("<script"), "{}", page.body);
+    }
+    let login = person.ask(&Asking::new().with("login_hint", &"x".repeat(255))).await.location().to_owned();
+    person.get(&login).await.assert_page(200, "type=\"email\" value=\"\"");
+}

@@ -1,0 +1,84 @@
+//! `POST /oauth/revoke/` (RFC 7009).
+
+use axum::http::Method;
+
+use crate::support::{APP, Answer, GLOBEX_APP, MEMBER, Platform, Site};
+
+async fn revoke(platform: &Platform, body: &str) -> Answer {
+    Site::new(platform, "").with(None).send(Method::POST, "/oauth/revoke/", body.into()).await
+}
+
+async fn is_live(platform: &Platform, token: &str) -> bool {
+    Site::new(platform, token).get("/api/0/").await.status == 200
+}
+
+#[tokio::test]
+async fn a_token_stops_at_once() {
+    let platform = Platform::new().await;
+    let (token, other) = (platform.token(MEMBER).await, platform.token(MEMBER).await);
+    for hint in ["", "&token_type_hint=access_token", "&token_type_hint=refresh_token"] {
+        let answer = revoke(&platform, &format!("client_id={APP}&token={token}{hint}")).await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, ""));
+        assert!(!is_live(&platform, &token).await);
+    }
+    assert!(is_live(&platform, &other).await, "and no other does");
+}
+
+#[tokio::test]
+async fn another_application_s_token_stays_as_it_is() {
+    let platform = Platform::new().await;
+    let token = platform.token(MEMBER).await;
+    for client_id in [GLOBEX_APP, "nobody", "ACMECLIENT"] {
+        let answer = revoke(&platform, &format!("client_id={client_id}&token={token}")).await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, ""));
+    }
+    assert!(is_live(&platform, &token).await);
+}
+
+#[tokio::test]
+async fn an_unknown_or_malformed_token_is_answered_like_a_known_one() {
+    let platform = Platform::new().await;
+    let token = platform.token(MEMBER).await;
+    let known = revoke(&platform, &format!("client_id={APP}&token={token}")).await;
+    for unknown in ["x", "lkat_", &token[1..], &format!("lkat_{}", "0".repeat(49))] {
+        let answer = revoke(&platform, &format!("client_id={APP}&token={unknown}")).await;
+        assert_eq!((answer.status, answer.body, answer.headers), (200, String::new(), known.headers.clone()));
+    }
+}
+
+#[tokio::test]
+async fn what_is_missing_repeated_or_unreadable_is_named() {
+    let platform = Platform::new().await;
+    let token = platform.token(MEMBER).await;
+    for (body, says) in [
+        (String::new(), "Token is missing."),
+        (format!("client_id={APP}"), "Token is missing."),
+        (format!("token={token}"), "client_id is missing."),
+        (format!("token={token}&client_id="), "client_id is missing."),
+        (format!("token={token}&token={token}&client_id={APP}"), "A parameter is given more than once."),
+        (format!("token={token}&client_id={APP}&client_id={APP}"), "A parameter is given more than once."),
+        (format!("token={token}&client_id=%ff"), "The parameters cannot be read."),
+    ] {
+        let answer = revoke(&platform, &body).await;
+        answer.assert_api_error(400, "invalid_request");
+        assert!(answer.json()["error_description"].as_str().unwrap().starts_with(says), "{}", answer.body);
+        assert!(!answer.body.contains(&token));
+    }
+    assert!(is_live(&platform, &token).await);
+}
+
+#[tokio::test]
+async fn parameters_in_the_address_count_for_nothing() {
+    let platform = Platform::new().await;
+    let token = platform.token(MEMBER).await;
+    let path = format!("/oauth/revoke/?client_id={APP}&token={token}");
+    let answer = Site::new(&platform, "").with(None).send(Method::POST, &path, String::new()).await;
+    answer.assert_api_error(400, "invalid_request");
+    assert!(is_live(&platform, &token).await);
+}
+
+#[tokio::test]
+async fn only_post_is_answered() {
+    let platform = Platform::new().await;
+    Site::new(&platform, "").get("/oauth/revoke/").await.assert_api_error(405, "method_not_allowed");
+}

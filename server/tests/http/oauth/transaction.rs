@@ -1,0 +1,264 @@
+//! One request being decided: whose it is, how long, how often, and that nothing sent later changes it.
+
+use crate::support::{
+    ADMIN, APP, Answer, Asking, GLOBEX_REDIRECT, MEMBER, PASSWORD, Person, Platform, STRANGER,
+};
+
+const CLOSED: &str = "This sign-in is not open any more";
+const FORGED: &str = "The form does not come from this page";
+
+async fn at_consent(platform: &Platform) -> (Person, Answer) {
+    let mut person = Person::signed_in(platform, MEMBER).await;
+    let page = person.ask(&Asking::new()).await;
+    (person, page)
+}
+
+#[track_caller]
+async fn assert_nothing_issued(platform: &Platform) {
+    assert_eq!(platform.issued().await, (0, 0));
+}
+
+#[tokio::test]
+async fn belongs_to_the_browser_that_began_it() {
+    let platform = Platform::new().await;
+    let (_, page) = at_consent(&platform).await;
+    let mut other = Person::signed_in(&platform, MEMBER).await;
+    other.decide(&page, "approve").await.assert_error_page(400, CLOSED);
+    for path in ["/oauth/authorize/", "/login/"] {
+        let path = format!("{path}?transaction={}", page.field("transaction"));
+        other.get(&path).await.assert_error_page(400, CLOSED);
+        Person::new(&platform).get(&path).await.assert_error_page(400, CLOSED);
+    }
+    assert_nothing_issued(&platform).await;
+}
+
+#[tokio::test]
+async fn lasts_ten_minutes() {
+    let platform = Platform::new().await;
+    let (mut person, page) = at_consent(&platform).await;
+    let (mut late, late_page) = at_consent(&platform).await;
+    platform.advance(599);
+    assert!(person.decide(&page, "approve").await.location().contains("#access_token="));
+    platform.advance(1);
+    late.decide(&late_page, "approve").await.assert_error_page(400, CLOSED);
+    let path = format!("/oauth/authorize/?transaction={}", late_page.field("transaction"));
+    late.get(&path).await.assert_error_page(400, CLOSED);
+    assert_eq!(platform.issued().await, (1, 1));
+}
+
+#[tokio::test]
+async fn is_decided_once() {
+    let platform = Platform::new().await;
+    for first in ["approve", "deny"] {
+        let mut person = Person::signed_in(&platform, MEMBER).await;
+        let page = person.ask(&Asking::new().with("prompt", "consent")).await;
+        person.decide(&page, first).await.location();
+        for again in ["approve", "deny"] {
+            person.decide(&page, again).await.assert_error_page(400, CLOSED);
+        }
+    }
+    assert_eq!(platform.issued().await, (1, 1));
+}
+
+#[tokio::test]
+async fn is_kept_apart_from_the_one_in_the_other_tab() {
+    let platform = Platform::new().await;
+    let (mut person, one) = at_consent(&platform).await;
+    let other = person.ask(&Asking::redirect().with("state", "s2").with("scope", "org:read")).await;
+    let mixed = [
+        ("transaction", one.field("transaction")),
+        ("csrf", other.field("csrf")),
+        ("decision", "approve".into()),
+    ];
+    let mixed: Vec<_> = mixed.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    person.post("/oauth/authorize/", &mixed).await.assert_error_page(403, FORGED);
+    let response = person.decide(&other, "approve").await.response_to(crate::support::ACME_REDIRECT);
+    assert_eq!((response["state"].as_str(), response["scope"].as_str()), ("s2", "org:read"));
+    let response = person.decide(&one, "approve").await.response_to(&Asking::callback(APP));
+    assert_eq!(response["state"], "s1");
+}
+
+#[tokio::test]
+async fn is_decided_by_the_person_who_saw_the_page() {
+    let platform = Platform::new().await;
+    let (mut person, page) = at_consent(&platform).await;
+    person.sign_in(ADMIN).await;
+    for decision in ["approve", "deny"] {
+        person.decide(&page, decision).await.assert_error_page(400, CLOSED);
+    }
+    assert_nothing_issued(&platform).await;
+    let path = format!("/oauth/authorize/?transaction={}", page.field("transaction"));
+    let own = person.get(&path).await;
+    own.assert_page(200, "<bdi>Arno</bdi>");
+    person.decide(&page, "approve").await.assert_error_page(403, FORGED);
+    assert!(person.decide(&own, "approve").await.location().contains("#access_token="));
+    assert_eq!(platform.text("select user_id from access_tokens").await, "arno");
+}
+
+#[tokio::test]
+async fn ignores_whatever_else_the_form_holds() {
+    let platform = Platform::new().await;
+    let (mut person, page) = at_consent(&platform).await;
+    let (transaction, csrf) = (page.field("transaction"), page.field("csrf"));
+    let form = [
+        ("transaction", transaction.as_str()),
+        ("csrf", &csrf),
+        ("decision", "approve"),
+        ("client_id", "globexclient"),
+        ("redirect_uri", GLOBEX_REDIRECT),
+        ("origin", "https://evil.example"),
+        ("scope", "org:admin project:admin"),
+        ("state", "other"),
+        ("user_id", "ada"),
+        ("organization", "globex"),
+    ];
+    let query = "/oauth/authorize/?scope=org:admin&redirect_uri=https://evil.example/&decision=deny";
+    let response = person.post(query, &form).await.response_to(&Asking::callback(APP));
+    assert_eq!((response["state"].as_str(), response["origin"].as_str()), ("s1", "https://www.acme.example"));
+    assert_eq!(response["scope"], "org:read member:read project:read event:write");
+    assert_eq!(platform.text("select user_id || organization_id from access_tokens").await, "maxorg-acme");
+}
+
+#[tokio::test]
+async fn needs_the_csrf_token_and_survives_a_form_without_it() {
+    let platform = Platform::new().await;
+    let (mut person, page) = at_consent(&platform).await;
+    let transaction = page.field("transaction");
+    let wrong = "x".repeat(43);
+    for csrf in [None, Some(""), Some("wrong"), Some(wrong.as_str())] {
+        let mut form = vec![("transaction", transaction.as_str()), ("decision", "approve")];
+        form.extend(csrf.map(|csrf| ("csrf", csrf)));
+        person.post("/oauth/authorize/", &form).await.assert_error_page(403, FORGED);
+    }
+    assert_nothing_issued(&platform).await;
+    assert!(person.decide(&page, "approve").await.location().contains("#access_token="));
+}
+
+#[tokio::test]
+async fn is_decided_on_a_page_of_the_platform_alone() {
+    let platform = Platform::new().await;
+    let (mut person, page) = at_consent(&platform).await;
+    let (transaction, csrf) = (page.field("transaction"), page.field("csrf"));
+    let form = [("transaction", transaction.as_str()), ("csrf", &csrf), ("decision", "approve")];
+    for origin in [
+        None,
+        Some("null"),
+        Some("https://evil.example"),
+        Some("https://www.acme.example"),
+        Some("http://platform.example"),
+        Some("https://platform.example:8443"),
+        Some("https://sub.platform.example"),
+    ] {
+        let answer = person.post_from(origin, "/oauth/authorize/", &form).await;
+        answer.assert_error_page(403, FORGED);
+    }
+    assert_nothing_issued(&platform).await;
+    assert!(person.decide(&page, "approve").await.location().contains("#access_token="));
+}
+
+#[tokio::test]
+async fn needs_a_decision_that_is_known() {
+    let platform = Platform::new().await;
+    let (mut person, page) = at_consent(&platform).await;
+    for decision in ["", "Approve", "allow", "approve deny"] {
+        person.decide(&page, decision).await.assert_error_page(400, "Decision is");
+    }
+    person.post("/oauth/authorize/", &[]).await.assert_error_page(400, "Decision is missing");
+    let form = [("decision", "approve"), ("csrf", "x")];
+    person.post("/oauth/authorize/", &form).await.assert_error_page(400, "Transaction is missing");
+    let form = [("decision", "approve"), ("csrf", "x"), ("transaction", "x")];
+    person.post("/oauth/authorize/", &form).await.assert_error_page(400, CLOSED);
+    let form = [("decision", "deny"), ("decision", "approve")];
+    person.post("/oauth/authorize/", &form).await.assert_error_page(400, "A parameter is given more than");
+    assert_nothing_issued(&platform).await;
+}
+
+/// What stood when the page was shown, and does not when the form comes.
+#[tokio::test]
+async fn is_checked_again_when_it_is_decided() {
+    for (change, status) in [
+        ("delete from memberships where user_id = 'max'", 403),
+        ("update applications set disabled_at = 1 where client_id = 'acmeclient'", 400),
+        ("update organizations set disabled_at = 1 where slug = 'acme'", 400),
+        ("delete from application_origins where origin = 'https://www.acme.example'", 400),
+        ("delete from applications where client_id = 'acmeclient'", 400),
+        ("update applications set scopes = 'openid' where client_id = 'acmeclient'", 400),
+    ] {
+        let platform = Platform::new().await;
+        let (mut person, page) = at_consent(&platform).await;
+        platform.execute(change).await;
+        let answer = person.decide(&page, "approve").await;
+        answer.assert_page(status, "id=\"error\"");
+        assert_eq!(platform.issued().await, (0, 0), "{change}");
+    }
+}
+
+#[tokio::test]
+async fn of_a_redirect_that_was_removed_is_refused() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    for decision in ["approve", "deny"] {
+        let page = person.ask(&Asking::redirect()).await;
+        platform
+            .execute(
+                "update application_redirect_uris set redirect_uri = 'x' where redirect_uri like 'https%'",
+            )
+            .await;
+        person.decide(&page, decision).await.assert_page(400, "id=\"error\"");
+        let back = format!(
+            "update application_redirect_uris set redirect_uri = '{}' where redirect_uri = 'x'",
+            crate::support::ACME_REDIRECT
+        );
+        platform.execute(&back).await;
+    }
+    assert_nothing_issued(&platform).await;
+}
+
+#[tokio::test]
+async fn of_somebody_who_is_signed_out_leads_to_the_login_page() {
+    for change in [
+        "update sessions set ended_at = 1",
+        "update sessions set expires_at = 1",
+        "update users set disabled_at = 1 where id = 'max'",
+        "delete from sessions",
+    ] {
+        let platform = Platform::new().await;
+        let (mut person, page) = at_consent(&platform).await;
+        platform.execute(change).await;
+        let answer = person.decide(&page, "approve").await;
+        let login = format!("/login/?transaction={}", page.field("transaction"));
+        assert_eq!(answer.location(), login, "{change}");
+        assert_nothing_issued(&platform).await;
+    }
+}
+
+#[tokio::test]
+async fn goes_on_after_the_login_and_not_as_somebody_else() {
+    let platform = Platform::new().await;
+    let mut person = Person::new(&platform);
+    let login = person.ask(&Asking::new()).await.location().to_owned();
+    let browser = person.cookies["__Host-latchkey_browser"].clone();
+    let next = person.log_in(&login, STRANGER, PASSWORD).await.location().to_owned();
+    assert_eq!(person.cookies["__Host-latchkey_browser"], browser, "login does not rotate it");
+    assert_eq!(next.replace("/oauth/authorize/", "/login/"), login);
+    person.get(&next).await.assert_page(403, "is not a member");
+}
+
+#[tokio::test]
+async fn is_taken_by_one_of_twenty_at_once() {
+    let platform = Platform::new().await;
+    let (person, page) = at_consent(&platform).await;
+    let tries: Vec<_> = (0..20)
+        .map(|_| {
+            let (mut person, page) = (person.clone(), page.clone());
+            tokio::spawn(async move { person.decide(&page, "approve").await.status })
+        })
+        .collect();
+    let mut statuses = vec![];
+    for one in tries {
+        statuses.push(one.await.unwrap());
+    }
+    statuses.sort_unstable();
+    let expected: Vec<_> = std::iter::once(303).chain([400; 19]).collect();
+    assert_eq!((statuses, platform.issued().await), (expected, (1, 1)));
+}
