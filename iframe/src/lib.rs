@@ -35,12 +35,14 @@ use crate::{
     view::{Observer, Shown, View},
 };
 
-/// Starts the page. Without its elements, or outside of a browser, it does nothing.
-#[wasm_bindgen(start)]
-pub fn start() {
-    if let Some(frame) = web_sys::window().and_then(Frame::new) {
-        frame.listen();
-        frame.refill();
+/// Starts the page, with the messages that came before it could. Without its elements it does nothing.
+#[wasm_bindgen]
+pub fn start(early: Vec<MessageEvent>) {
+    let Some(frame) = web_sys::window().and_then(Frame::new) else { return };
+    frame.listen();
+    frame.refill();
+    for event in early {
+        frame.hear(&event);
     }
 }
 
