@@ -1,12 +1,10 @@
-import start from "./latchkey_iframe.js";
+import load, { start } from "./latchkey_iframe.js";
 
 // The page that frames this one greets it at its load event, which does not wait for the wasm: what comes before the
 // wasm listens is kept, and given to it in order.
 const early = [];
 const keep = (event) => early.push(event);
 addEventListener("message", keep);
-await start();
+await load();
 removeEventListener("message", keep);
-for (const { data, origin, source, ports } of early) {
-  dispatchEvent(new MessageEvent("message", { data, origin, source, ports: [...ports] }));
-}
+start(early);
