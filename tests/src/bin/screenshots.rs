@@ -44,7 +44,7 @@ async fn run(into: &Path) -> Result<()> {
     std::fs::create_dir_all(into)?;
     let stage = Stage::start(Scheme::Loopback).await?;
     for dark in [false, true] {
-        for (name, width, height) in [("wide", 1200, 780), ("narrow", 320, 640)] {
+        for (name, width, height) in [("wide", 1200, 780), ("popup", 480, 720), ("narrow", 320, 640)] {
             let browser = Browser::start(Options { dark, ..Options::default() }).await?;
             let suffix = format!("{name}-{}", if dark { "dark" } else { "light" });
             let camera = Camera { stage: &stage, browser: &browser, into, suffix, size: (width, height) };
