@@ -5,10 +5,10 @@ use std::time::Duration;
 use axum::{
     Router,
     extract::Request,
-    http::{StatusCode, Uri},
+    http::StatusCode,
     middleware::from_fn_with_state,
     response::{IntoResponse, Response},
-    routing::{MethodRouter, get, post},
+    routing::{MethodRouter, any, get, post},
 };
 use latchkey_protocol::scope::Scope;
 use tower::ServiceBuilder;
@@ -48,7 +48,7 @@ fn router(app: &App) -> Router {
         .merge(documents())
         .merge(tokens(app))
         .merge(api(app))
-        .fallback(not_found)
+        .fallback(page::not_found)
         .layer(
             ServiceBuilder::new()
                 .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log).on_failure(()))
@@ -97,6 +97,9 @@ fn api(app: &App) -> Router<App> {
             router.route(route.path, guard(app, route.rule, (route.methods)()))
         })
         .method_not_allowed_fallback(method_not_allowed)
+        // A site must be able to read that there is nothing: without CORS its browser says no more than that the
+        // network failed.
+        .route("/api/{*nothing}", any(async || ApiError(Error::NotFound)))
         .layer(cors::registered_origins(app))
 }
 
@@ -149,13 +152,6 @@ async fn ready(axum::extract::State(app): axum::extract::State<App>) -> Result<S
     let mut unit = app.store.read().await?;
     crate::store::organizations::find(&mut unit, "").await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-async fn not_found(uri: Uri) -> Response {
-    if uri.path().starts_with("/api/") {
-        return ApiError(Error::NotFound).into_response();
-    }
-    page::not_found().await.into_response()
 }
 
 async fn method_not_allowed() -> ApiError {
