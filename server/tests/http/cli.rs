@@ -1,1 +1,88 @@
-//! x
+//! The command line: the real binary, on a real file, beside a running server.
+
+mod commands;
+mod serve;
+
+use std::{
+    io::Write,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+};
+
+use serde_json::Value;
+
+/// What a command said.
+#[derive(Debug)]
+struct Said {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Said {
+    /// The one JSON object on one line that a command prints, with nothing beside it.
+    #[track_caller]
+    fn json(&self) -> Value {
+        assert_eq!((self.code, self.stderr.as_str()), (Some(0), ""));
+        assert_eq!(self.stdout.lines().count(), 1, "{}", self.stdout);
+        let value: Value = serde_json::from_str(&self.stdout).unwrap();
+        assert!(value.is_object(), "{value}");
+        value
+    }
+
+    /// A refusal that says why, on one line of standard error.
+    #[track_caller]
+    fn assert_refused(&self, says: &str) {
+        assert_eq!((self.code, self.stdout.as_str()), (Some(1), ""), "{}", self.stderr);
+        assert!(self.stderr.starts_with("latchkey: ") && self.stderr.contains(says), "{}", self.stderr);
+    }
+}
+
+/// The binary, in an environment that holds none of its options.
+fn latchkey(line: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
+    command.args(line).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn finish(output: Output) -> Said {
+    Said {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn run(mut command: Command) -> Said {
+    finish(command.output().unwrap())
+}
+
+/// Runs a command on the database in this folder.
+fn on(folder: &Path, line: &[&str]) -> Said {
+    on_with(folder, line, "")
+}
+
+/// Runs a command that reads this from standard input.
+fn on_with(folder: &Path, line: &[&str], input: &str) -> Said {
+    let database = database(folder);
+    let mut command = latchkey(line);
+    command.args(["--database", &database]).stdin(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // Who is refused before it reads hangs up; what it says then is what the test looks at.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    finish(child.wait_with_output().unwrap())
+}
+
+fn database(folder: &Path) -> String {
+    format!("sqlite://{}", folder.join("latchkey.db").display())
+}
+
+/// A child that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,1 +1,44 @@
-//! x
+//! What somebody finds who copies the database, or who looks over a person's shoulder.
+
+use crate::support::{Asking, MEMBER, PASSWORD, Person, Platform};
+
+#[tokio::test]
+async fn a_copy_of_the_database_holds_nothing_that_opens_anything() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let token = person.token(&Asking::new()).await;
+    let page = person.ask(&Asking::redirect()).await;
+    let mut secrets = vec![token, PASSWORD.into(), page.field("csrf"), page.field("transaction")];
+    secrets.extend(person.cookies.values().map(|cookie| cookie.value.clone()));
+    assert_eq!(secrets.len(), 6);
+    for name in ["latchkey.db", "latchkey.db-wal"] {
+        let bytes = std::fs::read(platform.folder().join(name)).unwrap();
+        assert!(!bytes.is_empty());
+        for secret in &secrets {
+            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "{secret} stands in {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_copy_is_looked_at_where_things_are() {
+    let platform = Platform::new().await;
+    Person::signed_in(&platform, MEMBER).await.token(&Asking::new().with("state", "canary-state")).await;
+    platform.count("pragma wal_checkpoint(truncate)").await;
+    let bytes = std::fs::read(platform.file()).unwrap();
+    assert!(bytes.windows(8).any(|window| window == b"org-acme"), "what is no secret is found");
+    assert!(bytes.windows(8).any(|window| window == b"argon2id"));
+}
+
+#[tokio::test]
+async fn no_page_shows_the_token() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let answer = person.allow(&Asking::new()).await;
+    assert!(answer.location().contains("lkat_") && answer.body.is_empty());
+    for page in [person.ask(&Asking::redirect()).await, person.get("/").await, person.get("/login/").await] {
+        assert_eq!(page.status, 200);
+        assert!(!page.body.contains("lkat_"), "{}", page.body);
+    }
+}

@@ -1,1 +1,179 @@
-//! x
+//! The security headers of every answer.
+
+use std::fmt::Write;
+
+use latchkey_server::http::assets;
+
+use crate::support::{APP, Answer, Asking, MEMBER, Person, Platform, Site, anonymous};
+
+const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+const PAGE: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
+                    frame-ancestors 'none'";
+const NAMES: [&str; 7] = [
+    "content-security-policy",
+    "x-content-type-options",
+    "x-frame-options",
+    "referrer-policy",
+    "cache-control",
+    "permissions-policy",
+    "strict-transport-security",
+];
+
+fn snapshot(answer: &Answer) -> String {
+    NAMES.iter().fold(answer.status.to_string(), |mut text, name| {
+        let _ = write!(text, "\n{name}: {}", answer.header(name).unwrap_or("-"));
+        text
+    })
+}
+
+fn expected(status: u16, policy: &str) -> String {
+    format!(
+        "{status}\ncontent-security-policy: {policy}\nx-content-type-options: nosniff\nx-frame-options: DENY\n\
+         referrer-policy: same-origin\ncache-control: no-store\n\
+         permissions-policy: camera=(), geolocation=(), microphone=(), payment=(), usb=()\n\
+         strict-transport-security: max-age=63072000"
+    )
+}
+
+#[tokio::test]
+async fn of_pages() {
+    let platform = Platform::new().await;
+    for (path, status) in [
+        ("/", 200),
+        ("/login/", 200),
+        ("/login/?transaction=x", 400),
+        ("/logout/", 405),
+        ("/oauth/authorize/", 400),
+        ("/nowhere/", 404),
+        ("/toolbar/nobody/", 404),
+        ("/toolbar/nobody/callback/", 404),
+        ("/assets/x/pages.css", 404),
+    ] {
+        assert_eq!(snapshot(&anonymous(&platform, path).await), expected(status, PAGE), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn of_the_api_and_of_what_is_no_page() {
+    let platform = Platform::new().await;
+    let token = platform.token(MEMBER).await;
+    for (path, status) in [
+        ("/api/0/", 200),
+        ("/api/0/organizations/", 200),
+        ("/api/0/organizations/acme/", 200),
+        ("/api/0/organizations/acme/members/", 200),
+        ("/api/0/organizations/acme/projects/", 200),
+        ("/api/0/organizations/globex/", 403),
+        ("/api/0/nowhere/", 404),
+        ("/api/0/?access_token=x", 400),
+        ("/oauth/revoke/", 405),
+        ("/healthz", 204),
+        ("/readyz", 204),
+        ("/toolbar/acmeclient/status/", 200),
+        ("/toolbar/nobody/status/", 200),
+    ] {
+        let answer = Site::new(&platform, &token).get(path).await;
+        assert_eq!(snapshot(&answer), expected(status, NOTHING), "{path}");
+    }
+    let answer = Site::new(&platform, "x").get("/api/0/").await;
+    assert_eq!(snapshot(&answer), expected(401, NOTHING));
+    let answer = Site::new(&platform, "x").preflight("GET", "/api/0/").await;
+    assert_eq!(snapshot(&answer), expected(200, NOTHING));
+}
+
+#[tokio::test]
+async fn of_redirects() {
+    let platform = Platform::new().await;
+    let mut person = Person::new(&platform);
+    assert_eq!(snapshot(&person.ask(&Asking::new()).await), expected(303, NOTHING));
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    assert_eq!(snapshot(&person.allow(&Asking::new()).await), expected(303, NOTHING));
+}
+
+#[tokio::test]
+async fn of_failures() {
+    let platform = Platform::new().await;
+    let token = platform.token(MEMBER).await;
+    let large = Site::new(&platform, &token);
+    let answer = large.send(axum::http::Method::POST, "/oauth/revoke/", "x".repeat(1 << 16)).await;
+    assert_eq!(snapshot(&answer), expected(413, NOTHING));
+    platform.execute("update access_tokens set scopes = 'x'").await;
+    let answer = Site::new(&platform, &token).get("/api/0/").await;
+    assert_eq!(snapshot(&answer), expected(500, NOTHING));
+    platform.app.store.close().await;
+    assert_eq!(snapshot(&anonymous(&platform, "/readyz").await), expected(503, NOTHING));
+    assert_eq!(snapshot(&anonymous(&platform, &Asking::new().path()).await), expected(503, PAGE));
+}
+
+/// Browsers apply `form-action` to the redirect that follows the form.
+#[tokio::test]
+async fn forms_lead_to_the_platform_and_to_the_site_that_asked() {
+    let platform = Platform::new().await;
+    let own = PAGE.to_owned();
+    let with_site = PAGE.replace("form-action 'self'", "form-action 'self' https://www.acme.example");
+    for (asking, policy) in [(Asking::new(), own), (Asking::redirect(), with_site)] {
+        let mut person = Person::new(&platform);
+        let login = person.ask(&asking).await.location().to_owned();
+        let page = person.get(&login).await;
+        assert_eq!(page.header("content-security-policy"), Some(policy.as_str()));
+        let next = person.log_in(&login, MEMBER, "wrong horse").await;
+        assert_eq!((next.status, next.header("content-security-policy")), (422, Some(policy.as_str())));
+        let page = Person::signed_in(&platform, MEMBER).await.ask(&asking).await;
+        assert_eq!((page.status, page.header("content-security-policy")), (200, Some(policy.as_str())));
+    }
+}
+
+#[tokio::test]
+async fn strict_transport_security_is_for_https_alone() {
+    let platform = Platform::at("http://platform.localhost:8000").await;
+    for path in ["/", "/api/0/", "/nowhere/"] {
+        let answer = anonymous(&platform, path).await;
+        assert_eq!(answer.header("strict-transport-security"), None);
+    }
+}
+
+#[tokio::test]
+async fn no_popup_page_cuts_itself_off_from_its_opener() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    for page in [
+        person.ask(&Asking::new()).await,
+        person.get("/login/").await,
+        anonymous(&platform, &format!("/toolbar/{APP}/callback/")).await,
+        anonymous(&platform, "/oauth/authorize/").await,
+    ] {
+        assert_eq!(page.header("cross-origin-opener-policy"), None);
+        assert_eq!(page.header("cross-origin-embedder-policy"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_is_optional_everywhere() {
+    let platform = Platform::new().await;
+    let token = platform.token(MEMBER).await;
+    let stylesheet = format!("{}/pages.css", assets::base());
+    for path in [
+        "/login",
+        "/logout",
+        "/oauth/authorize",
+        "/oauth/revoke",
+        "/toolbar/acmeclient",
+        "/toolbar/acmeclient/callback",
+        "/toolbar/acmeclient/status",
+        "/api/0",
+        "/api/0/organizations",
+        "/api/0/organizations/acme",
+        "/api/0/organizations/acme/members",
+        "/api/0/organizations/acme/projects",
+        "/healthz",
+        "/readyz",
+        "/nowhere",
+        &stylesheet,
+    ] {
+        let site = Site::new(&platform, &token);
+        let (without, with) = (site.get(path).await, site.get(&format!("{path}/")).await);
+        assert_eq!(without.status, with.status, "{path}");
+        assert_eq!(snapshot(&without), snapshot(&with), "{path}");
+        assert!(without.header("location").is_none() && (path == "/nowhere" || with.status != 404), "{path}");
+    }
+}

@@ -1,1 +1,77 @@
-//! x
+//! Names that people chose do nothing on a page but stand there.
+
+use latchkey_server::http::assets::is_built;
+
+use crate::support::{APP, Answer, Asking, MEMBER, PASSWORD, Person, Platform, STRANGER, anonymous};
+
+const HOSTILE: &str = "<script>alert(1)</script>\"><img src=x onerror=alert(1)>' onload='x";
+
+async fn hostile() -> Platform {
+    let platform = Platform::new().await;
+    for table in ["organizations", "applications", "users", "projects"] {
+        platform.execute(&format!("update {table} set name = '{}'", HOSTILE.replace('\'', "''"))).await;
+    }
+    platform
+}
+
+#[track_caller]
+fn assert_inert(page: &Answer) {
+    assert!(
+        page.body.contains("&#60;script&#62;alert(1)&#60;/script&#62;&#34;&#62;&#60;img"),
+        "{}",
+        page.body
+    );
+    for live in ["<script>", "<img src=x", "\"><", "' onload"] {
+        let rest = page.body.replace("\"><meta", "").replace("\"><link", "");
+        let found = rest.contains(live) && (live != "\"><" || rest.contains("\"><img src=x"));
+        assert!(!found, "{live}: {}", page.body);
+    }
+}
+
+#[tokio::test]
+async fn on_the_login_page() {
+    let platform = hostile().await;
+    let mut person = Person::new(&platform);
+    let login = person.ask(&Asking::new()).await.location().to_owned();
+    assert_inert(&person.get(&login).await);
+    assert_inert(&person.log_in(&login, HOSTILE, PASSWORD).await);
+}
+
+#[tokio::test]
+async fn on_the_consent_page() {
+    let platform = hostile().await;
+    assert_inert(&Person::signed_in(&platform, MEMBER).await.ask(&Asking::new()).await);
+}
+
+#[tokio::test]
+async fn on_the_membership_page() {
+    let platform = hostile().await;
+    assert_inert(&Person::signed_in(&platform, STRANGER).await.ask(&Asking::new()).await);
+}
+
+#[tokio::test]
+async fn on_the_home_page() {
+    let platform = hostile().await;
+    assert_inert(&Person::signed_in(&platform, MEMBER).await.get("/").await);
+}
+
+#[tokio::test]
+async fn on_the_iframe_s_page() {
+    let platform = hostile().await;
+    let page = anonymous(&platform, &format!("/toolbar/{APP}/")).await;
+    assert!(!page.body.contains("<script>alert") && !page.body.contains("<img src=x"), "{}", page.body);
+    assert_eq!(page.status, if is_built() { 200 } else { 503 });
+}
+
+#[tokio::test]
+async fn no_error_page_repeats_what_was_sent() {
+    let platform = Platform::new().await;
+    for name in ["client_id", "redirect_uri", "origin", "response_type", "scope", "prompt"] {
+        let page = anonymous(&platform, &Asking::new().with(name, "canary<script>").path()).await;
+        page.assert_page(400, "id=\"error\"");
+        assert!(!page.body.contains("canary"), "{name}: {}", page.body);
+    }
+    for path in ["/canary/", "/toolbar/canary/", "/login/?transaction=canary"] {
+        assert!(!anonymous(&platform, path).await.body.contains("canary"), "{path}");
+    }
+}

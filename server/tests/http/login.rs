@@ -1,1 +1,194 @@
-//! x
+//! `/login/`: who gets in, what the cookies are, and what a wrong answer gives away.
+
+use axum::{
+    body::Body,
+    http::{Request, header},
+};
+
+use crate::support::{ADMIN, Asking, MEMBER, PASSWORD, PLATFORM, Person, Platform, Site, anonymous};
+
+const WRONG: &str = "The e-mail address or the password is not right. Check both and try again.";
+const ATTRIBUTES: [&str; 4] = ["HttpOnly", "Path=/", "SameSite=Lax", "Secure"];
+
+#[tokio::test]
+async fn the_right_password_opens_a_session() {
+    let platform = Platform::new().await;
+    let mut person = Person::new(&platform);
+    for email in [MEMBER, "MAX@example.org", " max@Example.org "] {
+        assert_eq!(person.log_in("/login/", email, PASSWORD).await.location(), "/");
+        person.get("/").await.assert_page(200, "Welcome, <bdi>Max</bdi>");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_an_unknown_address_and_a_disabled_account_are_one_answer() {
+    let platform = Platform::new().await;
+    platform.execute("update users set disabled_at = 1 where id = 'arno'").await;
+    let mut person = Person::new(&platform);
+    let mut bodies = vec![];
+    for (email, password) in [
+        (MEMBER, "wrong horse"),
+        (MEMBER, ""),
+        ("nobody@example.org", PASSWORD),
+        (ADMIN, PASSWORD),
+        ("' or 1=1 --", PASSWORD),
+    ] {
+        let answer = person.log_in("/login/", email, password).await;
+        answer.assert_page(422, &format!("role=\"alert\" id=\"error\">{WRONG}"));
+        bodies.push(answer.body.replace(&email.replace('\'', "&#39;"), ""));
+        assert_eq!(person.session(), None);
+    }
+    assert!(bodies.windows(2).all(|two| two[0] == two[1]), "{bodies:#?}");
+    assert_eq!(platform.count("select count(*) from sessions").await, 0);
+}
+
+#[tokio::test]
+async fn a_wrong_password_leaves_the_session_there_was() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    person.log_in("/login/", ADMIN, "wrong horse").await.assert_page(422, WRONG);
+    person.get("/").await.assert_page(200, "Welcome, <bdi>Max</bdi>");
+}
+
+#[tokio::test]
+async fn both_cookies_are_for_this_host_and_no_script() {
+    let platform = Platform::new().await;
+    let person = Person::signed_in(&platform, MEMBER).await;
+    let names: Vec<_> = person.cookies.keys().map(String::as_str).collect();
+    assert_eq!(names, ["__Host-latchkey_browser", "__Host-latchkey_session"]);
+    for cookie in person.cookies.values() {
+        assert_eq!(cookie.attributes, ATTRIBUTES);
+        assert_eq!(cookie.value.len(), 43);
+    }
+}
+
+#[tokio::test]
+async fn a_session_gets_another_secret_at_every_login() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let before = person.clone();
+    person.sign_in(MEMBER).await;
+    assert_ne!(person.session(), before.session());
+    before.clone().get("/").await.assert_page(200, "You are signed out");
+    person.get("/").await.assert_page(200, "Welcome, <bdi>Max</bdi>");
+}
+
+#[tokio::test]
+async fn a_session_that_somebody_planted_is_not_the_one_that_is_opened() {
+    let platform = Platform::new().await;
+    let mut planted = Person::new(&platform);
+    planted.sign_in(ADMIN).await;
+    let mut victim = Person::new(&platform);
+    for value in ["A".repeat(43), planted.session().unwrap().to_owned()] {
+        let mut cookie = planted.cookies["__Host-latchkey_session"].clone();
+        cookie.value = value.clone();
+        victim.cookies.insert("__Host-latchkey_session".into(), cookie);
+        victim.sign_in(MEMBER).await;
+        assert_ne!(victim.session(), Some(value.as_str()));
+        victim.get("/").await.assert_page(200, "<bdi>Max</bdi>");
+    }
+    let page = planted.get("/").await;
+    assert!(!page.body.contains("<bdi>Max</bdi>"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn the_form_needs_its_own_csrf_token() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let logout = person.get("/").await.field("csrf");
+    let other = Person::new(&platform).get("/login/").await.field("csrf");
+    for csrf in ["", "wrong", &logout, &other] {
+        let form = [("csrf", csrf), ("email", MEMBER), ("password", PASSWORD)];
+        person.post("/login/", &form).await.assert_error_page(403, "The form does not come from this page");
+    }
+    let form = [("email", MEMBER), ("password", PASSWORD)];
+    person.post("/login/", &form).await.assert_error_page(403, "The form does not come from this page");
+    assert_eq!(platform.count("select count(*) from sessions").await, 1);
+}
+
+#[tokio::test]
+async fn the_form_comes_from_a_page_of_the_platform_alone() {
+    let platform = Platform::new().await;
+    let mut person = Person::new(&platform);
+    let csrf = person.get("/login/").await.field("csrf");
+    let form = [("csrf", csrf.as_str()), ("email", MEMBER), ("password", PASSWORD)];
+    for origin in [None, Some("null"), Some("https://evil.example"), Some("https://www.acme.example")] {
+        let answer = person.post_from(origin, "/login/", &form).await;
+        answer.assert_error_page(403, "The form does not come from this page");
+    }
+    assert_eq!(platform.count("select count(*) from sessions").await, 0);
+    assert_eq!(person.post_from(Some(PLATFORM), "/login/", &form).await.location(), "/");
+}
+
+#[tokio::test]
+async fn a_password_is_bounded() {
+    let platform = Platform::new().await;
+    let mut person = Person::new(&platform);
+    person.log_in("/login/", MEMBER, &"x".repeat(1024)).await.assert_page(422, WRONG);
+    let answer = person.log_in("/login/", MEMBER, &"x".repeat(1025)).await;
+    answer.assert_error_page(400, "Password is longer than any password can be");
+}
+
+#[tokio::test]
+async fn a_body_of_a_megabyte_is_refused_before_it_is_read() {
+    let platform = Platform::new().await;
+    let mut person = Person::new(&platform);
+    let csrf = person.get("/login/").await.field("csrf");
+    let password = "x".repeat(1 << 20);
+    let form = [("csrf", csrf.as_str()), ("email", MEMBER), ("password", password.as_str())];
+    assert_eq!(person.post("/login/", &form).await.status, 413, "its length is not declared");
+    let declared = Request::post("/login/")
+        .header(header::ORIGIN, PLATFORM)
+        .header(header::CONTENT_LENGTH, 1 << 20)
+        .body(Body::from(password.clone()))
+        .unwrap();
+    assert_eq!(person.send(declared).await.status, 413, "its length is declared");
+}
+
+#[tokio::test]
+async fn the_page_says_for_what_one_signs_in() {
+    let platform = Platform::new().await;
+    let mut person = Person::new(&platform);
+    let login = person.ask(&Asking::new()).await.location().to_owned();
+    let page = person.get(&login).await;
+    page.assert_page(200, "to continue to <strong><bdi>Acme Toolbar</bdi></strong>");
+    page.assert_page(200, "<strong class=\"site\">https://www.acme.example</strong>");
+    assert!(!page.body.contains("Rockets"), "the organization is its members' to know");
+}
+
+#[tokio::test]
+async fn only_a_transaction_of_this_browser_leads_anywhere_afterwards() {
+    let platform = Platform::new().await;
+    for next in ["//evil.example", "/\\evil.example", "https:evil.example", "%2F%2Fevil.example", "x"] {
+        let page = anonymous(&platform, &format!("/login/?transaction={next}")).await;
+        page.assert_error_page(400, "This sign-in is not open any more");
+    }
+    for name in ["next", "return_to", "redirect"] {
+        let mut person = Person::new(&platform);
+        let page = format!("/login/?{name}=https://evil.example");
+        assert_eq!(person.log_in(&page, MEMBER, PASSWORD).await.location(), "/");
+    }
+}
+
+#[tokio::test]
+async fn the_same_person_s_second_login_keeps_the_tokens_and_another_person_s_ends_them() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let token = person.token(&Asking::new()).await;
+    let elsewhere = platform.token(MEMBER).await;
+    person.sign_in(MEMBER).await;
+    assert_eq!(Site::new(&platform, &token).get("/api/0/").await.status, 200);
+    person.sign_in(ADMIN).await;
+    Site::new(&platform, &token).get("/api/0/").await.assert_api_error(401, "invalid_token");
+    assert_eq!(Site::new(&platform, &elsewhere).get("/api/0/").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_session_lasts_fourteen_days() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    platform.advance(14 * 24 * 3600 - 1);
+    person.get("/").await.assert_page(200, "Welcome");
+    platform.advance(1);
+    person.get("/").await.assert_page(200, "You are signed out");
+}

@@ -1,1 +1,6 @@
-//! x
+//! `/api/0/…`
+
+mod gate;
+mod members;
+mod organizations;
+mod projects;

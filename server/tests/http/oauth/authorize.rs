@@ -6,7 +6,6 @@ use crate::support::{
 };
 
 /// Asks signed in and signed out: both see the same error page, nobody is sent anywhere, nothing is kept.
-#[track_caller]
 async fn assert_page_error(platform: &Platform, asking: &Asking, begins: &str) {
     for mut person in [Person::new(platform), Person::signed_in(platform, MEMBER).await] {
         person.ask(asking).await.assert_error_page(400, begins);

@@ -13,7 +13,6 @@ async fn at_consent(platform: &Platform) -> (Person, Answer) {
     (person, page)
 }
 
-#[track_caller]
 async fn assert_nothing_issued(platform: &Platform) {
     assert_eq!(platform.issued().await, (0, 0));
 }

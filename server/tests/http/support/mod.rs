@@ -9,7 +9,7 @@ mod site;
 
 pub(crate) use answer::Answer;
 pub(crate) use asking::Asking;
-pub(crate) use person::{Cookie, Person};
+pub(crate) use person::Person;
 pub(crate) use platform::{
     ACME, ACME_LOCAL, ACME_REDIRECT, ACME_SITE, ADMIN, APP, BOTH, GLOBEX, GLOBEX_APP, GLOBEX_REDIRECT,
     GLOBEX_SITE, LOCAL_REDIRECT, MEMBER, NOW, OUTSIDER, OWNER, PASSWORD, PLATFORM, Platform, STRANGER,

@@ -161,9 +161,12 @@ async fn populate(unit: &mut Unit) {
     }
 }
 
+/// The organizations of a person, and what they are there.
+type Roles<'a> = &'a [(&'a str, Role)];
+
 async fn people(unit: &mut Unit) {
     let password_hash = password_hash().await;
-    let memberships: [(&str, &str, &[(&str, Role)]); 6] = [
+    let people: [(&str, &str, Roles<'_>); 6] = [
         (OWNER, "Ada", &[(ACME.0, Role::Owner)]),
         (ADMIN, "Arno", &[(ACME.0, Role::Admin)]),
         (MEMBER, "Max", &[(ACME.0, Role::Member)]),
@@ -171,7 +174,7 @@ async fn people(unit: &mut Unit) {
         (BOTH, "Bea", &[(ACME.0, Role::Admin), (GLOBEX.0, Role::Member)]),
         (STRANGER, "Nora", &[]),
     ];
-    for (email, name, roles) in memberships {
+    for (email, name, roles) in people {
         let id = name.to_lowercase();
         let user = User {
             id: id.clone(),

@@ -1,0 +1,373 @@
+//! Commands other than `serve`.
+
+use serde_json::json;
+use tempfile::{TempDir, tempdir};
+
+use super::{Said, database, latchkey, on, on_with, run};
+use crate::support::{Asking, MEMBER, PASSWORD, Person, Platform, Site};
+
+const ADD_USER: [&str; 7] =
+    ["user", "add", "--email", "Ada@example.org", "--name", "Ada", "--password-stdin"];
+
+fn with_acme() -> TempDir {
+    let folder = tempdir().unwrap();
+    on(folder.path(), &["org", "add", "--slug", "acme", "--name", "Acme"]).json();
+    folder
+}
+
+fn with_ada() -> TempDir {
+    let folder = with_acme();
+    on_with(folder.path(), &ADD_USER, "correct horse\n").json();
+    folder
+}
+
+fn add_app(folder: &TempDir, more: &[&str]) -> Said {
+    let line = ["app", "add", "--org", "acme", "--name", "Toolbar"];
+    on(folder.path(), &[&line[..], more].concat())
+}
+
+#[test]
+fn each_command_prints_one_object() {
+    let folder = with_ada();
+    let on = |line: &[&str]| on(folder.path(), line).json();
+    assert_eq!(on(&["migrate"]), json!({ "migrated": true }));
+    let user = on_with(
+        folder.path(),
+        &["user", "add", "--email", "b@x.org", "--name", " B ", "--password-stdin"],
+        "12345678",
+    );
+    let user = user.json();
+    assert_eq!(user, json!({ "id": user["id"], "email": "b@x.org", "name": "B" }));
+    assert_eq!(user["id"].as_str().unwrap().len(), 22);
+    let org = on(&["org", "add", "--slug", "globex", "--name", "Globex"]);
+    assert_eq!(org, json!({ "id": org["id"], "slug": "globex", "name": "Globex" }));
+    let member = on(&["member", "add", "--org", "acme", "--email", "ADA@example.org", "--role", "owner"]);
+    assert_eq!(member, json!({ "organization": "acme", "email": "Ada@example.org", "role": "owner" }));
+    let project = on(&["project", "add", "--org", "acme", "--slug", "web", "--name", "Web"]);
+    let expected = json!({ "id": project["id"], "organization": "acme", "slug": "web", "name": "Web" });
+    assert_eq!(project, expected);
+    on(&["member", "add", "--org", "acme", "--email", "b@x.org", "--role", "member"]);
+    let removed = on(&["member", "remove", "--org", "acme", "--email", "b@x.org"]);
+    let expected =
+        json!({ "organization": "acme", "email": "b@x.org", "removed": true, "tokens_revoked": 0 });
+    assert_eq!(removed, expected);
+    assert_eq!(on(&["token", "revoke", "--org", "acme"]), json!({ "revoked": 0 }));
+    assert_eq!(on(&["user", "disable", "--email", "b@x.org"])["disabled"], true);
+    assert_eq!(on(&["org", "disable", "--slug", "globex"])["disabled"], true);
+}
+
+#[test]
+fn an_application_is_printed_as_it_is_stored() {
+    let folder = with_acme();
+    let app = add_app(
+        &folder,
+        &[
+            "--origin",
+            "HTTPS://A.com:443",
+            "--origin",
+            "https://a.com",
+            "--origin",
+            "http://localhost:3000",
+            "--redirect-uri",
+            "https://A.com/cb?x=%2F",
+            "--scope",
+            "project:write org:read",
+            "--scope",
+            "openid",
+            "--response-type",
+            "token",
+        ],
+    )
+    .json();
+    let expected = json!({
+        "client_id": app["client_id"],
+        "organization": "acme",
+        "name": "Toolbar",
+        "allowed_origins": ["https://a.com", "http://localhost:3000"],
+        "redirect_uris": ["https://A.com/cb?x=%2F"],
+        "scopes": ["org:read", "project:write", "openid"],
+        "response_types": ["token"],
+    });
+    assert_eq!(app, expected);
+    let client_id = app["client_id"].as_str().unwrap();
+    for _ in 0..2 {
+        let disabled = on(folder.path(), &["app", "disable", "--client-id", client_id]).json();
+        assert_eq!(disabled, json!({ "client_id": client_id, "disabled": true }));
+    }
+}
+
+#[test]
+fn an_application_that_names_no_scope_gets_to_read() {
+    let app = add_app(&with_acme(), &["--origin", "https://a.com"]).json();
+    assert_eq!(app["scopes"], json!(["org:read", "member:read", "project:read", "event:read"]));
+}
+
+#[test]
+fn what_is_unknown_is_named() {
+    let folder = with_ada();
+    for (line, says) in [
+        (
+            &["member", "add", "--org", "nope", "--email", "ada@example.org", "--role", "member"][..],
+            "organization \"nope\"",
+        ),
+        (&["project", "add", "--org", "nope", "--slug", "p", "--name", "P"], "organization \"nope\""),
+        (
+            &["app", "add", "--org", "nope", "--name", "N", "--origin", "https://a.com"],
+            "organization \"nope\"",
+        ),
+        (&["org", "disable", "--slug", "nope"], "organization \"nope\""),
+        (&["member", "add", "--org", "acme", "--email", "x@y.org", "--role", "member"], "user \"x@y.org\""),
+        (&["user", "disable", "--email", "x@y.org"], "user \"x@y.org\""),
+        (&["app", "disable", "--client-id", "nope"], "application \"nope\""),
+        (&["token", "revoke", "--client-id", "nope"], "application \"nope\""),
+        (&["token", "revoke", "--org", "nope"], "organization \"nope\""),
+    ] {
+        on(folder.path(), line).assert_refused(&format!("there is no {says}"));
+    }
+}
+
+#[test]
+fn what_is_malformed_is_named_with_what_would_be_accepted() {
+    let folder = with_acme();
+    for (origin, says) in [
+        ("https://*.a.com", "wildcards are not allowed"),
+        ("https://a.com/x", "it is a URL; the origin is https://a.com"),
+        ("null", "it is not an origin"),
+        ("http://site.example", "http is accepted on loopback only"),
+        ("javascript:alert(1)", "it is not an origin"),
+    ] {
+        add_app(&folder, &["--origin", origin]).assert_refused(&format!("--origin {origin:?}: {says}"));
+    }
+    let with = |more: &[&str]| add_app(&folder, &[&["--origin", "https://a.com"], more].concat());
+    with(&["--redirect-uri", "http://a.com/cb"])
+        .assert_refused("--redirect-uri \"http://a.com/cb\": http is");
+    with(&["--redirect-uri", "https://a.com/#x"]).assert_refused("a redirect URI has no fragment");
+    with(&["--scope", "org:everything"])
+        .assert_refused("--scope \"org:everything\" is not a scope; the scopes are");
+    with(&["--response-type", "id_token"]).assert_refused("--response-type \"id_token\" is not one");
+    let name = ["org", "add", "--slug", "x", "--name", "a\u{202e}b"];
+    on(folder.path(), &name).assert_refused("it holds a character that is not allowed there");
+    let slug = ["org", "add", "--slug", "A B", "--name", "x"];
+    on(folder.path(), &slug).assert_refused("--slug \"A B\": a slug is");
+    assert_eq!(add_app(&folder, &[]).code, Some(2), "an application has a site");
+}
+
+#[test]
+fn an_application_has_at_most_fifty_sites() {
+    let folder = with_acme();
+    let origins: Vec<_> = (0..51).map(|i| format!("https://a{i}.com")).collect();
+    let options: Vec<_> = origins.iter().flat_map(|origin| ["--origin", origin]).collect();
+    add_app(&folder, &options).assert_refused("--origin \"https://a50.com\": there are more than 50");
+    add_app(&folder, &options[..100]).json();
+}
+
+#[test]
+fn what_is_taken_is_named() {
+    let folder = with_ada();
+    let on = |line: &[&str]| on(folder.path(), line);
+    on(&["org", "add", "--slug", "acme", "--name", "x"])
+        .assert_refused("already an organization with the slug \"acme\"");
+    on_with(
+        folder.path(),
+        &["user", "add", "--email", "ADA@EXAMPLE.ORG", "--name", "x", "--password-stdin"],
+        "12345678",
+    )
+    .assert_refused("already an account with the address \"ADA@EXAMPLE.ORG\"");
+    let member = ["member", "add", "--org", "acme", "--email", "ada@example.org", "--role", "owner"];
+    on(&member).json();
+    on(&member).assert_refused("already a member with the address \"Ada@example.org\"");
+    let project = ["project", "add", "--org", "acme", "--slug", "web", "--name", "Web"];
+    on(&project).json();
+    on(&project).assert_refused("already a project with the slug \"web\"");
+}
+
+#[test]
+fn a_password_has_a_length() {
+    let folder = tempdir().unwrap();
+    let add = |password: &str| on_with(folder.path(), &ADD_USER, password);
+    for short in ["", "\n", "1234567\n"] {
+        add(short).assert_refused("a password has at least 8 characters");
+    }
+    for length in [1025, 1 << 16] {
+        add(&"x".repeat(length)).assert_refused("a password has at most 1024 bytes");
+    }
+    add(&"x".repeat(1024)).json();
+}
+
+#[test]
+fn a_password_never_stands_on_the_line() {
+    let folder = tempdir().unwrap();
+    let said = on(folder.path(), &[&ADD_USER[..6], &["--password", "12345678"]].concat());
+    assert_eq!(said.code, Some(2));
+    let said = on(folder.path(), &ADD_USER[..6]);
+    assert_eq!((said.code, said.stderr.contains("--password-stdin")), (Some(2), true));
+}
+
+#[test]
+fn the_last_owner_cannot_go() {
+    let folder = with_ada();
+    let remove = ["member", "remove", "--org", "acme", "--email", "ada@example.org"];
+    on(folder.path(), &remove).assert_refused("\"Ada@example.org\" is not a member of \"acme\"");
+    on(folder.path(), &["member", "add", "--org", "acme", "--email", "ada@example.org", "--role", "owner"])
+        .json();
+    on(folder.path(), &remove).assert_refused("\"Ada@example.org\" is the last owner of \"acme\"");
+    on_with(
+        folder.path(),
+        &["user", "add", "--email", "b@x.org", "--name", "B", "--password-stdin"],
+        "12345678",
+    )
+    .json();
+    on(folder.path(), &["member", "add", "--org", "acme", "--email", "b@x.org", "--role", "owner"]).json();
+    on(folder.path(), &remove).json();
+}
+
+#[test]
+fn a_role_that_is_unknown_is_refused_with_those_there_are() {
+    let said = on(
+        with_ada().path(),
+        &["member", "add", "--org", "acme", "--email", "ada@example.org", "--role", "root"],
+    );
+    assert_eq!(said.code, Some(2));
+    assert!(said.stderr.contains("[possible values: member, admin, owner]"), "{}", said.stderr);
+}
+
+#[test]
+fn a_database_that_is_missing_or_cannot_be_opened_is_named() {
+    run(latchkey(&["migrate"]))
+        .assert_refused("--database is missing: give it on the line, as LATCHKEY_DATABASE in");
+    for (url, says) in [
+        ("/tmp/x.db", "a database is named by a URL"),
+        ("postgres://localhost/x", "PostgreSQL is not supported by this version"),
+    ] {
+        run(latchkey(&["migrate", "--database", url])).assert_refused(&format!("--database {url:?}: {says}"));
+    }
+    let folder = tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "no database ".repeat(400)).unwrap();
+    for path in ["file/latchkey.db", "nothing/latchkey.db"] {
+        let path = folder.path().join(path).display().to_string();
+        let said = run(latchkey(&["migrate", "--database", &format!("sqlite://{path}")]));
+        said.assert_refused(&format!("cannot open the database {path}: "));
+        said.assert_refused("Check that its folder exists and can be written");
+    }
+    let file = folder.path().join("file").display().to_string();
+    let said = run(latchkey(&["migrate", "--database", &format!("sqlite://{file}")]));
+    said.assert_refused(&format!("cannot open the database {file}: "));
+}
+
+#[test]
+fn the_global_options_stand_anywhere_on_the_line() {
+    let folder = tempdir().unwrap();
+    let database = database(folder.path());
+    for (slug, at) in [("a", 0), ("b", 1), ("c", 2), ("d", 4), ("e", 6)] {
+        let mut line = vec!["org", "add", "--slug", slug, "--name", "X"];
+        line.splice(at..at, ["--database", &database]);
+        assert_eq!(run(latchkey(&line)).json()["slug"], slug);
+    }
+}
+
+#[test]
+fn an_option_comes_from_the_line_else_the_environment_else_the_file() {
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("latchkey.toml");
+    let url = |name: &str| format!("sqlite://{}", folder.path().join(name).display());
+    std::fs::write(&file, format!("database = {:?}\nlisten = \"127.0.0.1:1\"", url("file.db"))).unwrap();
+    let config = file.display().to_string();
+    let exists = |name: &str| folder.path().join(name).exists();
+
+    run(latchkey(&["migrate", "--config", &config])).json();
+    assert!(exists("file.db"));
+    let mut command = latchkey(&["migrate"]);
+    command.env("LATCHKEY_CONFIG", &config).env("LATCHKEY_DATABASE", url("environment.db"));
+    run(command).json();
+    assert!(exists("environment.db"));
+    let mut command = latchkey(&["migrate", "--database", &url("line.db")]);
+    command.env("LATCHKEY_DATABASE", url("other.db")).env("LATCHKEY_CONFIG", &config);
+    run(command).json();
+    assert!(exists("line.db") && !exists("other.db"));
+}
+
+#[test]
+fn a_file_of_settings_that_cannot_be_read_is_named() {
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("latchkey.toml");
+    let config = file.display().to_string();
+    let line = ["migrate", "--config", &config];
+    run(latchkey(&line)).assert_refused(&format!("cannot read the settings {config}: "));
+    for (text, says) in [
+        ("databse = \"x\"", "unknown field `databse`, expected one of `database`, `listen`, `public_url`"),
+        ("database = 1", "invalid type"),
+        ("listen = \"x\"", "socket address"),
+        ("database", "TOML parse error"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        run(latchkey(&line)).assert_refused(says);
+    }
+}
+
+#[test]
+fn a_line_that_makes_no_sense_is_refused() {
+    for line in [&[][..], &["nope"], &["token", "revoke"], &["org"], &["serve", "--listen", "x"]] {
+        let said = run(latchkey(line));
+        assert_eq!((said.code, said.stdout.as_str()), (Some(2), ""), "{line:?}");
+        assert!(!said.stderr.is_empty());
+    }
+    let said = run(latchkey(&["--version"]));
+    assert_eq!((said.code, said.stdout.starts_with("latchkey 0.")), (Some(0), true));
+}
+
+/// Each in another process, while the server runs; the next request is judged by it.
+#[tokio::test]
+async fn what_another_process_changes_counts_at_the_next_request() {
+    for (line, status) in [
+        (&["member", "remove", "--org", "acme", "--email", MEMBER][..], 401),
+        (&["user", "disable", "--email", MEMBER], 401),
+        (&["org", "disable", "--slug", "acme"], 401),
+        (&["app", "disable", "--client-id", "acmeclient"], 401),
+        (&["token", "revoke", "--client-id", "acmeclient"], 401),
+        (&["token", "revoke", "--org", "acme", "--email", MEMBER], 401),
+        (&["token", "revoke", "--email", "ada@example.org"], 200),
+        (&["token", "revoke", "--org", "globex", "--email", MEMBER], 200),
+    ] {
+        let platform = Platform::new().await;
+        let token = platform.token(MEMBER).await;
+        let site = Site::new(&platform, &token);
+        assert_eq!(site.get("/api/0/").await.status, 200);
+        on(&platform.folder(), line).json();
+        assert_eq!(site.get("/api/0/").await.status, status, "{line:?}");
+    }
+}
+
+#[tokio::test]
+async fn one_token_is_revoked_by_itself_or_by_its_id() {
+    let platform = Platform::new().await;
+    let (one, other) = (platform.token(MEMBER).await, platform.token(MEMBER).await);
+    let revoke = |more: &[&str], input: &str| {
+        on_with(&platform.folder(), &[&["token", "revoke"], more].concat(), input)
+    };
+    revoke(&["--token-stdin"], "lkat_wrong").assert_refused("standard input does not hold an access token");
+    assert_eq!(revoke(&["--token-stdin"], &format!("{one}\n")).json(), json!({ "revoked": 1 }));
+    assert_eq!(revoke(&["--token-stdin"], &one).json(), json!({ "revoked": 0 }));
+    assert_eq!(Site::new(&platform, &one).get("/api/0/").await.status, 401);
+    assert_eq!(Site::new(&platform, &other).get("/api/0/").await.status, 200);
+    let id = platform.text("select id from access_tokens where revoked_at is null").await;
+    assert_eq!(revoke(&["--id", &id], "").json(), json!({ "revoked": 1 }));
+    assert_eq!(Site::new(&platform, &other).get("/api/0/").await.status, 401);
+}
+
+#[tokio::test]
+async fn what_another_process_adds_works_at_the_next_request() {
+    let platform = Platform::new().await;
+    let on = |line: &[&str]| on(&platform.folder(), line).json();
+    let line = ["user", "add", "--email", "new@example.org", "--name", "New", "--password-stdin"];
+    on_with(&platform.folder(), &line, PASSWORD).json();
+    on(&["member", "add", "--org", "acme", "--email", "new@example.org", "--role", "member"]);
+    let app = on(&["app", "add", "--org", "acme", "--name", "Second", "--origin", "https://new.example"]);
+    let client_id = app["client_id"].as_str().unwrap();
+    let asking = Asking::new()
+        .with("client_id", client_id)
+        .with("redirect_uri", &Asking::callback(client_id))
+        .with("origin", "https://new.example");
+    let token = Person::signed_in(&platform, "new@example.org").await.token(&asking).await;
+    let site = Site::new(&platform, &token).from(Some("https://new.example"));
+    assert_eq!(site.get("/api/0/organizations/acme/").await.status, 200);
+}

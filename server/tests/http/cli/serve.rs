@@ -1,0 +1,128 @@
+//! `latchkey serve`
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use tempfile::tempdir;
+
+use super::{Running, database, latchkey, run};
+
+const LISTENING: &str = "listening on ";
+
+/// A port that nobody has.
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+fn serve(folder: &Path, address: &str) -> Command {
+    let database = database(folder);
+    latchkey(&[
+        "serve",
+        "--database",
+        &database,
+        "--listen",
+        address,
+        "--public-url",
+        "http://platform.localhost:8000",
+    ])
+}
+
+/// Starts a server and waits until it says that it listens; returns what it said until then.
+fn start(mut command: Command) -> (Running, String, impl Read) {
+    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains(LISTENING) {
+        assert!(lines.read_line(&mut said).unwrap() > 0, "it ended: {said}");
+    }
+    (Running(child), said, lines)
+}
+
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn signal(running: &Running, name: &str) {
+    let done = Command::new("kill").args([name, &running.0.id().to_string()]).status().unwrap();
+    assert!(done.success());
+}
+
+#[test]
+fn it_answers_and_stops_when_it_is_told_to() {
+    for name in ["-TERM", "-INT"] {
+        let folder = tempdir().unwrap();
+        let address = free_address();
+        let (mut running, said, mut rest) = start(serve(folder.path(), &address));
+        assert!(said.contains(&format!("{LISTENING}{address} as http://platform.localhost:8000")), "{said}");
+        assert!(get(&address, "/healthz").starts_with("HTTP/1.1 204 "));
+        assert!(get(&address, "/readyz/").starts_with("HTTP/1.1 204 "));
+        assert!(get(&address, "/login/").contains("<h1>Sign in</h1>"));
+        signal(&running, name);
+        assert_eq!(running.0.wait().unwrap().code(), Some(0));
+        let mut farewell = String::new();
+        rest.read_to_string(&mut farewell).unwrap();
+        assert!(farewell.contains("no HSTS is sent") && farewell.contains("stopping"), "{farewell}");
+        assert!(!folder.path().join("latchkey.db-wal").exists(), "the file is whole");
+    }
+}
+
+#[test]
+fn it_keeps_a_request_s_secrets_out_of_its_log() {
+    let folder = tempdir().unwrap();
+    let address = free_address();
+    let mut command = serve(folder.path(), &address);
+    command.env("LATCHKEY_LOG", "trace");
+    let (mut running, mut said, mut rest) = start(command);
+    for path in [
+        "/oauth/authorize/?client_id=x&state=canary",
+        "/login/?transaction=canary",
+        "/api/0/?access_token=canary",
+        "/oauth/authorize/?transaction=canary",
+    ] {
+        get(&address, path);
+    }
+    signal(&running, "-TERM");
+    running.0.wait().unwrap();
+    rest.read_to_string(&mut said).unwrap();
+    assert!(said.contains("/oauth/authorize") && !said.contains("canary"), "{said}");
+}
+
+#[test]
+fn a_taken_port_is_named() {
+    let folder = tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let said = run(serve(folder.path(), &address));
+    said.assert_refused(&format!("cannot listen on {address}: "));
+    said.assert_refused("Stop what listens there, or choose another address with --listen");
+}
+
+#[test]
+fn the_public_url_is_an_origin() {
+    let folder = tempdir().unwrap();
+    let database = database(folder.path());
+    run(latchkey(&["serve", "--database", &database])).assert_refused("--public-url is missing");
+    for (url, says) in [
+        ("http://platform.example", "http is accepted on loopback only"),
+        ("https://platform.example/base", "it is a URL; the origin is https://platform.example"),
+        ("platform.example", "it is not an origin"),
+    ] {
+        let said = run(latchkey(&["serve", "--database", &database, "--public-url", url]));
+        said.assert_refused(&format!("--public-url {url:?}: {says}"));
+    }
+}
+
+#[test]
+fn a_log_filter_that_makes_no_sense_is_refused() {
+    let mut command = serve(tempdir().unwrap().path(), &free_address());
+    command.args(["--log", "a=b=c"]);
+    run(command).assert_refused("--log \"a=b=c\": ");
+}
