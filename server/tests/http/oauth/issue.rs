@@ -1,6 +1,15 @@
 //! Every way to a token, with each thing that must stand taken away: no token.
 
-use crate::support::{ACME_SITE, Asking, MEMBER, PASSWORD, Person, Platform};
+use latchkey_protocol::{
+    origin::Origin,
+    scope::{Scope, Scopes},
+};
+use latchkey_server::oauth::{
+    issue::{Authority, Issued, issue},
+    request::Target,
+};
+
+use crate::support::{ACME_SITE, APP, Asking, MEMBER, PASSWORD, Person, Platform};
 
 /// Each takes one precondition away.
 const CHANGES: [&str; 8] = [
@@ -21,6 +30,55 @@ fn asking() -> Asking {
 
 async fn tokens(platform: &Platform) -> i64 {
     platform.count("select count(*) from access_tokens").await
+}
+
+/// Whatever leads here: what the function itself asks, without the pages before it.
+async fn issue_directly(platform: &Platform, session_id: &str, scopes: Scopes) -> Option<Issued> {
+    let target = Target {
+        redirect_uri: Asking::callback(APP),
+        is_callback: true,
+        requesting_origin: Origin::parse(ACME_SITE).unwrap(),
+    };
+    let authority = Authority { client_id: APP, user_id: "max", session_id, target: &target, scopes };
+    let mut unit = platform.app.store.write().await.unwrap();
+    let issued = issue(&platform.app, &mut unit, authority).await.ok();
+    unit.commit().await.unwrap();
+    issued
+}
+
+#[tokio::test]
+async fn by_the_issuing_function_itself() {
+    for change in [None].into_iter().chain(CHANGES.map(Some)) {
+        let platform = Platform::new().await;
+        Person::signed_in(&platform, MEMBER).await;
+        let session = platform.text("select id from sessions").await;
+        if let Some(change) = change {
+            platform.execute(change).await;
+        }
+        let issued = issue_directly(&platform, &session, Scopes::of(&[Scope::ProjectRead])).await;
+        assert_eq!(issued.is_some(), change.is_none(), "{change:?}");
+        assert_eq!(tokens(&platform).await, i64::from(change.is_none()), "{change:?}");
+    }
+}
+
+#[tokio::test]
+async fn by_a_session_of_somebody_else() {
+    let platform = Platform::new().await;
+    Person::signed_in(&platform, "arno@example.org").await;
+    let session = platform.text("select id from sessions").await;
+    assert!(issue_directly(&platform, &session, Scopes::of(&[Scope::ProjectRead])).await.is_none());
+    assert!(issue_directly(&platform, "nobody", Scopes::of(&[Scope::ProjectRead])).await.is_none());
+    assert_eq!(tokens(&platform).await, 0);
+}
+
+#[tokio::test]
+async fn a_token_holds_no_more_than_application_and_role() {
+    let platform = Platform::new().await;
+    Person::signed_in(&platform, MEMBER).await;
+    let session = platform.text("select id from sessions").await;
+    let issued = issue_directly(&platform, &session, Scopes::ALL).await.unwrap();
+    assert_eq!(issued.scopes.to_list(), "org:read member:read project:read event:write");
+    assert!(issue_directly(&platform, &session, Scopes::NONE).await.is_none());
 }
 
 #[tokio::test]

@@ -46,6 +46,34 @@ async fn lasts_ten_minutes() {
 }
 
 #[tokio::test]
+async fn that_is_too_late_leads_nowhere() {
+    let platform = Platform::new().await;
+    let mut person = Person::new(&platform);
+    let login = person.ask(&Asking::new()).await.location().to_owned();
+    platform.advance(599);
+    person.get(&login).await.assert_page(200, "Acme Toolbar");
+    platform.advance(1);
+    person.get(&login).await.assert_error_page(400, CLOSED);
+    person.sign_in(MEMBER).await;
+    person.get(&login.replace("/login/", "/oauth/authorize/")).await.assert_error_page(400, CLOSED);
+}
+
+#[tokio::test]
+async fn whose_redirect_was_removed_before_the_page_was_shown_is_told_on_a_page() {
+    let platform = Platform::new().await;
+    for (asking, change) in [
+        (Asking::new(), "delete from application_origins where origin = 'https://www.acme.example'"),
+        (Asking::redirect(), "delete from application_redirect_uris where redirect_uri like 'https:%'"),
+    ] {
+        let mut person = Person::new(&platform);
+        let login = person.ask(&asking).await.location().to_owned();
+        let next = person.log_in(&login, MEMBER, PASSWORD).await.location().to_owned();
+        platform.execute(change).await;
+        person.get(&next).await.assert_error_page(400, "redirect_uri is not one that is registered");
+    }
+}
+
+#[tokio::test]
 async fn is_decided_once() {
     let platform = Platform::new().await;
     for first in ["approve", "deny"] {
