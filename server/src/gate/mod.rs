@@ -7,7 +7,7 @@ pub mod bearer;
 pub mod decision;
 
 use axum::{
-    extract::{RawPathParams, Request, State},
+    extract::{RawPathParams, Request, State, rejection::RawPathParamsRejection},
     http::{header, request::Parts},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
@@ -75,12 +75,15 @@ pub fn guard(app: &App, rule: Rule, route: MethodRouter<App>) -> MethodRouter<Ap
 
 async fn pass(
     State((app, rule)): State<(App, Rule)>,
-    parameters: RawPathParams,
+    parameters: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
     next: Next,
 ) -> Response {
     let (mut parts, body) = request.into_parts();
-    let named = parameters.iter().find(|(name, _)| *name == ORGANIZATION).map(|(_, value)| value.to_owned());
+    // A path that cannot be read names no organization, which no rule that asks for one lets through.
+    let parameters = parameters.ok();
+    let mut parameters = parameters.iter().flatten();
+    let named = parameters.find(|(name, _)| *name == ORGANIZATION).map(|(_, value)| value.to_owned());
     match authorize(&app, rule, named.as_deref(), &parts).await {
         Ok(authorized) => {
             tracing::info!(

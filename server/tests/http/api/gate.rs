@@ -153,7 +153,9 @@ async fn another_organization_is_refused_although_the_person_is_a_member_there()
     for route in API.iter().filter(|route| route.rule.organization == OrganizationRule::InPath) {
         let unknown = site.get(&path(route, "no-such-organization")).await;
         unknown.assert_api_error(403, "wrong_organization");
-        for named in [GLOBEX.0, GLOBEX.1, "ACME", "acme%20", "%2e%2e", "acme%00", "org-acme2"] {
+        for named in
+            [GLOBEX.0, GLOBEX.1, "ACME", "acme%20", "%2e%2e", "acme%00", "%ff", "acme%c3%28", "org-acme2"]
+        {
             let foreign = site.get(&path(route, named)).await;
             assert_eq!(
                 (foreign.status, &foreign.headers, &foreign.body),
