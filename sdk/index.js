@@ -1,5 +1,6 @@
 // The JavaScript face of the SDK. Importing it does nothing, in a browser and on a server alike: everything begins
-// with init(). The core behind it is WebAssembly, loaded once.
+// with init(). The core behind it is WebAssembly, loaded once; host.js is its hands.
+import { Host } from "./host.js";
 import load, { Core } from "./latchkey_sdk.js";
 
 /** What every promise of the SDK is rejected with. */
@@ -7,7 +8,7 @@ export class LatchkeyError extends Error {
   constructor(code, message, hint) {
     super(message || hint);
     this.code = code;
-    this.hint = hint;
+    this.hint = hint ?? message;
   }
 }
 LatchkeyError.prototype.name = "LatchkeyError";
@@ -27,8 +28,7 @@ export function init(options) {
   if (!clients.has(key)) {
     // Before anything else is loaded: what the page requests from here on must not carry the response along.
     const response = takeResponse(clientId);
-    const client = new Client(key);
-    const started = client._start(options, response);
+    const started = new Client(key, response)._start(options);
     clients.set(key, started);
     started.catch((error) => {
       clients.delete(key);
@@ -41,12 +41,15 @@ export function init(options) {
 class Client extends EventTarget {
   #key;
   #core;
+  #host;
+  #response;
   #state = "loading";
   #session = null;
 
-  constructor(key) {
+  constructor(key, response) {
     super();
     this.#key = key;
+    this.#response = response;
   }
 
   get state() {
@@ -57,20 +60,42 @@ class Client extends EventTarget {
     return this.#session;
   }
 
-  login(options) {
-    return new Promise((resolve, reject) => this.#core.login(Object(options), resolve, reject));
+  async login(options) {
+    options = Object(options);
+    const { signal } = options;
+    const abort = () => this.#core.abort();
+    if (signal?.aborted) throw this.#core.error("aborted");
+    signal?.addEventListener("abort", abort);
+    try {
+      await this.#wait("login", () => this.#core.login(options));
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+    return this.#session;
   }
 
-  handleRedirect() {
-    return new Promise((resolve, reject) => this.#core.resume(resolve, reject));
+  async handleRedirect() {
+    const response = this.#response;
+    this.#response = undefined;
+    if (response == null) return null;
+    await this.#wait("login", () => this.#core.resume(response));
+    return this.#session;
   }
 
   logout() {
-    return new Promise((resolve, reject) => this.#core.logout(resolve, reject));
+    return this.#wait("logout", () => this.#core.logout());
   }
 
-  fetch(path, init) {
-    return new Promise((resolve, reject) => this.#core.fetch(String(path), Object(init), resolve, reject));
+  async fetch(path, init) {
+    const url = this.#core.address(String(path));
+    const token = this.#core.token();
+    const headers = new Headers(init?.headers);
+    headers.set("Authorization", "Bearer " + token);
+    const response = await fetch(url, { ...init, headers, credentials: "omit" }).catch(() => {
+      throw this.#core.error(init?.signal?.aborted ? "aborted" : "network_error");
+    });
+    if (response.status == 401) this.#core.rejected(token);
+    return response;
   }
 
   async getToken() {
@@ -81,30 +106,12 @@ class Client extends EventTarget {
     if (clients.delete(this.#key)) this.#core.destroy();
   }
 
-  async _start(options, response) {
-    const began = Date.now();
+  async _start(options) {
     const limit = options.timeoutMs > 0 ? options.timeoutMs : 10_000;
-    await inTime(load(), limit).catch((error) => {
-      throw error instanceof LatchkeyError ? error : notLoaded();
-    });
-    await new Promise((resolve, reject) => {
-      // What is left of the time; a value that is no time at all is for the core to refuse.
-      const timeoutMs = options.timeoutMs > 0 || options.timeoutMs == null ? Math.max(1, limit - Date.now() + began) : options.timeoutMs;
-      this.#core = new Core(this.#host(), window, { ...options, timeoutMs }, response, resolve, reject);
-    });
-    return this;
-  }
-
-  #host() {
-    return {
+    const began = Date.now();
+    await loaded(limit);
+    const hooks = {
       error: (code, message, hint) => new LatchkeyError(code, message, hint),
-      session: ([id, slug, name], [userId, userName], scopes, expiresAt) =>
-        Object.freeze({
-          organization: Object.freeze({ id, slug, name }),
-          user: Object.freeze({ id: userId, name: userName }),
-          scopes: Object.freeze(scopes),
-          expiresAt: new Date(expiresAt),
-        }),
       changed: (state, session) => {
         this.#state = state;
         this.#session = session;
@@ -112,19 +119,43 @@ class Client extends EventTarget {
       },
       report: (error) => this.dispatchEvent(Object.assign(new Event("error"), { error })),
     };
+    const { container } = options;
+    if (container != null && !(container instanceof Element)) {
+      throw new LatchkeyError("invalid_options", "container: give an element of the page");
+    }
+    this.#host = new Host(hooks, container);
+    this.#core = this.#host.core = new Core(this.#host, options, location.origin, location.pathname);
+    await this.#wait("init", () => this.#core.start(limit - (Date.now() - began)));
+    return this;
+  }
+
+  /** A promise that the core settles, for a step that begins at once. */
+  #wait(kind, begin) {
+    return new Promise((resolve, reject) => {
+      this.#host.wait(kind, resolve, reject);
+      try {
+        begin();
+      } catch (error) {
+        this.#host.forget(kind);
+        throw error;
+      }
+    });
   }
 }
 
-/** The promise, or a `timeout` once the time is up. */
-function inTime(promise, ms) {
+/** The core's code, within the time: a promise that rejects with what stands in its way. */
+async function loaded(ms) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(
-      () => reject(new LatchkeyError("timeout", "The SDK's WebAssembly file did not load in time.", "Try again, or raise timeoutMs.")),
-      ms,
-    );
+    timer = setTimeout(reject, ms, new LatchkeyError("timeout", "The SDK's WebAssembly file did not load in time."));
   });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+  try {
+    await Promise.race([load(), late]);
+  } catch (error) {
+    throw error instanceof LatchkeyError ? error : notLoaded();
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Why the core could not be loaded: the page's policy refuses all WebAssembly, or only this file is missing. */

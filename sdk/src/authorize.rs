@@ -1,8 +1,8 @@
-//! The authorization request: its address, and the random values in it.
+//! The authorization request's address.
 
 use alloc::string::String;
 
-use latchkey_protocol::{base64url, frame::Prepared, oauth::encode_pairs};
+use latchkey_protocol::{frame::Prepared, oauth::encode_pairs};
 
 use crate::options::{Mode, Options};
 
@@ -38,19 +38,6 @@ impl Options {
         url.push_str("/oauth/authorize/?");
         url.push_str(&encode_pairs(pairs.into_iter().filter(|(_, value)| !value.is_empty())));
         url
-    }
-}
-
-/// How many random bytes a `state` or a `nonce` is made of: 192 bits.
-pub const RANDOM: usize = 24;
-
-/// A request of this client's own making; PKCE is the frame's, and the code flow's.
-pub fn prepare(random: &[u8; 2 * RANDOM]) -> Prepared {
-    let (state, nonce) = random.split_at(RANDOM);
-    Prepared {
-        state: base64url::encode(state),
-        nonce: base64url::encode(nonce),
-        code_challenge: String::new(),
     }
 }
 
@@ -99,15 +86,5 @@ mod tests {
         let ask = Ask { scope: "a&state=x b".into(), prompt: "none#".into() };
         let url = options("popup").authorize_url(&request(), &ask);
         assert!(url.ends_with("&nonce=n1&scope=a%26state%3Dx%20b&prompt=none%23"), "{url}");
-    }
-
-    #[test]
-    fn random_bytes_become_base64url() {
-        let mut random = [0; 2 * RANDOM];
-        random[0] = 0xFB;
-        let prepared = prepare(&random);
-        assert!(prepared.state.starts_with("-wAA"), "{}", prepared.state);
-        assert_eq!((prepared.state.len(), prepared.nonce.len()), (32, 32));
-        assert_ne!(prepared.state, prepared.nonce);
     }
 }

@@ -1,21 +1,21 @@
-//! The client: does in the browser what the table in [`crate::session`] decides.
+//! The client: has the browser do what the table in [`crate::session`] decides.
 
-use alloc::{rc::Rc, string::String, vec::Vec};
+use alloc::string::String;
 use core::cell::Cell;
 
-use latchkey_protocol::{error::ErrorCode, frame::FromFrame};
+use latchkey_protocol::{VERSION, error::ErrorCode, frame::Prepared};
 use wasm_bindgen::JsValue;
-use web_sys::{Element, EventTarget, Window};
 
 use crate::{
-    api,
-    authorize::{Ask, RANDOM, prepare},
+    api::Answer,
+    authorize::Ask,
     error::Failure,
-    events::{Listener, Timer},
-    frame::Frame,
-    host::{Host, Settler},
-    options::{Mode, Options},
-    popup, redirect,
+    frame::{Heard, sort},
+    host::{Host, now},
+    message::{decode, decode_session, parts},
+    options::{Mode, Options, invalid},
+    popup::{self, Sender},
+    response::Token,
     session::{Action, Event, Held, State, step},
 };
 
@@ -23,75 +23,226 @@ use crate::{
 /// middle of anything we call, and call us again.
 pub(crate) struct Client {
     pub(crate) host: Host,
-    pub(crate) window: Window,
     pub(crate) options: Options,
-    /// The window of the sign-in under way.
-    pub(crate) popup: Cell<Option<Window>>,
     state: Cell<State>,
-    /// `client.session`, as it was described last.
-    session: Cell<JsValue>,
-    frame: Cell<Option<Frame>>,
-    listener: Cell<Option<Listener>>,
-    timer: Cell<Option<Timer>>,
     ask: Cell<Ask>,
-    response: Cell<Option<String>>,
-    init: Cell<Option<Settler>>,
-    signing_in: Cell<Vec<Settler>>,
-    signals: Cell<Vec<Listener>>,
-    signing_out: Cell<Vec<Settler>>,
+    /// A token that came without whose it is.
+    token: Cell<Option<Token>>,
 }
 
+/// The kinds of promises that wait.
+const INIT: &str = "init";
+const LOGIN: &str = "login";
+const LOGOUT: &str = "logout";
+
+/// The kinds of requests that are answered.
+const STATUS: &str = "status";
+const SESSION: &str = "session";
+const REVOKE: &str = "revoke";
+
 impl Client {
-    /// Begins to load; `init` is settled when that is over.
-    pub(crate) fn start(
-        (host, window): (Host, Window),
-        options: Options,
-        container: Option<&Element>,
-        response: Option<String>,
-        init: Settler,
-    ) -> Rc<Self> {
-        let framed = options.mode == Mode::Frame;
-        let deadline = js_sys::Date::now() + options.timeout_ms;
-        let client = Rc::new(Self {
-            host,
-            window,
-            options,
-            popup: Cell::default(),
-            state: Cell::new(State::loading(framed, deadline)),
-            session: Cell::new(JsValue::NULL),
-            frame: Cell::default(),
-            listener: Cell::default(),
-            timer: Cell::default(),
-            ask: Cell::default(),
-            response: Cell::new(response),
-            init: Cell::new(Some(init)),
-            signing_in: Cell::default(),
-            signals: Cell::default(),
-            signing_out: Cell::default(),
-        });
-        api::status(&client);
-        match client.options.mode {
-            Mode::Frame => client.frame.set(Frame::mount(&client, container)),
-            Mode::Popup => client.listener.set(Some(popup::listen(&client))),
-            Mode::Redirect => client.listener.set(Some(redirect::listen(&client))),
+    pub(crate) fn new(host: Host, options: Options) -> Self {
+        Self { host, options, state: Cell::default(), ask: Cell::default(), token: Cell::default() }
+    }
+
+    /// Begins to load, in so many milliseconds at most.
+    pub(crate) fn start(&self, left: f64) {
+        self.state.set(State::loading(self.options.mode == Mode::Frame, now() + left));
+        self.host.send(STATUS, &self.options.toolbar("status/"), None, None);
+        match self.options.mode {
+            Mode::Frame => self.host.mount(&self.options.toolbar("")),
+            Mode::Popup | Mode::Redirect => self.host.listen(),
         }
-        client.prepare();
-        client
+        self.prepare();
     }
 
     /// Tells the table what happened and does what it answers.
-    pub(crate) fn dispatch(self: &Rc<Self>, event: Event) {
-        let now = js_sys::Date::now();
+    pub(crate) fn dispatch(&self, event: Event) {
+        let now = now();
         let (state, actions) = step(self.state.take(), event, now);
-        let wake_after = state.wake_after(now);
+        self.host.wake(state.wake_after(now));
         self.state.set(state);
-        self.timer.set(wake_after.map(|ms| {
-            let me = self.clone();
-            Timer::new(&self.window, ms, move |_| me.tick())
-        }));
         for action in actions {
             self.perform(action);
         }
+    }
+
+    fn perform(&self, action: Action) {
+        match action {
+            Action::Start => {
+                self.host.settle(INIT, &JsValue::UNDEFINED);
+            }
+            Action::Stop(failure) => {
+                self.host.clear();
+                self.host.settle(INIT, &self.host.failure(&failure));
+            }
+            Action::Open(request) => self.open(&request),
+            Action::Focus => self.host.focus(),
+            Action::Close => self.host.close(),
+            Action::Post(message) => {
+                let (kind, state, code) = parts(&message);
+                self.host.post(kind, state, code);
+            }
+            Action::Settle(Ok(())) => {
+                self.host.settle(LOGIN, &JsValue::UNDEFINED);
+            }
+            Action::Settle(Err(failure)) => {
+                let error = self.host.failure(&failure);
+                if !self.host.settle(LOGIN, &error) {
+                    self.host.report(&error);
+                }
+            }
+            Action::Report(failure) => self.host.report(&self.host.failure(&failure)),
+            Action::Revoke(token) => {
+                let url = self.options.on_platform("/oauth/revoke/");
+                self.host.send(REVOKE, &url, None, Some(&self.options.revocation(&token)));
+            }
+            Action::Changed => {
+                let (name, session) = self.look(|state| {
+                    let session = state.session().map(|held| self.host.describe(&held.session));
+                    (state.name(), session.unwrap_or(JsValue::NULL))
+                });
+                self.host.changed(name, &session);
+            }
+        }
+    }
+
+    /// Opens the window, in the page's own click and before anything is awaited; or leaves the page.
+    fn open(&self, request: &Prepared) {
+        let url = self.options.authorize_url(request, &self.ask.take());
+        if self.options.mode == Mode::Redirect {
+            let options = &self.options;
+            if self.host.keep(&options.pending_key(), &options.pending(&request.state)) {
+                self.dispatch(Event::Opened(true));
+                self.host.leave(&url);
+            } else {
+                self.dispatch(Event::Failed(ErrorCode::StorageUnavailable.into()));
+            }
+        } else {
+            self.dispatch(Event::Opened(self.host.open(&url)));
+        }
+        self.prepare();
+    }
+
+    /// Makes a request ready for the next click, where no frame does it; PKCE is the frame's, and the code flow's.
+    fn prepare(&self) {
+        if self.options.mode != Mode::Frame {
+            self.dispatch(Event::Prepared(Prepared {
+                state: self.host.random(),
+                nonce: self.host.random(),
+                code_challenge: String::new(),
+            }));
+        }
+    }
+
+    /// `client.login`.
+    pub(crate) fn login(&self, ask: Ask, limit: f64) {
+        self.ask.set(ask);
+        self.dispatch(Event::Login { limit });
+    }
+
+    /// `client.handleRedirect`.
+    pub(crate) fn resume(&self, response: &str) {
+        self.dispatch(Event::Returned);
+        let pending = self.host.recall(&self.options.pending_key()).unwrap_or_default();
+        let accepted = self
+            .options
+            .pending_state(&pending)
+            .and_then(|state| self.options.accept(response, state, false))
+            .unwrap_or_else(|| Err(ErrorCode::StateMismatch.into()));
+        self.conclude(accepted);
+    }
+
+    /// `client.logout`.
+    pub(crate) fn logout(&self) {
+        if self.look(|state| state.session().is_some()) {
+            self.dispatch(Event::SignOut);
+        } else {
+            self.host.settle(LOGOUT, &JsValue::UNDEFINED);
+        }
+    }
+
+    /// The address that a path given to `client.fetch` means.
+    pub(crate) fn address(&self, path: &str) -> Result<String, Failure> {
+        let base =
+            self.look(|state| state.session().map(|held| self.options.base(&held.session.organization.slug)));
+        let base = base.ok_or(ErrorCode::LoginRequired)?;
+        let href = self.host.resolve(path, &base).filter(|href| self.options.is_api(href));
+        href.ok_or_else(|| {
+            invalid("fetch: give a path below the organization, such as \"projects/\", or one that begins with \"/api/\"")
+        })
+    }
+
+    /// The frame says something.
+    pub(crate) fn heard(&self, data: &JsValue) {
+        match decode(data).map(sort) {
+            Some(Heard::Event(event)) => self.dispatch(event),
+            Some(Heard::Resize(width, height)) => self.host.resize(width, height),
+            None => {}
+        }
+    }
+
+    /// The frame's document is there, for the first time or anew.
+    pub(crate) fn loaded(&self) {
+        self.dispatch(Event::FrameLoaded);
+        self.host.hello(&self.options.platform, VERSION, &self.options.client_id, &self.options.scope);
+    }
+
+    /// Some window says something.
+    pub(crate) fn received(&self, sender: &Sender<'_>, data: &JsValue) {
+        let expected = self.look(|state| state.expected().map(String::from));
+        if let Some(accepted) = popup::accept(&self.options, sender, data, expected) {
+            // From here on the state is used up.
+            self.dispatch(Event::Answered);
+            self.host.received(&self.options.platform, popup::ANSWER);
+            self.conclude(accepted);
+        }
+    }
+
+    /// Asks whose the token is, or ends the sign-in.
+    fn conclude(&self, accepted: Result<Token, Failure>) {
+        match accepted {
+            Ok(token) => {
+                self.host.send(
+                    SESSION,
+                    &self.options.on_platform("/api/0/"),
+                    Some(&token.access_token),
+                    None,
+                );
+                self.token.set(Some(token));
+            }
+            Err(failure) => self.dispatch(Event::Failed(failure)),
+        }
+    }
+
+    /// The platform answered, or did not.
+    pub(crate) fn answered(&self, kind: &str, answer: Answer) {
+        match kind {
+            STATUS => self.dispatch(answer.status()),
+            REVOKE => {
+                let error = answer.success().map_or_else(|f| self.host.failure(&f), |_| JsValue::UNDEFINED);
+                self.host.settle(LOGOUT, &error);
+            }
+            _ => self.described(answer),
+        }
+    }
+
+    fn described(&self, answer: Answer) {
+        let Some(Token { access_token, expires_in }) = self.token.take() else { return };
+        let expires_at = now() + f64::from(expires_in) * 1000.0;
+        let session = answer
+            .success()
+            .and_then(|body| decode_session(&body, expires_at).ok_or(ErrorCode::ServerError.into()));
+        self.dispatch(match session {
+            Ok(session) => Event::SignedIn(Held { token: access_token, session }),
+            Err(failure) => Event::Failed(failure),
+        });
+    }
+
+    /// `client.destroy`.
+    pub(crate) fn destroy(&self) {
+        self.dispatch(Event::Destroy);
+        self.host.clear();
     }
 
     /// Looks at the state.
@@ -101,190 +252,4 @@ impl Client {
         self.state.set(state);
         seen
     }
-
-    /// Hears a message of the frame.
-    pub(crate) fn heard(self: &Rc<Self>, message: FromFrame) {
-        self.dispatch(match message {
-            FromFrame::Welcome { version } => Event::Welcome { version },
-            FromFrame::Prepared(request) => Event::Prepared(request),
-            FromFrame::SigningIn {} => Event::SigningIn,
-            FromFrame::Answered {} => Event::Answered,
-            FromFrame::SignedIn { access_token, session } => {
-                Event::SignedIn(Held { token: access_token, session })
-            }
-            FromFrame::Failed { code, description } => {
-                Event::Failed(Failure { code, message: description.unwrap_or_default() })
-            }
-            FromFrame::SignOut {} => Event::SignOut,
-            FromFrame::Resize { width, height } => {
-                return self.with_frame(|frame| frame.resize(width, height));
-            }
-        });
-    }
-
-    /// `client.login`.
-    pub(crate) fn login(
-        self: &Rc<Self>,
-        ask: Ask,
-        limit: f64,
-        signal: Option<&EventTarget>,
-        settler: Settler,
-    ) {
-        push(&self.signing_in, settler);
-        if let Some(signal) = signal {
-            let me = self.clone();
-            push(&self.signals, Listener::new(signal, "abort", move |_| me.dispatch(Event::Abort)));
-        }
-        self.ask.set(ask);
-        self.dispatch(Event::Login { limit });
-    }
-
-    /// `client.handleRedirect`.
-    pub(crate) fn resume(self: &Rc<Self>, settler: Settler) {
-        match self.response.take() {
-            Some(response) => {
-                push(&self.signing_in, settler);
-                redirect::resume(self, &response);
-            }
-            None => settler.resolve(&JsValue::NULL),
-        }
-    }
-
-    /// `client.logout`.
-    pub(crate) fn logout(self: &Rc<Self>, settler: Settler) {
-        if self.look(|state| state.session().is_some()) {
-            push(&self.signing_out, settler);
-            self.dispatch(Event::SignOut);
-        } else {
-            settler.resolve(&JsValue::UNDEFINED);
-        }
-    }
-
-    /// The platform answered a revocation, or did not.
-    pub(crate) fn left(&self, outcome: Result<(), Failure>) {
-        for settler in self.signing_out.take() {
-            match &outcome {
-                Ok(()) => settler.resolve(&JsValue::UNDEFINED),
-                Err(failure) => settler.reject(&self.host, failure),
-            }
-        }
-    }
-
-    /// `client.destroy`.
-    pub(crate) fn destroy(self: &Rc<Self>) {
-        self.dispatch(Event::Destroy);
-        self.clear();
-    }
-
-    fn clear(&self) {
-        self.frame.take();
-        self.listener.take();
-    }
-
-    fn tick(self: &Rc<Self>) {
-        let popup = self.popup.take();
-        let closed = match &popup {
-            Some(popup) => popup.closed().unwrap_or(true),
-            // The frame's own window is not ours to watch.
-            None => false,
-        };
-        self.popup.set(popup);
-        self.dispatch(Event::Tick { closed });
-    }
-
-    fn perform(self: &Rc<Self>, action: Action) {
-        match action {
-            Action::Start => {
-                if let Some(init) = self.init.take() {
-                    init.resolve(&JsValue::UNDEFINED);
-                }
-            }
-            Action::Stop(failure) => {
-                self.clear();
-                if let Some(init) = self.init.take() {
-                    init.reject(&self.host, &failure);
-                }
-            }
-            Action::Open(request) => {
-                let url = self.options.authorize_url(&request, &self.ask.take());
-                if self.options.mode == Mode::Redirect {
-                    redirect::leave(self, &request, &url);
-                } else {
-                    let popup = popup::open(&self.window, &url);
-                    let opened = popup.is_some();
-                    self.popup.set(popup);
-                    self.dispatch(Event::Opened(opened));
-                }
-                self.prepare();
-            }
-            Action::Focus => {
-                if let Some(popup) = self.popup.take() {
-                    let _ = popup.focus();
-                    self.popup.set(Some(popup));
-                }
-            }
-            Action::Close => {
-                if let Some(popup) = self.popup.take() {
-                    let _ = popup.close();
-                }
-            }
-            Action::Post(message) => self.with_frame(|frame| frame.post(&message)),
-            Action::Settle(outcome) => self.settle(&outcome),
-            Action::Report(failure) => self.host.report(&self.host.failure(&failure)),
-            Action::Revoke(token) => api::revoke(self, &token),
-            Action::Changed => {
-                let (name, session) = self.look(|state| {
-                    let session = state.session().map(|held| self.host.describe(&held.session));
-                    (state.name(), session.unwrap_or(JsValue::NULL))
-                });
-                self.session.set(session.clone());
-                self.host.changed(name, &session);
-            }
-        }
-    }
-
-    fn settle(&self, outcome: &Result<(), Failure>) {
-        self.signals.take();
-        let waiting = self.signing_in.take();
-        match outcome {
-            Ok(()) => {
-                let session = self.session.take();
-                waiting.iter().for_each(|settler| settler.resolve(&session));
-                self.session.set(session);
-            }
-            Err(failure) if waiting.is_empty() => self.host.report(&self.host.failure(failure)),
-            Err(failure) => waiting.iter().for_each(|settler| settler.reject(&self.host, failure)),
-        }
-    }
-
-    /// Makes a request ready for the next click, where no frame does it.
-    fn prepare(self: &Rc<Self>) {
-        if self.options.mode == Mode::Frame {
-            return;
-        }
-        let mut random = [0; 2 * RANDOM];
-        let filled = self
-            .window
-            .crypto()
-            .and_then(|crypto| crypto.get_random_values_with_u8_array(&mut random))
-            .is_ok();
-        self.dispatch(if filled {
-            Event::Prepared(prepare(&random))
-        } else {
-            Event::Refused(ErrorCode::ServerError.into())
-        });
-    }
-
-    fn with_frame(&self, act: impl FnOnce(&Frame)) {
-        if let Some(frame) = self.frame.take() {
-            act(&frame);
-            self.frame.set(Some(frame));
-        }
-    }
-}
-
-fn push<T>(cell: &Cell<Vec<T>>, item: T) {
-    let mut items = cell.take();
-    items.push(item);
-    cell.set(items);
 }

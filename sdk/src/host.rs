@@ -1,8 +1,7 @@
-//! What `index.js` gives the core: the part of the JavaScript face that JavaScript writes best.
+//! What the core asks of the browser. `host.js` does it, in the fewest words there are for it.
 
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 
-use js_sys::Function;
 use latchkey_protocol::frame::Session;
 use wasm_bindgen::prelude::*;
 
@@ -10,59 +9,127 @@ use crate::error::Failure;
 
 #[wasm_bindgen]
 extern "C" {
-    /// An object of `index.js`.
+    /// The `Host` of `host.js`.
     pub type Host;
 
+    /// Milliseconds since the Unix epoch.
+    #[wasm_bindgen(js_namespace = Date)]
+    pub(crate) fn now() -> f64;
+
+    /// A `LatchkeyError`.
     #[wasm_bindgen(method)]
     fn error(this: &Host, code: &str, message: &str, hint: &str) -> JsValue;
 
+    /// What `client.session` is.
     #[wasm_bindgen(method)]
+    #[allow(clippy::too_many_arguments, reason = "an object would cost more to make than to name its parts")]
     fn session(
         this: &Host,
-        organization: Vec<JsValue>,
-        user: Vec<JsValue>,
-        scopes: Vec<JsValue>,
+        id: &str,
+        slug: &str,
+        name: &str,
+        user_id: &str,
+        user_name: &str,
+        scopes: Vec<String>,
         expires_at: f64,
     ) -> JsValue;
 
+    /// `state` or `session` changed.
     #[wasm_bindgen(method)]
     pub(crate) fn changed(this: &Host, state: &str, session: &JsValue);
 
+    /// Says on the client what no promise says.
     #[wasm_bindgen(method)]
     pub(crate) fn report(this: &Host, error: &JsValue);
+
+    /// Settles the promises of this kind that wait, with the error or without. False if none waited.
+    #[wasm_bindgen(method)]
+    pub(crate) fn settle(this: &Host, kind: &str, error: &JsValue) -> bool;
+
+    /// Calls `tick` once, in so many milliseconds; infinity for never.
+    #[wasm_bindgen(method)]
+    pub(crate) fn wake(this: &Host, ms: f64);
+
+    /// At least 128 random bits in base64url.
+    #[wasm_bindgen(method)]
+    pub(crate) fn random(this: &Host) -> String;
+
+    /// Requests JSON and calls `answered` with the outcome; a form is posted.
+    #[wasm_bindgen(method)]
+    pub(crate) fn send(this: &Host, kind: &str, url: &str, token: Option<&str>, form: Option<&str>);
+
+    /// The absolute address of a path; `None` where there is none.
+    #[wasm_bindgen(method)]
+    pub(crate) fn resolve(this: &Host, path: &str, base: &str) -> Option<String>;
+
+    /// Puts the frame on the page, hidden until it has a size.
+    #[wasm_bindgen(method)]
+    pub(crate) fn mount(this: &Host, url: &str);
+
+    /// Hands the frame a port, with the hello.
+    #[wasm_bindgen(method)]
+    pub(crate) fn hello(this: &Host, platform: &str, version: u32, client_id: &str, scope: &str);
+
+    /// Says something to the frame.
+    #[wasm_bindgen(method)]
+    pub(crate) fn post(this: &Host, kind: &str, state: Option<&str>, code: Option<&str>);
+
+    /// Sizes the frame and shows it.
+    #[wasm_bindgen(method)]
+    pub(crate) fn resize(this: &Host, width: u32, height: u32);
+
+    /// Listens to window messages.
+    #[wasm_bindgen(method)]
+    pub(crate) fn listen(this: &Host);
+
+    /// Tells the window that its response arrived.
+    #[wasm_bindgen(method)]
+    pub(crate) fn received(this: &Host, platform: &str, version: u32);
+
+    /// Opens the sign-in window; false where the browser does not.
+    #[wasm_bindgen(method)]
+    pub(crate) fn open(this: &Host, url: &str) -> bool;
+
+    /// Brings the window to the front.
+    #[wasm_bindgen(method)]
+    pub(crate) fn focus(this: &Host);
+
+    /// Closes the window.
+    #[wasm_bindgen(method)]
+    pub(crate) fn close(this: &Host);
+
+    /// Keeps a text for this tab; false where the browser does not.
+    #[wasm_bindgen(method)]
+    pub(crate) fn keep(this: &Host, key: &str, text: &str) -> bool;
+
+    /// Takes what was kept.
+    #[wasm_bindgen(method)]
+    pub(crate) fn recall(this: &Host, key: &str) -> Option<String>;
+
+    /// Leaves the page.
+    #[wasm_bindgen(method)]
+    pub(crate) fn leave(this: &Host, url: &str);
+
+    /// Takes everything off the page and listens to nothing any more.
+    #[wasm_bindgen(method)]
+    pub(crate) fn clear(this: &Host);
 }
 
 impl Host {
-    /// A `LatchkeyError`.
     pub(crate) fn failure(&self, failure: &Failure) -> JsValue {
         self.error(failure.code.as_str(), &failure.message, failure.code.hint())
     }
 
-    /// What `client.session` is.
     pub(crate) fn describe(&self, session: &Session) -> JsValue {
         let (organization, user) = (&session.organization, &session.user);
         self.session(
-            [&organization.id, &organization.slug, &organization.name].map(|text| text.into()).into(),
-            [&user.id, &user.name].map(|text| text.into()).into(),
-            session.scopes.iter().map(|scope| scope.into()).collect(),
+            &organization.id,
+            &organization.slug,
+            &organization.name,
+            &user.id,
+            &user.name,
+            session.scopes.clone(),
             session.expires_at,
         )
-    }
-}
-
-/// The two ends of a promise that `index.js` made.
-#[derive(Clone)]
-pub(crate) struct Settler {
-    pub(crate) resolve: Function,
-    pub(crate) reject: Function,
-}
-
-impl Settler {
-    pub(crate) fn resolve(&self, value: &JsValue) {
-        let _ = self.resolve.call1(&JsValue::UNDEFINED, value);
-    }
-
-    pub(crate) fn reject(&self, host: &Host, failure: &Failure) {
-        let _ = self.reject.call1(&JsValue::UNDEFINED, &host.failure(failure));
     }
 }

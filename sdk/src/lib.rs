@@ -1,7 +1,9 @@
-//! The client that a customer's page loads: its JavaScript face is `index.js`, and this is the core behind it.
+//! The client that a customer's page loads. Its JavaScript face is `index.js`; this is the core behind it, and
+//! `host.js` is its hands in the browser.
 //!
-//! The rules stand in files that know no browser ([`session`], [`options`], [`response`], [`authorize`]); the others
-//! are the edge.
+//! The core decides everything and touches nothing: it is told what happens through [`Core`], and answers through
+//! the `Host`. That keeps the module small, since a call into JavaScript is cheaper by far than the same steps taken
+//! from here, and no function of Rust has to be handed to the browser.
 //!
 //! In the release build for the browser the standard library stays out, and a small allocator takes the place of the
 //! usual one: together 2.6 KB less for every visitor. A panic, which nothing here asks for, stops the module.
@@ -9,36 +11,35 @@
 
 extern crate alloc;
 
-mod api;
+pub mod api;
 pub mod authorize;
 mod client;
 pub mod error;
-mod events;
-mod frame;
+pub mod frame;
 mod host;
 pub mod message;
 pub mod options;
-mod popup;
-mod redirect;
+pub mod popup;
+pub mod redirect;
 pub mod response;
 pub mod session;
 pub mod value;
 
-use alloc::{rc::Rc, string::String, vec, vec::Vec};
+use alloc::{string::String, vec, vec::Vec};
 
-use js_sys::Function;
 use latchkey_protocol::error::ErrorCode;
 use wasm_bindgen::prelude::*;
-use web_sys::{Element, EventTarget, Window};
 
 use crate::{
+    api::Answer,
     authorize::Ask,
     client::Client,
     error::Failure,
-    host::{Host, Settler},
-    options::{Given, invalid, scope, timeout},
-    session::LOGIN_MS,
-    value::{get, present, text, texts},
+    host::Host,
+    options::{Given, Options, invalid, scope, timeout},
+    popup::Sender,
+    session::{Event, LOGIN_MS},
+    value::{present, texts},
 };
 
 #[cfg(all(target_arch = "wasm32", not(debug_assertions)))]
@@ -52,55 +53,60 @@ mod lean {
     }
 }
 
-/// The core behind one `Client` of `index.js`, which makes the promises: each method takes the two ends of one.
+/// The core behind one `Client` of `index.js`.
 #[wasm_bindgen]
-pub struct Core(Rc<Client>);
+pub struct Core(Client);
 
+/// What the page asks.
 #[wasm_bindgen]
 impl Core {
-    /// Begins to load. Throws where an option cannot be used.
+    /// Checks the options of `init`; throws where one cannot be used.
     ///
-    /// `response` is what `index.js` took out of the address bar.
+    /// `origin` and `path` are the page's own.
     #[wasm_bindgen(constructor)]
-    pub fn new(
-        host: Host,
-        window: Window,
-        options: &JsValue,
-        response: Option<String>,
-        resolve: Function,
-        reject: Function,
-    ) -> Result<Self, JsValue> {
-        match check(&window, options) {
-            Ok((options, container)) => {
-                let init = Settler { resolve, reject };
-                Ok(Self(Client::start((host, window), options, container.as_ref(), response, init)))
-            }
+    pub fn new(host: Host, given: &JsValue, origin: &str, path: &str) -> Result<Self, JsValue> {
+        match read(given).check(origin, path) {
+            Ok(options) => Ok(Self(Client::new(host, options))),
             Err(failure) => Err(host.failure(&failure)),
         }
     }
 
-    /// `client.login`.
-    pub fn login(&self, options: &JsValue, resolve: Function, reject: Function) {
-        let settler = Settler { resolve, reject };
-        match Login::read(options, &self.0.options.scope) {
-            Ok(login) => self.0.login(login.ask, login.limit, login.signal.as_ref(), settler),
-            Err(failure) => settler.reject(&self.0.host, &failure),
-        }
+    /// Begins to load, in what is left of the time: so many milliseconds.
+    pub fn start(&self, left: f64) {
+        self.0.start(left);
     }
 
-    /// `client.handleRedirect`.
-    pub fn resume(&self, resolve: Function, reject: Function) {
-        self.0.resume(Settler { resolve, reject });
+    /// `client.login`; throws where an option cannot be used.
+    pub fn login(&self, given: &JsValue) -> Result<(), JsValue> {
+        let (ask, limit) =
+            read_login(given, &self.0.options).map_err(|failure| self.0.host.failure(&failure))?;
+        self.0.login(ask, limit);
+        Ok(())
+    }
+
+    /// Gives the sign-in up.
+    pub fn abort(&self) {
+        self.0.dispatch(Event::Abort);
+    }
+
+    /// `client.handleRedirect`, with what `index.js` took out of the address bar.
+    pub fn resume(&self, response: &str) {
+        self.0.resume(response);
     }
 
     /// `client.logout`.
-    pub fn logout(&self, resolve: Function, reject: Function) {
-        self.0.logout(Settler { resolve, reject });
+    pub fn logout(&self) {
+        self.0.logout();
     }
 
-    /// `client.fetch`.
-    pub fn fetch(&self, path: &str, init: &JsValue, resolve: Function, reject: Function) {
-        api::fetch(&self.0, path, init, Settler { resolve, reject });
+    /// The address that a path given to `client.fetch` means; throws where the token may not go there.
+    pub fn address(&self, path: &str) -> Result<String, JsValue> {
+        self.0.address(path).map_err(|failure| self.0.host.failure(&failure))
+    }
+
+    /// The platform did not accept this token.
+    pub fn rejected(&self, token: String) {
+        self.0.dispatch(Event::Rejected { token });
     }
 
     /// `client.getToken`.
@@ -114,18 +120,49 @@ impl Core {
     }
 }
 
-fn check(window: &Window, given: &JsValue) -> Result<(options::Options, Option<Element>), Failure> {
-    let location = window.location();
-    let (Ok(origin), Ok(path)) = (location.origin(), location.pathname()) else {
-        return Err(invalid("init: this page has no address"));
-    };
-    let container = match present(given, "container") {
-        None => None,
-        Some(container) => {
-            Some(container.dyn_into().map_err(|_| invalid("container: give an element of the page"))?)
+/// What the browser says.
+#[wasm_bindgen]
+impl Core {
+    /// Time passed. `closed` says whether the sign-in window is.
+    pub fn tick(&self, closed: bool) {
+        self.0.dispatch(Event::Tick { closed });
+    }
+
+    /// The frame's document loaded.
+    pub fn loaded(&self) {
+        self.0.loaded();
+    }
+
+    /// The frame said something.
+    pub fn heard(&self, data: &JsValue) {
+        self.0.heard(data);
+    }
+
+    /// The page's own policy refused something.
+    pub fn violated(&self, directive: &str, blocked: &str, disposition: &str) {
+        if frame::is_kept_out(&self.0.options.platform, directive, blocked, disposition) {
+            self.0.dispatch(Event::Refused(ErrorCode::FrameBlocked.into()));
         }
-    };
-    let options = Given {
+    }
+
+    /// A window said something.
+    pub fn received(&self, origin: &str, is_popup: bool, data: &JsValue) {
+        self.0.received(&Sender { origin, is_popup }, data);
+    }
+
+    /// A request was answered, or was not: then its status is 0.
+    pub fn answered(&self, kind: &str, status: u32, body: JsValue) {
+        self.0.answered(kind, Answer { status, body });
+    }
+
+    /// The error with this code.
+    pub fn error(&self, code: &str) -> JsValue {
+        self.0.host.failure(&ErrorCode::parse(code).unwrap_or(ErrorCode::ServerError).into())
+    }
+}
+
+fn read(given: &JsValue) -> Given {
+    Given {
         client_id: string(given, "clientId").or_else(|| string(given, "client_id")),
         platform: string(given, "platform"),
         scopes: scopes(given),
@@ -133,8 +170,19 @@ fn check(window: &Window, given: &JsValue) -> Result<(options::Options, Option<E
         response_type: string(given, "responseType"),
         redirect_uri: string(given, "redirectUri"),
         timeout_ms: milliseconds(given),
+    }
+}
+
+fn read_login(given: &JsValue, options: &Options) -> Result<(Ask, f64), Failure> {
+    let scope = match scopes(given) {
+        None => options.scope.clone(),
+        Some(scopes) => scope(scopes)?,
     };
-    Ok((options.check(&origin, &path)?, container))
+    let prompt = string(given, "prompt");
+    if prompt.as_deref() == Some("") {
+        return Err(invalid("prompt: give \"none\", \"login\" or \"consent\""));
+    }
+    Ok((Ask { scope, prompt: prompt.unwrap_or_default() }, timeout(milliseconds(given), LOGIN_MS)?))
 }
 
 /// A text, or an empty one for what is there and is not a text: no option takes an empty text.
@@ -149,35 +197,4 @@ fn scopes(given: &JsValue) -> Option<Vec<String>> {
 
 fn milliseconds(given: &JsValue) -> Option<f64> {
     present(given, "timeoutMs").map(|value| value.as_f64().unwrap_or(f64::NAN))
-}
-
-/// What `login` was given, checked.
-struct Login {
-    ask: Ask,
-    limit: f64,
-    signal: Option<EventTarget>,
-}
-
-impl Login {
-    fn read(given: &JsValue, default_scope: &str) -> Result<Self, Failure> {
-        let signal = match present(given, "signal") {
-            None => None,
-            Some(signal) if get(&signal, "aborted").is_truthy() => return Err(ErrorCode::Aborted.into()),
-            Some(signal) => Some(
-                signal.dyn_into().map_err(|_| invalid("signal: give the signal of an AbortController"))?,
-            ),
-        };
-        let scope = match scopes(given) {
-            None => default_scope.into(),
-            Some(scopes) => scope(scopes)?,
-        };
-        let prompt = match present(given, "prompt") {
-            None => String::new(),
-            Some(_) => text(given, "prompt")
-                .filter(|prompt| !prompt.is_empty())
-                .ok_or_else(|| invalid("prompt: give \"none\", \"login\" or \"consent\""))?,
-        };
-        let limit = timeout(milliseconds(given), LOGIN_MS)?;
-        Ok(Self { ask: Ask { scope, prompt }, limit, signal })
-    }
 }

@@ -1,9 +1,8 @@
-//! The messages of [`latchkey_protocol::frame`] as JavaScript values, read and written by hand: serde's reflection
-//! would cost the customer's page more than all of the SDK.
+//! The messages of [`latchkey_protocol::frame`], read by hand: serde's reflection would cost the customer's page more
+//! than all of the SDK.
 
 use alloc::string::String;
 
-use js_sys::Object;
 use latchkey_protocol::{
     VERSION,
     error::ErrorCode,
@@ -11,14 +10,14 @@ use latchkey_protocol::{
 };
 use wasm_bindgen::JsValue;
 
-use crate::value::{get, number, object, present, set, text, texts, whole};
+use crate::value::{get, number, present, text, texts, whole};
 
 /// Reads a message from the frame; `None` for anything that is not one.
 pub fn decode(data: &JsValue) -> Option<FromFrame> {
     Some(match text(data, "type")?.as_str() {
         "welcome" => FromFrame::Welcome { version: whole(data, "version")? },
         "prepared" => FromFrame::Prepared(Prepared {
-            state: text(data, "state").filter(|state| !state.is_empty())?,
+            state: filled(data, "state")?,
             nonce: text(data, "nonce")?,
             code_challenge: text(data, "code_challenge")?,
         }),
@@ -27,7 +26,7 @@ pub fn decode(data: &JsValue) -> Option<FromFrame> {
         "signed_in" => {
             let session = get(data, "session");
             FromFrame::SignedIn {
-                access_token: text(data, "access_token").filter(|token| !token.is_empty())?,
+                access_token: filled(data, "access_token")?,
                 session: decode_session(&session, number(&session, "expires_at")?)?,
             }
         }
@@ -42,6 +41,11 @@ pub fn decode(data: &JsValue) -> Option<FromFrame> {
         "resize" => FromFrame::Resize { width: whole(data, "width")?, height: whole(data, "height")? },
         _ => return None,
     })
+}
+
+/// A property that is a text and not an empty one.
+fn filled(data: &JsValue, name: &str) -> Option<String> {
+    text(data, name).filter(|text| !text.is_empty())
 }
 
 /// Reads whose a token is, as the frame and the API both write it. `expires_at` is by this browser's clock.
@@ -59,22 +63,14 @@ pub fn decode_session(data: &JsValue, expires_at: f64) -> Option<Session> {
     })
 }
 
-/// Writes a message to the frame.
-pub fn encode(message: &ToFrame) -> Object {
+/// The parts of a message to the frame: its type, and the state and the code where it has them. `host.js` writes
+/// those that are there.
+pub fn parts(message: &ToFrame) -> (&'static str, Option<&str>, Option<&'static str>) {
     match message {
-        ToFrame::Began { state } => object(&[("type", "began"), ("state", state)]),
-        ToFrame::Ended { state, code } => {
-            object(&[("type", "ended"), ("state", state), ("code", code.as_str())])
-        }
-        ToFrame::SignedOut {} => object(&[("type", "signed_out")]),
+        ToFrame::Began { state } => ("began", Some(state), None),
+        ToFrame::Ended { state, code } => ("ended", Some(state), Some(code.as_str())),
+        ToFrame::SignedOut {} => ("signed_out", None, None),
     }
-}
-
-/// Writes the first message to the frame.
-pub fn hello(client_id: &str, scope: &str) -> Object {
-    let hello = object(&[("type", "latchkey.hello"), ("client_id", client_id), ("scope", scope)]);
-    set(&hello, "version", &VERSION.into());
-    hello
 }
 
 /// Reads the callback page's message: the authorization response as it came. `None` for anything else.
@@ -85,9 +81,26 @@ pub fn decode_response(data: &JsValue) -> Option<String> {
     text(data, "response")
 }
 
-/// Writes the answer to the callback page.
-pub fn received() -> Object {
-    let received = object(&[("type", "latchkey.received")]);
-    set(&received, "version", &VERSION.into());
-    received
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::{format, string::ToString};
+    use latchkey_protocol::frame::literals;
+
+    #[test]
+    fn every_message_to_the_frame_has_the_parts_of_its_literal() {
+        let messages = [
+            ToFrame::Began { state: "s1".into() },
+            ToFrame::Ended { state: "s1".into(), code: ErrorCode::PopupClosed },
+            ToFrame::SignedOut {},
+        ];
+        for (message, literal) in messages.iter().zip(literals::TO_FRAME) {
+            let (kind, state, code) = parts(message);
+            let part = |name: &str, value: Option<&str>| {
+                value.map(|value| format!(",\"{name}\":\"{value}\"")).unwrap_or_default()
+            };
+            let text = format!("{{\"type\":\"{kind}\"{}{}}}", part("state", state), part("code", code));
+            assert_eq!(text, literal.to_string());
+        }
+    }
 }

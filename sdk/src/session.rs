@@ -171,15 +171,15 @@ impl State {
         attempt.request.as_ref().map(|request| request.state.as_str())
     }
 
-    /// In how many milliseconds time matters next.
-    pub fn wake_after(&self, now: f64) -> Option<f64> {
+    /// In how many milliseconds time matters next; infinity for never.
+    pub fn wake_after(&self, now: f64) -> f64 {
         if let Stage::Loading { deadline, .. } = self.stage {
-            return Some(deadline - now);
+            return deadline - now;
         }
         if self.attempt.is_some() {
-            return Some(LOOK_MS);
+            return LOOK_MS;
         }
-        self.session.as_ref().map(|held| held.session.expires_at - now)
+        self.session.as_ref().map_or(f64::INFINITY, |held| held.session.expires_at - now)
     }
 }
 
@@ -667,7 +667,7 @@ mod tests {
             Action::Report(ErrorCode::SessionExpired.into()),
         ];
         let run = Run::signed_in();
-        assert_eq!(run.0.wake_after(2_000.0), Some(EXPIRES_AT - 2_000.0));
+        assert_eq!(run.0.wake_after(2_000.0), EXPIRES_AT - 2_000.0);
         let run = run.at(EXPIRES_AT - 1.0, Event::Tick { closed: true });
         run.is("signed-in", &[]);
         run.at(EXPIRES_AT, Event::Tick { closed: true }).is("signed-out", &over);
@@ -694,7 +694,7 @@ mod tests {
         run.at(3_000.0, Event::Login { limit: LOGIN_MS }).settled_with(ErrorCode::Aborted);
         let run = Run::signed_in().at(3_000.0, Event::Destroy);
         assert!(run.0.session().is_none());
-        assert_eq!(run.0.wake_after(3_000.0), None);
+        assert_eq!(run.0.wake_after(3_000.0), f64::INFINITY);
     }
 
     fn any_event() -> impl Strategy<Value = u8> {

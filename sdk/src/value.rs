@@ -1,15 +1,30 @@
-//! Reading and writing plain JavaScript values.
+//! Reading plain JavaScript values.
 //!
 //! A getter answers `None` for whatever is not of the wanted shape: what comes from another window is never trusted.
+//! The bindings are our own, since those of js-sys and web-sys leave more behind in the module than is used of them.
 
 use alloc::{string::String, vec::Vec};
 
-use js_sys::{Array, Object, Reflect};
 use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    /// An object, as far as reading it goes.
+    type Object;
+
+    #[wasm_bindgen(method, structural, indexing_getter)]
+    fn property(this: &Object, name: &str) -> JsValue;
+
+    #[wasm_bindgen(method, structural, indexing_getter)]
+    fn item(this: &Object, index: u32) -> JsValue;
+
+    #[wasm_bindgen(js_namespace = Array, js_name = isArray)]
+    fn is_array(value: &JsValue) -> bool;
+}
 
 /// A property; `undefined` where there is none, or nothing it could be read from.
 pub fn get(object: &JsValue, name: &str) -> JsValue {
-    Reflect::get(object, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED)
+    if object.is_object() { object.unchecked_ref::<Object>().property(name) } else { JsValue::UNDEFINED }
 }
 
 /// A property that is there: neither `undefined` nor `null`.
@@ -30,26 +45,20 @@ pub fn number(object: &JsValue, name: &str) -> Option<f64> {
 
 /// A property that is a whole number.
 pub fn whole(object: &JsValue, name: &str) -> Option<u32> {
-    number(object, name)
-        .map(|number| number as u32)
-        .filter(|whole| number(object, name) == Some(f64::from(*whole)))
+    let number = number(object, name)?;
+    let whole = number as u32;
+    if f64::from(whole) == number { Some(whole) } else { None }
 }
 
 /// A property that is an array of texts.
 pub fn texts(object: &JsValue, name: &str) -> Option<Vec<String>> {
-    get(object, name).dyn_into::<Array>().ok()?.iter().map(|item| item.as_string()).collect()
-}
-
-/// An object with these properties.
-pub fn object(properties: &[(&str, &str)]) -> Object {
-    let object = Object::new();
-    for (name, value) in properties {
-        set(&object, name, &JsValue::from_str(value));
+    let array = get(object, name);
+    if !is_array(&array) {
+        return None;
     }
-    object
-}
-
-/// Sets a property of an object of our own.
-pub fn set(object: &JsValue, name: &str, value: &JsValue) {
-    let _ = Reflect::set(object, &JsValue::from_str(name), value);
+    let mut texts = Vec::new();
+    for index in 0..whole(&array, "length")? {
+        texts.push(array.unchecked_ref::<Object>().item(index).as_string()?);
+    }
+    Some(texts)
 }
