@@ -1,6 +1,5 @@
 // The JavaScript face of the SDK. Importing it does nothing, in a browser and on a server alike: everything begins
-// with init(). The core behind it is WebAssembly, loaded once; host.js is its hands.
-import { Host } from "./host.js";
+// with init(). The core behind it is WebAssembly, loaded once.
 import load, { Core } from "./latchkey_sdk.js";
 
 /** What every promise of the SDK is rejected with. */
@@ -13,22 +12,33 @@ export class LatchkeyError extends Error {
 }
 LatchkeyError.prototype.name = "LatchkeyError";
 
+const aborted = () => new LatchkeyError("aborted", "The call was aborted by its signal.");
+
 /** Clients that are loading or alive, by platform and client id. */
 const clients = new Map();
 
 const text = (value) => (typeof value == "string" ? value : "");
 
+const originOf = (address) => {
+  try {
+    return new URL(address).origin;
+  } catch {
+    return "";
+  }
+};
+
 export function init(options) {
   options = Object(options);
   const clientId = text(options.clientId ?? options.client_id);
-  const key = text(options.platform).replace(/\/$/, "") + " " + clientId;
+  const key = originOf(options.platform) + " " + clientId;
   if (typeof document == "undefined") {
     return Promise.reject(new LatchkeyError("invalid_options", "init() runs in a browser: call it on the page."));
   }
   if (!clients.has(key)) {
     // Before anything else is loaded: what the page requests from here on must not carry the response along.
     const response = takeResponse(clientId);
-    const started = new Client(key, response)._start(options);
+    strip?.remove();
+    const started = Client.start(key, response, options);
     clients.set(key, started);
     started.catch((error) => {
       clients.delete(key);
@@ -42,15 +52,11 @@ class Client extends EventTarget {
   #key;
   #core;
   #host;
+  #platform;
   #response;
   #state = "loading";
   #session = null;
-
-  constructor(key, response) {
-    super();
-    this.#key = key;
-    this.#response = response;
-  }
+  #token = null;
 
   get state() {
     return this.#state;
@@ -63,11 +69,11 @@ class Client extends EventTarget {
   async login(options) {
     options = Object(options);
     const { signal } = options;
-    const abort = () => this.#core.abort();
-    if (signal?.aborted) throw this.#core.error("aborted");
+    const abort = () => this.#core.hear("abort", "");
+    if (signal?.aborted) throw aborted();
     signal?.addEventListener("abort", abort);
     try {
-      await this.#wait("login", () => this.#core.login(options));
+      await this.#host.wait("login", () => this.#core.login(options));
     } finally {
       signal?.removeEventListener("abort", abort);
     }
@@ -78,68 +84,74 @@ class Client extends EventTarget {
     const response = this.#response;
     this.#response = undefined;
     if (response == null) return null;
-    await this.#wait("login", () => this.#core.resume(response));
+    await this.#host.wait("login", () => this.#core.hear("resume", response));
     return this.#session;
   }
 
   logout() {
-    return this.#wait("logout", () => this.#core.logout());
+    return this.#host.wait("logout", () => this.#core.hear("logout", ""));
   }
 
   async fetch(path, init) {
-    const url = this.#core.address(String(path));
-    const token = this.#core.token();
+    const url = this.#resolve(path);
+    this.#core.allow(url);
+    const token = this.#token;
     const headers = new Headers(init?.headers);
     headers.set("Authorization", "Bearer " + token);
     const response = await fetch(url, { ...init, headers, credentials: "omit" }).catch(() => {
-      throw this.#core.error(init?.signal?.aborted ? "aborted" : "network_error");
+      throw init?.signal?.aborted ? aborted() : new LatchkeyError("network_error", "The platform could not be reached.");
     });
-    if (response.status == 401) this.#core.rejected(token);
+    if (response.status == 401) this.#core.hear("rejected", token);
     return response;
   }
 
+  /** The absolute address of a path below the session's organization, or below the platform; empty for none. */
+  #resolve(path) {
+    const organization = encodeURIComponent(this.#session?.organization.slug);
+    try {
+      return new URL(path, `${this.#platform}/api/0/organizations/${organization}/`).href;
+    } catch {
+      return "";
+    }
+  }
+
   async getToken() {
-    return this.#core.token() ?? null;
+    return this.#token;
   }
 
   destroy() {
-    if (clients.delete(this.#key)) this.#core.destroy();
+    if (clients.delete(this.#key)) this.#core.hear("destroy", "");
   }
 
-  async _start(options) {
-    const limit = options.timeoutMs > 0 ? options.timeoutMs : 10_000;
-    const began = Date.now();
-    await loaded(limit);
-    const hooks = {
-      error: (code, message, hint) => new LatchkeyError(code, message, hint),
-      changed: (state, session) => {
-        this.#state = state;
-        this.#session = session;
-        this.dispatchEvent(new Event("statechange"));
-      },
-      report: (error) => this.dispatchEvent(Object.assign(new Event("error"), { error })),
-    };
-    const { container } = options;
+  static async start(key, response, options) {
+    const client = new Client();
+    client.#key = key;
+    client.#response = response;
+    await client.#load(options);
+    return client;
+  }
+
+  async #load(options) {
+    const { container, timeoutMs } = options;
+    const deadline = Date.now() + (timeoutMs > 0 ? timeoutMs : 10_000);
+    await loaded(deadline - Date.now());
     if (container != null && !(container instanceof Element)) {
       throw new LatchkeyError("invalid_options", "container: give an element of the page");
     }
-    this.#host = new Host(hooks, container);
-    this.#core = this.#host.core = new Core(this.#host, options, location.origin, location.pathname);
-    await this.#wait("init", () => this.#core.start(limit - (Date.now() - began)));
-    return this;
-  }
-
-  /** A promise that the core settles, for a step that begins at once. */
-  #wait(kind, begin) {
-    return new Promise((resolve, reject) => {
-      this.#host.wait(kind, resolve, reject);
-      try {
-        begin();
-      } catch (error) {
-        this.#host.forget(kind);
-        throw error;
-      }
-    });
+    this.#host = new Host(
+      container,
+      (state, session, token) => {
+        this.#state = state;
+        this.#session = session;
+        this.#token = token;
+        this.dispatchEvent(new Event("statechange"));
+      },
+      (error) => this.dispatchEvent(Object.assign(new Event("error"), { error })),
+    );
+    const { origin, pathname } = location;
+    this.#platform = originOf(options.platform);
+    this.#core = this.#host.core = new Core(this.#host, options, origin, origin + pathname, this.#platform);
+    await this.#host.wait("init", () => this.#core.start(deadline - Date.now()));
   }
 }
 
@@ -147,7 +159,7 @@ class Client extends EventTarget {
 async function loaded(ms) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(reject, ms, new LatchkeyError("timeout", "The SDK's WebAssembly file did not load in time."));
+    timer = setTimeout(reject, ms, new LatchkeyError("timeout", "latchkey_sdk_bg.wasm did not load in time."));
   });
   try {
     await Promise.race([load(), late]);
@@ -165,14 +177,12 @@ function notLoaded() {
   } catch {
     return new LatchkeyError(
       "wasm_blocked",
-      "This page does not allow WebAssembly.",
       "Add 'wasm-unsafe-eval' to script-src in this site's Content-Security-Policy.",
     );
   }
   return new LatchkeyError(
     "network_error",
-    "The SDK's WebAssembly file could not be loaded.",
-    "Serve latchkey_sdk_bg.wasm beside index.js, and allow it in connect-src of the Content-Security-Policy.",
+    "latchkey_sdk_bg.wasm could not be loaded. Serve it beside index.js, and allow it in connect-src of this site's Content-Security-Policy.",
   );
 }
 
@@ -203,46 +213,237 @@ function takeResponse(clientId) {
   }
 }
 
-/** What stands where the toolbar would, when there can't be one. */
-const WORDS = {
-  unknown_client: "This site's sign-in is not set up: the platform does not know its application.",
-  origin_not_allowed: "This site is not registered for this sign-in.",
-  frame_blocked: "This site's security settings keep the sign-in toolbar out.",
-  wasm_blocked: "This site's security settings keep the sign-in from starting.",
-  network_error: "The sign-in service could not be reached.",
-  timeout: "The sign-in service did not answer in time.",
-  protocol_mismatch: "This site uses another version of the sign-in than its platform.",
-  server_error: "The sign-in service has a problem at the moment.",
-};
+/** Every part is important, so that no rule of the page reaches the frame. */
+const style = (parts) => parts.map((part) => part + "!important").join(";");
+
+const FRAME = ["all:initial", "border:0", "border-radius:14px"];
+const DOCKED = [
+  "position:fixed",
+  "right:16px",
+  "bottom:16px",
+  "max-width:calc(100vw - 32px)",
+  "max-height:calc(100vh - 32px)",
+  "z-index:2147483647",
+  "box-shadow:0 1px 2px rgba(0,0,0,.16),0 8px 32px rgba(0,0,0,.2)",
+];
+const CONTAINED = ["display:block", "width:100%"];
+
+/** The core's hands in the browser: what src/host.rs asks for. Nothing is decided here. */
+class Host {
+  #container;
+  #waiting = { init: [], login: [], logout: [] };
+  #ended = new AbortController();
+  #timer;
+  #frame;
+  #port;
+  #popup;
+  core;
+
+  /** Without a container the frame is docked to the page's corner. */
+  constructor(container, changed, report) {
+    this.#container = container;
+    this.changed = changed;
+    this.report = report;
+  }
+
+  // Promises.
+
+  /** A promise that the core settles, for a step that begins at once. */
+  wait(kind, begin) {
+    return new Promise((resolve, reject) => {
+      const waiting = this.#waiting[kind];
+      waiting.push([resolve, reject]);
+      try {
+        begin();
+      } catch (error) {
+        // It did not come to wait after all.
+        waiting.pop();
+        throw error;
+      }
+    });
+  }
+
+  settle(kind, error) {
+    const waiting = this.#waiting[kind].splice(0);
+    for (const [resolve, reject] of waiting) error ? reject(error) : resolve();
+    return waiting.length > 0;
+  }
+
+  error(code, message, hint) {
+    return new LatchkeyError(code, message, hint);
+  }
+
+  session(id, slug, name, userId, userName, scopes, expiresAt) {
+    return {
+      organization: { id, slug, name },
+      user: { id: userId, name: userName },
+      scopes: scopes.split(" ").filter(Boolean),
+      expiresAt: new Date(expiresAt),
+    };
+  }
+
+  // Time, chance and the network.
+
+  wake(ms) {
+    clearTimeout(this.#timer);
+    // A longer wait than a timer can count is cut: whoever is woken looks at the time again.
+    if (ms < Infinity) this.#timer = setTimeout(() => this.core.hear("tick", this.#popup?.closed ? "closed" : ""), Math.min(ms, 2 ** 31 - 1));
+  }
+
+  random() {
+    const bytes = crypto.getRandomValues(new Uint8Array(24));
+    return btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_");
+  }
+
+  send(kind, url, token, form) {
+    const headers = {};
+    if (token) headers.authorization = "Bearer " + token;
+    // The page may be left in the same moment as it signs out: the form outlives it.
+    const init = { credentials: "omit", cache: "no-store", headers };
+    if (form) Object.assign(init, { method: "POST", keepalive: true, body: new URLSearchParams(form) });
+    fetch(url, init).then(
+      (response) => {
+        const answered = (body) => this.core.answered(kind, response.status, body);
+        response.json().then(answered, () => answered());
+      },
+      () => this.core.answered(kind, 0),
+    );
+  }
+
+  act(what, text) {
+    this[what](text);
+  }
+
+  // The frame.
+
+  mount(url) {
+    const frame = (this.#frame = document.createElement("iframe"));
+    frame.src = url;
+    frame.title = "Sign-in toolbar";
+    // Until it answers it is there but not seen: a frame that is refused shows a broken page.
+    this.#dress(360, 56, ["opacity:0"]);
+    const options = { signal: this.#ended.signal };
+    frame.addEventListener("load", () => this.core.hear("loaded", ""), options);
+    document.addEventListener(
+      "securitypolicyviolation",
+      ({ effectiveDirective, disposition, blockedURI }) =>
+        this.core.hear("violation", `${effectiveDirective} ${disposition} ${blockedURI}`),
+      options,
+    );
+    (this.#container ?? document.body).append(frame);
+  }
+
+  hello(platform, version, client_id, scope) {
+    this.#port?.close();
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    port1.onmessage = (event) => this.core.heard(event.data);
+    this.#frame.contentWindow.postMessage({ type: "latchkey.hello", version, client_id, scope }, platform, [port2]);
+  }
+
+  post(type, state, code) {
+    this.#port?.postMessage({ type, ...(state && { state }), ...(code && { code }) });
+  }
+
+  resize(width, height) {
+    this.#dress(width, height, []);
+  }
+
+  #dress(width, height, more) {
+    const place = this.#container ? CONTAINED : [...DOCKED, `width:${width}px`];
+    this.#frame.style.cssText = style([...FRAME, ...place, `height:${height}px`, ...more]);
+  }
+
+  // The window.
+
+  listen() {
+    const { signal } = this.#ended;
+    addEventListener(
+      "message",
+      ({ origin, source, data }) => this.core.received(origin, !!source && source === this.#popup, data),
+      { signal },
+    );
+    // Come back to by the Back button, a page continues where it was, and nothing is under way any more.
+    addEventListener("pageshow", (event) => event.persisted && this.core.hear("abort", ""), { signal });
+  }
+
+  received(platform, version) {
+    this.#popup?.postMessage({ type: "latchkey.received", version }, platform);
+  }
+
+  open(url) {
+    const [width, height] = [480, 720];
+    const left = screenX + (outerWidth - width) / 2;
+    const top = screenY + (outerHeight - height) / 2;
+    this.#popup = open(url, "latchkey", `popup,width=${width},height=${height},left=${left},top=${top}`);
+    return !!this.#popup;
+  }
+
+  focus() {
+    this.#popup?.focus();
+  }
+
+  close() {
+    this.#popup?.close();
+    this.#popup = null;
+  }
+
+  // The redirect.
+
+  keep(key, text) {
+    try {
+      sessionStorage.setItem(key, text);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  recall(key) {
+    try {
+      const text = sessionStorage.getItem(key);
+      sessionStorage.removeItem(key);
+      return text ?? "";
+    } catch {
+      return "";
+    }
+  }
+
+  leave(url) {
+    location.assign(url);
+  }
+
+  clear() {
+    this.#ended.abort();
+    this.#port?.close();
+    this.#port = null;
+    this.#frame?.remove();
+  }
+}
 
 let strip;
 
 /** Says in words, on the page, why there is no toolbar. */
 function explain(error, { mode, container }) {
-  const words = WORDS[error.code];
-  strip?.remove();
-  if (!words || mode == "popup" || mode == "redirect") return;
+  if (/popup|redirect/.test(mode) || /options|aborted/.test(error.code)) return;
   const element = (name, css, ...content) => {
     const made = document.createElement(name);
     made.style.cssText = css;
     made.append(...content);
     return made;
   };
-  const inside = container instanceof Element;
-  const close = element("button", "all:unset;cursor:pointer;padding:4px 8px;margin:-4px -8px;font-size:16px;border-radius:6px", "×");
+  const close = element("button", "border:0;background:none;color:inherit;font-size:18px;cursor:pointer", "×");
   close.ariaLabel = "Dismiss";
   close.onclick = () => strip.remove();
-  close.onfocus = () => (close.style.outline = "2px solid");
-  close.onblur = () => (close.style.outline = "");
-  const hint = element("span", "display:block;opacity:.75;margin-top:2px;font-size:12px;overflow-wrap:anywhere", error.hint || error.message);
   const notice = element(
     "div",
-    "display:flex;gap:16px;align-items:flex-start;box-sizing:border-box;padding:12px 16px;font:500 14px/1.4 system-ui,sans-serif;background:#1c1b22;color:#fff;border-radius:14px;box-shadow:0 8px 32px rgba(0,0,0,.25)",
-    element("div", "flex:1", words, hint),
+    "display:flex;gap:12px;padding:14px 16px;font:14px/1.4 system-ui,sans-serif;overflow-wrap:anywhere;background:#1c1b22;color:#fff;border-radius:14px",
+    element("div", "flex:1", element("strong", "display:block", "Signing in is not possible here at the moment."), error.message),
     close,
   );
   notice.setAttribute("role", "alert");
-  strip = element("div", "all:initial!important;" + (inside ? "display:block" : "position:fixed;right:16px;bottom:16px;width:360px;max-width:calc(100vw - 32px);z-index:2147483647"));
+  const inside = container instanceof Element;
+  strip = element("div", style(["all:initial", ...(inside ? CONTAINED : [...DOCKED, "width:380px"])]));
   strip.className = "latchkey-notice";
   strip.attachShadow({ mode: "open" }).append(notice);
   (inside ? container : document.body).append(strip);

@@ -227,7 +227,7 @@ impl Frame {
             match token::describe(&me.window, &access_token, expires_in).await {
                 Ok(session) => {
                     me.view.show(Shown::SignedIn(&session));
-                    me.post(&FromFrame::SignedIn { access_token, session });
+                    me.post(&FromFrame::SignedIn { access_token, session: Box::new(session) });
                 }
                 Err(code) => me.fail(code, None),
             }

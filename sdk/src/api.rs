@@ -2,13 +2,11 @@
 
 use alloc::string::String;
 
-use latchkey_protocol::{
-    error::ErrorCode,
-    oauth::{encode_into, encode_pairs},
-};
+use latchkey_protocol::error::ErrorCode;
 use wasm_bindgen::JsValue;
 
 use crate::{
+    authorize::form,
     error::Failure,
     options::Options,
     session::Event,
@@ -58,14 +56,6 @@ impl Options {
         url
     }
 
-    /// Where relative paths of `client.fetch` begin.
-    pub fn base(&self, slug: &str) -> String {
-        let mut base = self.on_platform("/api/0/organizations/");
-        encode_into(&mut base, slug);
-        base.push('/');
-        base
-    }
-
     /// Whether the token may go there: to the platform's API, and to nothing else. The address is the browser's own
     /// reading of a path: dot segments, backslashes and user names are no longer what they were in it.
     pub fn is_api(&self, href: &str) -> bool {
@@ -74,14 +64,14 @@ impl Options {
 
     /// The form that revokes a token (RFC 7009 §2.1).
     pub fn revocation(&self, token: &str) -> String {
-        encode_pairs([("token", token), ("client_id", &self.client_id)])
+        form(String::new(), &[("token", token), ("client_id", &self.client_id)])
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::Given;
+    use crate::options::{Given, Page};
 
     fn options() -> Options {
         let given = Given {
@@ -89,7 +79,13 @@ mod tests {
             platform: Some("https://p.example".into()),
             ..Given::default()
         };
-        given.check("https://shop.example", "/").unwrap()
+        given
+            .check(&Page {
+                origin: "https://shop.example",
+                address: "https://shop.example/",
+                platform: "https://p.example",
+            })
+            .unwrap()
     }
 
     #[test]
@@ -109,11 +105,6 @@ mod tests {
         ] {
             assert_eq!(options().is_api(href), reachable, "{href}");
         }
-    }
-
-    #[test]
-    fn a_slug_stays_inside_its_part_of_the_path() {
-        assert_eq!(options().base("a/../b"), "https://p.example/api/0/organizations/a%2F..%2Fb/");
     }
 
     #[test]

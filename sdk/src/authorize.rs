@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use latchkey_protocol::{frame::Prepared, oauth::encode_pairs};
+use latchkey_protocol::{frame::Prepared, oauth::encode_into};
 
 use crate::options::{Mode, Options};
 
@@ -24,27 +24,41 @@ impl Options {
             Mode::Frame | Mode::Popup => (&callback, &*self.origin),
             Mode::Redirect => (&self.redirect_uri, ""),
         };
-        let pairs = [
-            ("client_id", &*self.client_id),
-            ("response_type", "token"),
-            ("redirect_uri", redirect_uri),
-            ("origin", origin),
-            ("state", &request.state),
-            ("nonce", &request.nonce),
-            ("scope", &ask.scope),
-            ("prompt", &ask.prompt),
-        ];
-        let mut url = self.platform.clone();
-        url.push_str("/oauth/authorize/?");
-        url.push_str(&encode_pairs(pairs.into_iter().filter(|(_, value)| !value.is_empty())));
-        url
+        form(
+            self.on_platform("/oauth/authorize/?"),
+            &[
+                ("client_id", &*self.client_id),
+                ("response_type", "token"),
+                ("redirect_uri", redirect_uri),
+                ("origin", origin),
+                ("state", &request.state),
+                ("nonce", &request.nonce),
+                ("scope", &ask.scope),
+                ("prompt", &ask.prompt),
+            ],
+        )
     }
+}
+
+/// Writes the pairs that have a value to the end of a text (`application/x-www-form-urlencoded`).
+pub(crate) fn form(mut text: String, pairs: &[(&str, &str)]) -> String {
+    let mut separator = "";
+    for (name, value) in pairs {
+        if !value.is_empty() {
+            text.push_str(separator);
+            text.push_str(name);
+            text.push('=');
+            encode_into(&mut text, value);
+            separator = "&";
+        }
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::Given;
+    use crate::options::{Given, Page};
 
     fn options(mode: &str) -> Options {
         let given = Given {
@@ -53,7 +67,13 @@ mod tests {
             mode: Some(mode.into()),
             ..Given::default()
         };
-        given.check("https://shop.example", "/back").unwrap()
+        given
+            .check(&Page {
+                origin: "https://shop.example",
+                address: "https://shop.example/back",
+                platform: "https://p.example",
+            })
+            .unwrap()
     }
 
     fn request() -> Prepared {

@@ -1,6 +1,6 @@
 //! The client: has the browser do what the table in [`crate::session`] decides.
 
-use alloc::string::String;
+use alloc::{boxed::Box, string::String};
 use core::cell::Cell;
 
 use latchkey_protocol::{VERSION, error::ErrorCode, frame::Prepared};
@@ -10,7 +10,7 @@ use crate::{
     api::Answer,
     authorize::Ask,
     error::Failure,
-    frame::{Heard, sort},
+    frame::{Heard, is_kept_out, sort},
     host::{Host, now},
     message::{decode, decode_session, parts},
     options::{Mode, Options, invalid},
@@ -27,8 +27,11 @@ pub(crate) struct Client {
     state: Cell<State>,
     ask: Cell<Ask>,
     /// A token that came without whose it is.
-    token: Cell<Option<Token>>,
+    fresh: Cell<Option<Token>>,
 }
+
+/// What the page sees where nobody is signed in.
+const NOBODY: (JsValue, JsValue) = (JsValue::NULL, JsValue::NULL);
 
 /// The kinds of promises that wait.
 const INIT: &str = "init";
@@ -42,16 +45,16 @@ const REVOKE: &str = "revoke";
 
 impl Client {
     pub(crate) fn new(host: Host, options: Options) -> Self {
-        Self { host, options, state: Cell::default(), ask: Cell::default(), token: Cell::default() }
+        Self { host, options, state: Cell::default(), ask: Cell::default(), fresh: Cell::default() }
     }
 
     /// Begins to load, in so many milliseconds at most.
     pub(crate) fn start(&self, left: f64) {
         self.state.set(State::loading(self.options.mode == Mode::Frame, now() + left));
-        self.host.send(STATUS, &self.options.toolbar("status/"), None, None);
+        self.host.send(STATUS, &self.options.toolbar("status/"), "", "");
         match self.options.mode {
-            Mode::Frame => self.host.mount(&self.options.toolbar("")),
-            Mode::Popup | Mode::Redirect => self.host.listen(),
+            Mode::Frame => self.host.act("mount", &self.options.toolbar("")),
+            Mode::Popup | Mode::Redirect => self.host.act("listen", ""),
         }
         self.prepare();
     }
@@ -73,12 +76,12 @@ impl Client {
                 self.host.settle(INIT, &JsValue::UNDEFINED);
             }
             Action::Stop(failure) => {
-                self.host.clear();
+                self.host.act("clear", "");
                 self.host.settle(INIT, &self.host.failure(&failure));
             }
             Action::Open(request) => self.open(&request),
-            Action::Focus => self.host.focus(),
-            Action::Close => self.host.close(),
+            Action::Focus => self.host.act("focus", ""),
+            Action::Close => self.host.act("close", ""),
             Action::Post(message) => {
                 let (kind, state, code) = parts(&message);
                 self.host.post(kind, state, code);
@@ -95,14 +98,16 @@ impl Client {
             Action::Report(failure) => self.host.report(&self.host.failure(&failure)),
             Action::Revoke(token) => {
                 let url = self.options.on_platform("/oauth/revoke/");
-                self.host.send(REVOKE, &url, None, Some(&self.options.revocation(&token)));
+                self.host.send(REVOKE, &url, "", &self.options.revocation(&token));
             }
             Action::Changed => {
-                let (name, session) = self.look(|state| {
-                    let session = state.session().map(|held| self.host.describe(&held.session));
-                    (state.name(), session.unwrap_or(JsValue::NULL))
+                let (name, session, token) = self.look(|state| {
+                    let (session, token) = state.session().map_or(NOBODY, |held| {
+                        (self.host.describe(&held.session), JsValue::from_str(&held.token))
+                    });
+                    (state.name(), session, token)
                 });
-                self.host.changed(name, &session);
+                self.host.changed(name, &session, &token);
             }
         }
     }
@@ -114,7 +119,7 @@ impl Client {
             let options = &self.options;
             if self.host.keep(&options.pending_key(), &options.pending(&request.state)) {
                 self.dispatch(Event::Opened(true));
-                self.host.leave(&url);
+                self.host.act("leave", &url);
             } else {
                 self.dispatch(Event::Failed(ErrorCode::StorageUnavailable.into()));
             }
@@ -127,11 +132,28 @@ impl Client {
     /// Makes a request ready for the next click, where no frame does it; PKCE is the frame's, and the code flow's.
     fn prepare(&self) {
         if self.options.mode != Mode::Frame {
-            self.dispatch(Event::Prepared(Prepared {
+            self.dispatch(Event::Prepared(Box::new(Prepared {
                 state: self.host.random(),
                 nonce: self.host.random(),
                 code_challenge: String::new(),
-            }));
+            })));
+        }
+    }
+
+    /// Hears of something that a word, and at most one text, says all of.
+    pub(crate) fn hear(&self, what: &str, text: &str) {
+        match what {
+            "tick" => self.dispatch(Event::Tick { closed: !text.is_empty() }),
+            "loaded" => self.loaded(),
+            "abort" => self.dispatch(Event::Abort),
+            "violation" if is_kept_out(&self.options.platform, text) => {
+                self.dispatch(Event::Refused(ErrorCode::FrameBlocked.into()));
+            }
+            "rejected" => self.dispatch(Event::Rejected { token: text.into() }),
+            "resume" => self.resume(text),
+            "logout" => self.logout(),
+            "destroy" => self.destroy(),
+            _ => {}
         }
     }
 
@@ -142,9 +164,9 @@ impl Client {
     }
 
     /// `client.handleRedirect`.
-    pub(crate) fn resume(&self, response: &str) {
+    fn resume(&self, response: &str) {
         self.dispatch(Event::Returned);
-        let pending = self.host.recall(&self.options.pending_key()).unwrap_or_default();
+        let pending = self.host.recall(&self.options.pending_key());
         let accepted = self
             .options
             .pending_state(&pending)
@@ -154,7 +176,7 @@ impl Client {
     }
 
     /// `client.logout`.
-    pub(crate) fn logout(&self) {
+    fn logout(&self) {
         if self.look(|state| state.session().is_some()) {
             self.dispatch(Event::SignOut);
         } else {
@@ -162,15 +184,17 @@ impl Client {
         }
     }
 
-    /// The address that a path given to `client.fetch` means.
-    pub(crate) fn address(&self, path: &str) -> Result<String, Failure> {
-        let base =
-            self.look(|state| state.session().map(|held| self.options.base(&held.session.organization.slug)));
-        let base = base.ok_or(ErrorCode::LoginRequired)?;
-        let href = self.host.resolve(path, &base).filter(|href| self.options.is_api(href));
-        href.ok_or_else(|| {
-            invalid("fetch: give a path below the organization, such as \"projects/\", or one that begins with \"/api/\"")
-        })
+    /// Whether there is a token, and it may go to this address.
+    pub(crate) fn allow(&self, href: &str) -> Result<(), Failure> {
+        if self.look(|state| state.session().is_none()) {
+            return Err(ErrorCode::LoginRequired.into());
+        }
+        if !self.options.is_api(href) {
+            return Err(invalid(
+                "fetch: give a path below the organization, such as \"projects/\", or one that begins with \"/api/\"",
+            ));
+        }
+        Ok(())
     }
 
     /// The frame says something.
@@ -183,7 +207,7 @@ impl Client {
     }
 
     /// The frame's document is there, for the first time or anew.
-    pub(crate) fn loaded(&self) {
+    fn loaded(&self) {
         self.dispatch(Event::FrameLoaded);
         self.host.hello(&self.options.platform, VERSION, &self.options.client_id, &self.options.scope);
     }
@@ -203,13 +227,8 @@ impl Client {
     fn conclude(&self, accepted: Result<Token, Failure>) {
         match accepted {
             Ok(token) => {
-                self.host.send(
-                    SESSION,
-                    &self.options.on_platform("/api/0/"),
-                    Some(&token.access_token),
-                    None,
-                );
-                self.token.set(Some(token));
+                self.host.send(SESSION, &self.options.on_platform("/api/0/"), &token.access_token, "");
+                self.fresh.set(Some(token));
             }
             Err(failure) => self.dispatch(Event::Failed(failure)),
         }
@@ -228,7 +247,7 @@ impl Client {
     }
 
     fn described(&self, answer: Answer) {
-        let Some(Token { access_token, expires_in }) = self.token.take() else { return };
+        let Some(Token { access_token, expires_in }) = self.fresh.take() else { return };
         let expires_at = now() + f64::from(expires_in) * 1000.0;
         let session = answer
             .success()
@@ -240,9 +259,9 @@ impl Client {
     }
 
     /// `client.destroy`.
-    pub(crate) fn destroy(&self) {
+    fn destroy(&self) {
         self.dispatch(Event::Destroy);
-        self.host.clear();
+        self.host.act("clear", "");
     }
 
     /// Looks at the state.

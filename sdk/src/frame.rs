@@ -1,5 +1,7 @@
 //! The companion frame: what its messages mean, and what may be done with its element.
 
+use alloc::boxed::Box;
+
 use latchkey_protocol::frame::FromFrame;
 
 use crate::{
@@ -19,7 +21,7 @@ pub enum Heard {
 pub fn sort(message: FromFrame) -> Heard {
     Heard::Event(match message {
         FromFrame::Welcome { version } => Event::Welcome { version },
-        FromFrame::Prepared(request) => Event::Prepared(request),
+        FromFrame::Prepared(request) => Event::Prepared(Box::new(request)),
         FromFrame::SigningIn {} => Event::SigningIn,
         FromFrame::Answered {} => Event::Answered,
         FromFrame::SignedIn { access_token, session } => {
@@ -36,11 +38,11 @@ pub fn sort(message: FromFrame) -> Heard {
     })
 }
 
-/// Whether a violation of the page's own policy (CSP 3 §5.1) means that the frame is kept out.
-pub fn is_kept_out(platform: &str, directive: &str, blocked: &str, disposition: &str) -> bool {
-    matches!(directive, "frame-src" | "child-src" | "default-src")
-        && disposition == "enforce"
-        && blocked.starts_with(platform)
+/// Whether a violation of the page's own policy means that the frame is kept out. It is written as
+/// `directive disposition blocked-uri`; the effective directive of a frame is `frame-src`, whichever one the policy
+/// spells out (CSP 3 §6.8.1).
+pub fn is_kept_out(platform: &str, violation: &str) -> bool {
+    violation.strip_prefix("frame-src enforce ").is_some_and(|blocked| blocked.starts_with(platform))
 }
 
 #[cfg(test)]
@@ -58,12 +60,15 @@ mod tests {
 
     #[test]
     fn a_policy_that_refuses_the_platforms_frame_keeps_it_out_and_no_other_does() {
-        const P: &str = "https://p.example";
-        assert!(is_kept_out(P, "frame-src", P, "enforce"));
-        assert!(is_kept_out(P, "frame-src", "https://p.example/toolbar/c1/", "enforce"));
-        assert!(is_kept_out(P, "child-src", P, "enforce"));
-        assert!(!is_kept_out(P, "frame-src", P, "report"));
-        assert!(!is_kept_out(P, "frame-src", "https://ads.example", "enforce"));
-        assert!(!is_kept_out(P, "img-src", P, "enforce"));
+        for (violation, kept_out) in [
+            ("frame-src enforce https://p.example", true),
+            ("frame-src enforce https://p.example/toolbar/c1/", true),
+            ("frame-src enforce inline", false),
+            ("frame-src report https://p.example", false),
+            ("frame-src enforce https://ads.example", false),
+            ("img-src enforce https://p.example", false),
+        ] {
+            assert_eq!(is_kept_out("https://p.example", violation), kept_out, "{violation}");
+        }
     }
 }

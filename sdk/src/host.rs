@@ -1,6 +1,6 @@
-//! What the core asks of the browser. `host.js` does it, in the fewest words there are for it.
+//! What the core asks of the browser. The `Host` of `index.js` does it.
 
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
 
 use latchkey_protocol::frame::Session;
 use wasm_bindgen::prelude::*;
@@ -9,7 +9,7 @@ use crate::error::Failure;
 
 #[wasm_bindgen]
 extern "C" {
-    /// The `Host` of `host.js`.
+    /// The `Host` of `index.js`.
     pub type Host;
 
     /// Milliseconds since the Unix epoch.
@@ -30,13 +30,13 @@ extern "C" {
         name: &str,
         user_id: &str,
         user_name: &str,
-        scopes: Vec<String>,
+        scopes: &str,
         expires_at: f64,
     ) -> JsValue;
 
-    /// `state` or `session` changed.
+    /// The state, the session or its token changed.
     #[wasm_bindgen(method)]
-    pub(crate) fn changed(this: &Host, state: &str, session: &JsValue);
+    pub(crate) fn changed(this: &Host, state: &str, session: &JsValue, token: &JsValue);
 
     /// Says on the client what no promise says.
     #[wasm_bindgen(method)]
@@ -54,33 +54,31 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn random(this: &Host) -> String;
 
-    /// Requests JSON and calls `answered` with the outcome; a form is posted.
+    /// Requests JSON and calls `answered` with the outcome. A form that is not empty is posted.
     #[wasm_bindgen(method)]
-    pub(crate) fn send(this: &Host, kind: &str, url: &str, token: Option<&str>, form: Option<&str>);
-
-    /// The absolute address of a path; `None` where there is none.
-    #[wasm_bindgen(method)]
-    pub(crate) fn resolve(this: &Host, path: &str, base: &str) -> Option<String>;
-
-    /// Puts the frame on the page, hidden until it has a size.
-    #[wasm_bindgen(method)]
-    pub(crate) fn mount(this: &Host, url: &str);
+    pub(crate) fn send(this: &Host, kind: &str, url: &str, token: &str, form: &str);
 
     /// Hands the frame a port, with the hello.
     #[wasm_bindgen(method)]
     pub(crate) fn hello(this: &Host, platform: &str, version: u32, client_id: &str, scope: &str);
 
+    /// Does what a word says, with at most one text:
+    ///
+    /// - `mount`: puts the frame with this address on the page, hidden until it has a size;
+    /// - `listen`: listens to window messages;
+    /// - `focus`, `close`: brings the sign-in window to the front, closes it;
+    /// - `leave`: leaves the page for this address;
+    /// - `clear`: takes everything off the page and listens to nothing any more.
+    #[wasm_bindgen(method)]
+    pub(crate) fn act(this: &Host, what: &str, text: &str);
+
     /// Says something to the frame.
     #[wasm_bindgen(method)]
-    pub(crate) fn post(this: &Host, kind: &str, state: Option<&str>, code: Option<&str>);
+    pub(crate) fn post(this: &Host, kind: &str, state: &str, code: &str);
 
     /// Sizes the frame and shows it.
     #[wasm_bindgen(method)]
     pub(crate) fn resize(this: &Host, width: u32, height: u32);
-
-    /// Listens to window messages.
-    #[wasm_bindgen(method)]
-    pub(crate) fn listen(this: &Host);
 
     /// Tells the window that its response arrived.
     #[wasm_bindgen(method)]
@@ -90,29 +88,14 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn open(this: &Host, url: &str) -> bool;
 
-    /// Brings the window to the front.
-    #[wasm_bindgen(method)]
-    pub(crate) fn focus(this: &Host);
-
-    /// Closes the window.
-    #[wasm_bindgen(method)]
-    pub(crate) fn close(this: &Host);
-
     /// Keeps a text for this tab; false where the browser does not.
     #[wasm_bindgen(method)]
     pub(crate) fn keep(this: &Host, key: &str, text: &str) -> bool;
 
-    /// Takes what was kept.
+    /// Takes what was kept; empty where there is nothing.
     #[wasm_bindgen(method)]
-    pub(crate) fn recall(this: &Host, key: &str) -> Option<String>;
+    pub(crate) fn recall(this: &Host, key: &str) -> String;
 
-    /// Leaves the page.
-    #[wasm_bindgen(method)]
-    pub(crate) fn leave(this: &Host, url: &str);
-
-    /// Takes everything off the page and listens to nothing any more.
-    #[wasm_bindgen(method)]
-    pub(crate) fn clear(this: &Host);
 }
 
 impl Host {
@@ -122,13 +105,18 @@ impl Host {
 
     pub(crate) fn describe(&self, session: &Session) -> JsValue {
         let (organization, user) = (&session.organization, &session.user);
+        let mut scopes = String::new();
+        for scope in &session.scopes {
+            scopes.push_str(scope);
+            scopes.push(' ');
+        }
         self.session(
             &organization.id,
             &organization.slug,
             &organization.name,
             &user.id,
             &user.name,
-            session.scopes.clone(),
+            &scopes,
             session.expires_at,
         )
     }

@@ -1,5 +1,5 @@
 //! The client that a customer's page loads. Its JavaScript face is `index.js`; this is the core behind it, and
-//! `host.js` is its hands in the browser.
+//! the `Host` of `index.js` is its hands in the browser.
 //!
 //! The core decides everything and touches nothing: it is told what happens through [`Core`], and answers through
 //! the `Host`. That keeps the module small, since a call into JavaScript is cheaper by far than the same steps taken
@@ -11,6 +11,8 @@
 
 extern crate alloc;
 
+#[cfg(target_arch = "wasm32")]
+pub mod allocator;
 pub mod api;
 pub mod authorize;
 mod client;
@@ -27,7 +29,6 @@ pub mod value;
 
 use alloc::{string::String, vec, vec::Vec};
 
-use latchkey_protocol::error::ErrorCode;
 use wasm_bindgen::prelude::*;
 
 use crate::{
@@ -36,16 +37,16 @@ use crate::{
     client::Client,
     error::Failure,
     host::Host,
-    options::{Given, Options, invalid, scope, timeout},
+    options::{Given, Options, Page, invalid, scope, timeout},
     popup::Sender,
-    session::{Event, LOGIN_MS},
+    session::LOGIN_MS,
     value::{present, texts},
 };
 
 #[cfg(all(target_arch = "wasm32", not(debug_assertions)))]
 mod lean {
     #[global_allocator]
-    static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+    static ALLOCATOR: crate::allocator::Allocator = crate::allocator::Allocator::new();
 
     #[panic_handler]
     fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
@@ -62,10 +63,16 @@ pub struct Core(Client);
 impl Core {
     /// Checks the options of `init`; throws where one cannot be used.
     ///
-    /// `origin` and `path` are the page's own.
+    /// `origin` and `address` are the page's own, and `platform` is the origin that the browser finds in that option.
     #[wasm_bindgen(constructor)]
-    pub fn new(host: Host, given: &JsValue, origin: &str, path: &str) -> Result<Self, JsValue> {
-        match read(given).check(origin, path) {
+    pub fn new(
+        host: Host,
+        given: &JsValue,
+        origin: &str,
+        address: &str,
+        platform: &str,
+    ) -> Result<Self, JsValue> {
+        match read(given).check(&Page { origin, address, platform }) {
             Ok(options) => Ok(Self(Client::new(host, options))),
             Err(failure) => Err(host.failure(&failure)),
         }
@@ -84,65 +91,31 @@ impl Core {
         Ok(())
     }
 
-    /// Gives the sign-in up.
-    pub fn abort(&self) {
-        self.0.dispatch(Event::Abort);
-    }
-
-    /// `client.handleRedirect`, with what `index.js` took out of the address bar.
-    pub fn resume(&self, response: &str) {
-        self.0.resume(response);
-    }
-
-    /// `client.logout`.
-    pub fn logout(&self) {
-        self.0.logout();
-    }
-
-    /// The address that a path given to `client.fetch` means; throws where the token may not go there.
-    pub fn address(&self, path: &str) -> Result<String, JsValue> {
-        self.0.address(path).map_err(|failure| self.0.host.failure(&failure))
-    }
-
-    /// The platform did not accept this token.
-    pub fn rejected(&self, token: String) {
-        self.0.dispatch(Event::Rejected { token });
-    }
-
-    /// `client.getToken`.
-    pub fn token(&self) -> Option<String> {
-        self.0.look(|state| state.session().map(|held| held.token.clone()))
-    }
-
-    /// `client.destroy`.
-    pub fn destroy(&self) {
-        self.0.destroy();
+    /// Throws unless somebody is signed in and `client.fetch` may go to this address.
+    pub fn allow(&self, href: &str) -> Result<(), JsValue> {
+        self.0.allow(href).map_err(|failure| self.0.host.failure(&failure))
     }
 }
 
 /// What the browser says.
 #[wasm_bindgen]
 impl Core {
-    /// Time passed. `closed` says whether the sign-in window is.
-    pub fn tick(&self, closed: bool) {
-        self.0.dispatch(Event::Tick { closed });
-    }
-
-    /// The frame's document loaded.
-    pub fn loaded(&self) {
-        self.0.loaded();
+    /// What a word says, with at most one text:
+    ///
+    /// - `tick`: time passed; `closed` if the sign-in window is;
+    /// - `loaded`: the frame's document is there;
+    /// - `violation`: the page's own policy refused something: `directive disposition blocked-uri`;
+    /// - `abort`: the page gives the sign-in up;
+    /// - `rejected`: the platform did not accept this token;
+    /// - `resume`: `client.handleRedirect`, with what `index.js` took out of the address bar;
+    /// - `logout`, `destroy`: the client's methods of these names.
+    pub fn hear(&self, what: &str, text: &str) {
+        self.0.hear(what, text);
     }
 
     /// The frame said something.
     pub fn heard(&self, data: &JsValue) {
         self.0.heard(data);
-    }
-
-    /// The page's own policy refused something.
-    pub fn violated(&self, directive: &str, blocked: &str, disposition: &str) {
-        if frame::is_kept_out(&self.0.options.platform, directive, blocked, disposition) {
-            self.0.dispatch(Event::Refused(ErrorCode::FrameBlocked.into()));
-        }
     }
 
     /// A window said something.
@@ -153,11 +126,6 @@ impl Core {
     /// A request was answered, or was not: then its status is 0.
     pub fn answered(&self, kind: &str, status: u32, body: JsValue) {
         self.0.answered(kind, Answer { status, body });
-    }
-
-    /// The error with this code.
-    pub fn error(&self, code: &str) -> JsValue {
-        self.0.host.failure(&ErrorCode::parse(code).unwrap_or(ErrorCode::ServerError).into())
     }
 }
 
@@ -176,7 +144,7 @@ fn read(given: &JsValue) -> Given {
 fn read_login(given: &JsValue, options: &Options) -> Result<(Ask, f64), Failure> {
     let scope = match scopes(given) {
         None => options.scope.clone(),
-        Some(scopes) => scope(scopes)?,
+        Some(scopes) => scope(&scopes)?,
     };
     let prompt = string(given, "prompt");
     if prompt.as_deref() == Some("") {

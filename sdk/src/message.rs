@@ -1,7 +1,7 @@
 //! The messages of [`latchkey_protocol::frame`], read by hand: serde's reflection would cost the customer's page more
 //! than all of the SDK.
 
-use alloc::string::String;
+use alloc::{boxed::Box, string::String};
 
 use latchkey_protocol::{
     VERSION,
@@ -49,9 +49,9 @@ fn filled(data: &JsValue, name: &str) -> Option<String> {
 }
 
 /// Reads whose a token is, as the frame and the API both write it. `expires_at` is by this browser's clock.
-pub fn decode_session(data: &JsValue, expires_at: f64) -> Option<Session> {
+pub fn decode_session(data: &JsValue, expires_at: f64) -> Option<Box<Session>> {
     let (organization, user) = (get(data, "organization"), get(data, "user"));
-    Some(Session {
+    Some(Box::new(Session {
         organization: Organization {
             id: text(&organization, "id")?,
             slug: text(&organization, "slug")?,
@@ -60,16 +60,16 @@ pub fn decode_session(data: &JsValue, expires_at: f64) -> Option<Session> {
         user: User { id: text(&user, "id")?, name: text(&user, "name")? },
         scopes: texts(data, "scopes")?,
         expires_at,
-    })
+    }))
 }
 
-/// The parts of a message to the frame: its type, and the state and the code where it has them. `host.js` writes
+/// The parts of a message to the frame: its type, its state and its code, empty where it has none. `index.js` writes
 /// those that are there.
-pub fn parts(message: &ToFrame) -> (&'static str, Option<&str>, Option<&'static str>) {
+pub fn parts(message: &ToFrame) -> (&'static str, &str, &'static str) {
     match message {
-        ToFrame::Began { state } => ("began", Some(state), None),
-        ToFrame::Ended { state, code } => ("ended", Some(state), Some(code.as_str())),
-        ToFrame::SignedOut {} => ("signed_out", None, None),
+        ToFrame::Began { state } => ("began", state, ""),
+        ToFrame::Ended { state, code } => ("ended", state, code.as_str()),
+        ToFrame::SignedOut {} => ("signed_out", "", ""),
     }
 }
 
@@ -96,8 +96,8 @@ mod tests {
         ];
         for (message, literal) in messages.iter().zip(literals::TO_FRAME) {
             let (kind, state, code) = parts(message);
-            let part = |name: &str, value: Option<&str>| {
-                value.map(|value| format!(",\"{name}\":\"{value}\"")).unwrap_or_default()
+            let part = |name: &str, value: &str| {
+                if value.is_empty() { String::new() } else { format!(",\"{name}\":\"{value}\"") }
             };
             let text = format!("{{\"type\":\"{kind}\"{}{}}}", part("state", state), part("code", code));
             assert_eq!(text, literal.to_string());

@@ -2,7 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use latchkey_protocol::{error::ErrorCode, oauth::encode_into, origin::Origin};
+use latchkey_protocol::{error::ErrorCode, oauth::encode_into, origin::is_loopback};
 
 use crate::error::Failure;
 
@@ -36,6 +36,18 @@ pub struct Given {
     pub timeout_ms: Option<f64>,
 }
 
+/// What the browser says of the page and of the option `platform`.
+#[derive(Debug, Clone, Copy)]
+pub struct Page<'a> {
+    /// The page's own origin.
+    pub origin: &'a str,
+    /// The page's own address, without query and fragment.
+    pub address: &'a str,
+    /// The origin that the browser's URL parser finds in `platform`; empty where that is no URL. It is the same text
+    /// for an origin, and another for all that has a path, a user name or a letter in the wrong case.
+    pub platform: &'a str,
+}
+
 /// The options of a client, each of them usable.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
@@ -57,17 +69,17 @@ pub struct Options {
 pub const MAX_TIMEOUT_MS: f64 = 2_147_483_647.0;
 
 impl Given {
-    /// Checks every option. `origin` and `path` are the page's own.
+    /// Checks every option.
     ///
     /// A failure's message begins with the option's name and says what would be accepted.
-    pub fn check(self, origin: &str, path: &str) -> Result<Options, Failure> {
-        let client_id = self.client_id.unwrap_or_default();
+    pub fn check(&self, page: &Page<'_>) -> Result<Options, Failure> {
+        let client_id = self.client_id.as_deref().unwrap_or_default();
         if client_id.is_empty() {
             return Err(invalid("clientId: give the client id of an application, as a string"));
         }
-        let platform = self.platform.unwrap_or_default();
-        let platform = platform.strip_suffix('/').unwrap_or(&platform);
-        if Origin::parse(platform).is_err() {
+        let platform = self.platform.as_deref().unwrap_or_default();
+        let platform = platform.strip_suffix('/').unwrap_or(platform);
+        if platform != page.platform || !is_secure(platform) {
             return Err(invalid(
                 "platform: give the platform's origin, such as \"https://platform.example\" (http only on localhost)",
             ));
@@ -78,22 +90,19 @@ impl Given {
             Some("redirect") => Mode::Redirect,
             Some(_) => return Err(invalid("mode: give \"auto\", \"iframe\", \"popup\" or \"redirect\"")),
         };
-        match self.response_type.as_deref() {
-            None | Some("token") => {}
-            Some("code") => {
-                return Err(invalid("responseType: this version signs in with responseType \"token\""));
-            }
-            Some(_) => return Err(invalid("responseType: give \"token\"")),
+        if !matches!(self.response_type.as_deref(), None | Some("token")) {
+            return Err(invalid("responseType: this version signs in with responseType \"token\""));
         }
         // `index.js` counts the time; here it is only a matter of whether it is one.
         timeout(self.timeout_ms, 0.0)?;
+        let redirect_uri = redirect_uri(self.redirect_uri.as_deref(), page)?;
         Ok(Options {
-            scope: scope(self.scopes.unwrap_or_default())?,
-            redirect_uri: redirect_uri(self.redirect_uri, origin, path)?,
-            client_id,
+            scope: scope(self.scopes.as_deref().unwrap_or_default())?,
+            redirect_uri,
+            client_id: client_id.into(),
             platform: platform.into(),
             mode,
-            origin: origin.into(),
+            origin: page.origin.into(),
         })
     }
 }
@@ -111,19 +120,19 @@ impl Options {
 }
 
 /// Scopes as one space-delimited list (RFC 6749 §3.3). Which scopes there are is the server's to say.
-pub fn scope(scopes: Vec<String>) -> Result<String, Failure> {
+pub fn scope(scopes: &[String]) -> Result<String, Failure> {
     let is_scope_token = |scope: &String| {
         !scope.is_empty() && scope.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
     };
     let mut list = String::new();
     for scope in scopes {
-        if !is_scope_token(&scope) {
+        if !is_scope_token(scope) {
             return Err(invalid("scopes: give an array of scopes, such as [\"project:read\"]"));
         }
         if !list.is_empty() {
             list.push(' ');
         }
-        list.push_str(&scope);
+        list.push_str(scope);
     }
     Ok(list)
 }
@@ -137,20 +146,24 @@ pub fn timeout(given: Option<f64>, default: f64) -> Result<f64, Failure> {
     }
 }
 
+/// Whether nobody between here and there can read along: https, or the machine itself.
+fn is_secure(origin: &str) -> bool {
+    let Some(host) = origin.strip_prefix("http://") else { return origin.starts_with("https://") };
+    let digits = host.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let without_port = host.get(..host.len() - digits).and_then(|host| host.strip_suffix(':'));
+    is_loopback(without_port.unwrap_or(host))
+}
+
 /// The page that handles the answer shares its storage with the one that asked, so it is on the same origin.
-fn redirect_uri(given: Option<String>, origin: &str, path: &str) -> Result<String, Failure> {
-    let Some(uri) = given else {
-        let mut here = String::from(origin);
-        here.push_str(path);
-        return Ok(here);
-    };
-    let is_own = uri.strip_prefix(origin).is_some_and(|rest| rest.starts_with('/'));
-    if !is_own || uri.contains('#') {
+fn redirect_uri(given: Option<&str>, page: &Page<'_>) -> Result<String, Failure> {
+    let uri = given.unwrap_or(page.address);
+    let is_own = uri.strip_prefix(page.origin).is_some_and(|rest| rest.starts_with('/'));
+    if !is_own || uri.bytes().any(|byte| byte == b'#') {
         return Err(invalid(
             "redirectUri: give the full address of a page on this site's own origin, without #",
         ));
     }
-    Ok(uri)
+    Ok(uri.into())
 }
 
 pub(crate) fn invalid(message: &str) -> Failure {
@@ -173,7 +186,19 @@ mod tests {
     }
 
     fn check(given: Given) -> Result<Options, Failure> {
-        given.check(SITE, "/account")
+        // What a browser finds in these texts: the origin, or another one, or none.
+        let platform = given.platform.clone().unwrap_or_default();
+        let platform = platform.strip_suffix('/').unwrap_or(&platform);
+        let found = match platform {
+            "https://p.example/app"
+            | "https://user@p.example"
+            | "https://p.example:443"
+            | "HTTPS://p.example" => "https://p.example",
+            "javascript:alert(1)" => "null",
+            "" | "*" | "platform.example" => "",
+            origin => origin,
+        };
+        given.check(&Page { origin: SITE, address: "https://shop.example/account", platform: found })
     }
 
     #[test]
@@ -206,6 +231,25 @@ mod tests {
     }
 
     #[test]
+    fn plain_http_reaches_the_machine_itself_alone() {
+        for (origin, secure) in [
+            ("https://p.example", true),
+            ("http://localhost", true),
+            ("http://p.localhost:8000", true),
+            ("http://127.0.0.1:8000", true),
+            ("http://[::1]", true),
+            ("http://[::1]:8000", true),
+            ("http://p.example", false),
+            ("http://localhost.evil.example:1", false),
+            ("http://[::2]", false),
+            ("null", false),
+            ("", false),
+        ] {
+            assert_eq!(is_secure(origin), secure, "{origin}");
+        }
+    }
+
+    #[test]
     fn a_client_id_stays_inside_its_part_of_the_path() {
         let options = check(Given { client_id: Some("../a?b#c".into()), ..given() }).unwrap();
         assert_eq!(options.toolbar(""), "https://platform.example/toolbar/..%2Fa%3Fb%23c/");
@@ -221,7 +265,12 @@ mod tests {
             (Given { platform: text(""), ..given() }, "platform:"),
             (Given { platform: text("platform.example"), ..given() }, "platform:"),
             (Given { platform: text("http://platform.example"), ..given() }, "platform:"),
-            (Given { platform: text("https://platform.example/app"), ..given() }, "platform:"),
+            (Given { platform: text("http://localhost.evil.example:8000"), ..given() }, "platform:"),
+            (Given { platform: text("https://p.example/app"), ..given() }, "platform:"),
+            (Given { platform: text("https://user@p.example"), ..given() }, "platform:"),
+            (Given { platform: text("https://p.example:443"), ..given() }, "platform:"),
+            (Given { platform: text("HTTPS://p.example"), ..given() }, "platform:"),
+            (Given { platform: text("ftp://p.example"), ..given() }, "platform:"),
             (Given { platform: text("javascript:alert(1)"), ..given() }, "platform:"),
             (Given { platform: text("*"), ..given() }, "platform:"),
             (Given { mode: text("frame"), ..given() }, "mode:"),

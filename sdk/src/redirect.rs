@@ -31,17 +31,17 @@ impl Options {
 
 #[cfg(test)]
 mod tests {
-    use crate::options::Given;
+    use crate::options::{Given, Page};
 
     #[test]
     fn what_is_kept_is_read_back_for_the_same_platform_alone() {
-        let given = |platform: &str| Given {
-            client_id: Some("c1".into()),
-            platform: Some(platform.into()),
-            ..Given::default()
+        let check = |platform: &str| {
+            let given =
+                Given { client_id: Some("c1".into()), platform: Some(platform.into()), ..Given::default() };
+            given.check(&Page { origin: "https://shop.example", address: "https://shop.example/", platform })
         };
-        let options = given("https://p.example").check("https://shop.example", "/").unwrap();
-        let other = given("https://p.example:8443").check("https://shop.example", "/").unwrap();
+        let options = check("https://p.example").unwrap();
+        let other = check("https://p.example:8443").unwrap();
         let pending = options.pending("s1");
         assert_eq!(options.pending_key(), "latchkey.c1");
         assert_eq!(options.pending_state(&pending), Some("s1"));

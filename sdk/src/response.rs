@@ -45,7 +45,7 @@ impl Options {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::Given;
+    use crate::options::{Given, Page};
     use alloc::format;
 
     const TOKEN: &str = "access_token=lkat_1&token_type=Bearer&expires_in=3600&scope=org%3Aread&state=s1\
@@ -57,7 +57,13 @@ mod tests {
             platform: Some("https://p.example".into()),
             ..Given::default()
         };
-        given.check("https://shop.example", "/").unwrap()
+        given
+            .check(&Page {
+                origin: "https://shop.example",
+                address: "https://shop.example/",
+                platform: "https://p.example",
+            })
+            .unwrap()
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! order; `now` is in milliseconds since the Unix epoch.
 
 use alloc::{
+    boxed::Box,
     string::{String, ToString},
     vec,
     vec::Vec,
@@ -30,9 +31,10 @@ const STOCK: usize = 4;
 
 /// Where a client is.
 #[derive(Default)]
+#[allow(clippy::vec_box, reason = "a request is passed on as it is kept; unboxing it on the way weighs more")]
 pub struct State {
     stage: Stage,
-    stock: Vec<Prepared>,
+    stock: Vec<Box<Prepared>>,
     session: Option<Held>,
     attempt: Option<Attempt>,
 }
@@ -56,13 +58,13 @@ pub struct Held {
     /// The access token.
     pub token: String,
     /// Whose it is and what it opens.
-    pub session: Session,
+    pub session: Box<Session>,
 }
 
 /// A sign-in under way.
 struct Attempt {
     /// The request's, where the page began it; `None` where the frame did.
-    request: Option<Prepared>,
+    request: Option<Box<Prepared>>,
     deadline: f64,
     opened_at: f64,
     closed_at: Option<f64>,
@@ -83,7 +85,7 @@ pub enum Event {
         version: u32,
     },
     /// A request for the next sign-in is ready.
-    Prepared(Prepared),
+    Prepared(Box<Prepared>),
     /// The page asks to sign in.
     Login {
         /// How long the person may take, in milliseconds.
@@ -127,7 +129,7 @@ pub enum Action {
     /// `init` failed.
     Stop(Failure),
     /// Open a window, or leave the page, with this request; then say [`Event::Opened`].
-    Open(Prepared),
+    Open(Box<Prepared>),
     /// Bring the open window to the front.
     Focus,
     /// Close the window.
@@ -394,7 +396,8 @@ pub const LOGIN_MS: f64 = 300_000.0;
 const CUT_OFF: &str = "The sign-in window closed at once. If it is still open, this site's \
     Cross-Origin-Opener-Policy cut it off: send same-origin-allow-popups.";
 
-fn keep(stock: &mut Vec<Prepared>, request: Prepared) {
+#[allow(clippy::vec_box, reason = "see State")]
+fn keep(stock: &mut Vec<Box<Prepared>>, request: Box<Prepared>) {
     if stock.len() < STOCK {
         stock.push(request);
     }
@@ -406,7 +409,7 @@ fn unwanted(held: Held) -> Vec<Action> {
 }
 
 impl Attempt {
-    fn new(request: Option<Prepared>, now: f64, deadline: f64) -> Self {
+    fn new(request: Option<Box<Prepared>>, now: f64, deadline: f64) -> Self {
         Self { request, deadline, opened_at: now, closed_at: None, answered: false }
     }
 }
@@ -415,7 +418,7 @@ fn destroyed() -> Failure {
     Failure::new(ErrorCode::Aborted, "The client was destroyed.")
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::*;
     use alloc::{format, string::String};
@@ -424,19 +427,19 @@ mod tests {
 
     const EXPIRES_AT: f64 = 3_600_000.0;
 
-    fn request(state: &str) -> Prepared {
-        Prepared { state: state.into(), nonce: "n".into(), code_challenge: "c".into() }
+    fn request(state: &str) -> Box<Prepared> {
+        Box::new(Prepared { state: state.into(), nonce: "n".into(), code_challenge: "c".into() })
     }
 
     fn held(token: &str) -> Held {
         Held {
             token: token.into(),
-            session: Session {
+            session: Box::new(Session {
                 organization: Organization { id: "o".into(), slug: "acme".into(), name: "Acme".into() },
                 user: User { id: "u".into(), name: "Ada".into() },
                 scopes: Vec::new(),
                 expires_at: EXPIRES_AT,
-            },
+            }),
         }
     }
 

@@ -24,7 +24,7 @@ macro_rules! codes {
 
             /// Reads a code; `None` for anything that is not in the list.
             pub fn parse(code: &str) -> Option<Self> {
-                match code { $($code => Some(Self::$name),)* _ => None }
+                Self::ALL.iter().copied().find(|known| known.as_str() == code)
             }
         }
     };

@@ -4,7 +4,7 @@
 //! others travel, `response` brings the authorization response from the callback page, and `received` lets that
 //! page close its window. Each names the protocol's [version](crate::VERSION).
 
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 
 #[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
@@ -77,7 +77,7 @@ pub enum FromFrame {
         /// The access token, for the page that the iframe's parent is.
         access_token: String,
         /// Whose it is and what it opens.
-        session: Session,
+        session: Box<Session>,
     },
     /// A sign-in ended without a session.
     Failed {
@@ -238,7 +238,7 @@ mod tests {
             FromFrame::Prepared(prepared()),
             FromFrame::SigningIn {},
             FromFrame::Answered {},
-            FromFrame::SignedIn { access_token: "lkat_1".into(), session: session() },
+            FromFrame::SignedIn { access_token: "lkat_1".into(), session: Box::new(session()) },
             FromFrame::Failed { code: ErrorCode::AccessDenied, description: Some("No thanks".into()) },
             FromFrame::SignOut {},
             FromFrame::Resize { width: 360, height: 48 },

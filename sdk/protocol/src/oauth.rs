@@ -66,56 +66,100 @@ impl Response {
         if text.len() > MAX_RESPONSE {
             return Err(ResponseError::TooLong);
         }
-        // Every parameter is read before any is asked for, so that what is malformed is refused as malformed.
-        let read = |name| parameter(text, name);
-        let (state, iss) = (read("state")?, read("iss")?);
-        let (client_id, origin) = (read("client_id")?, read("origin")?);
-        let (access_token, token_type) = (read("access_token")?, read("token_type")?);
-        let (expires_in, scope) = (read("expires_in")?, read("scope")?);
-        let (error, error_description) = (read("error")?, read("error_description")?);
-        let outcome = match (access_token, error) {
-            (Some(access_token), None) => {
-                // RFC 6749 §7.1: a client must not use a token of a type it does not understand.
-                if !token_type.is_some_and(|token_type| token_type.eq_ignore_ascii_case(BEARER)) {
-                    return Err(ResponseError::Incomplete);
-                }
-                Outcome::Token {
-                    access_token,
-                    expires_in: expires_in
-                        .and_then(|secs| secs.parse().ok())
-                        .ok_or(ResponseError::Incomplete)?,
-                    scope: scope.unwrap_or_default(),
-                }
-            }
-            (None, Some(error)) => Outcome::Error { error, error_description },
-            (Some(_), Some(_)) | (None, None) => return Err(ResponseError::Incomplete),
-        };
+        let mut fields = Fields::read(text)?;
         Ok(Self {
-            state: state.ok_or(ResponseError::Incomplete)?,
-            iss: iss.ok_or(ResponseError::Incomplete)?,
-            client_id: client_id.ok_or(ResponseError::Incomplete)?,
-            origin,
-            outcome,
+            outcome: Outcome::take(&mut fields)?,
+            state: fields.require("state")?,
+            iss: fields.require("iss")?,
+            client_id: fields.require("client_id")?,
+            origin: fields.take("origin"),
         })
     }
 }
 
-/// Finds one parameter, which must not stand twice. Those that nobody asks for are ignored (RFC 6749 §4.2.2).
-fn parameter(text: &str, wanted: &str) -> Result<Option<String>, ResponseError> {
-    let mut found = None;
-    for pair in text.split('&') {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if decode(name)? == wanted && found.replace(decode(value)?).is_some() {
-            return Err(ResponseError::Repeated);
+impl Outcome {
+    fn take(fields: &mut Fields) -> Result<Self, ResponseError> {
+        let Some(error) = fields.take("error") else {
+            // RFC 6749 §7.1: a client must not use a token of a type it does not understand.
+            if !fields.require("token_type")?.eq_ignore_ascii_case(BEARER) {
+                return Err(ResponseError::Incomplete);
+            }
+            return Ok(Self::Token {
+                access_token: fields.require("access_token")?,
+                expires_in: seconds(&fields.require("expires_in")?).ok_or(ResponseError::Incomplete)?,
+                scope: fields.take("scope").unwrap_or_default(),
+            });
+        };
+        match fields.take("access_token") {
+            None => Ok(Self::Error { error, error_description: fields.take("error_description") }),
+            Some(_) => Err(ResponseError::Incomplete),
         }
     }
-    Ok(found)
 }
+
+/// The parameters of a response, each at most once.
+struct Fields([Option<String>; NAMES.len()]);
+
+impl Fields {
+    fn read(text: &str) -> Result<Self, ResponseError> {
+        let mut fields = Self(Default::default());
+        for pair in text.as_bytes().split(|byte| *byte == b'&') {
+            let end_of_name = pair.iter().take_while(|byte| **byte != b'=').count();
+            let (name, value) = pair.split_at_checked(end_of_name).unwrap_or_default();
+            // RFC 6749 §4.2.2: unrecognised response parameters are ignored.
+            let Some(field) = fields.find(&decode_bytes(name)?) else { continue };
+            if field.replace(decode_bytes(value.strip_prefix(b"=").unwrap_or_default())?).is_some() {
+                return Err(ResponseError::Repeated);
+            }
+        }
+        Ok(fields)
+    }
+
+    fn find(&mut self, name: &str) -> Option<&mut Option<String>> {
+        let position = NAMES.iter().position(|known| *known == name)?;
+        self.0.get_mut(position)
+    }
+
+    fn take(&mut self, name: &str) -> Option<String> {
+        self.find(name)?.take()
+    }
+
+    fn require(&mut self, name: &str) -> Result<String, ResponseError> {
+        self.take(name).ok_or(ResponseError::Incomplete)
+    }
+}
+
+/// Reads a number of seconds: digits and nothing else (RFC 6749 §A.14).
+fn seconds(text: &str) -> Option<u32> {
+    let digit = |number: u32, byte: u8| match byte {
+        b'0'..=b'9' => number.checked_mul(10)?.checked_add(u32::from(byte - b'0')),
+        _ => None,
+    };
+    text.bytes().try_fold(0, digit).filter(|_| !text.is_empty())
+}
+
+/// The parameters of a response.
+const NAMES: [&str; 10] = [
+    "state",
+    "iss",
+    "client_id",
+    "origin",
+    "access_token",
+    "token_type",
+    "expires_in",
+    "scope",
+    "error",
+    "error_description",
+];
 
 /// Reads one name or value of `application/x-www-form-urlencoded`, strictly: nothing is repaired.
 pub fn decode(text: &str) -> Result<String, ResponseError> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
+    decode_bytes(text.as_bytes())
+}
+
+fn decode_bytes(text: &[u8]) -> Result<String, ResponseError> {
+    let mut bytes = Vec::new();
+    let mut rest = text.iter().copied();
     while let Some(byte) = rest.next() {
         bytes.push(match byte {
             b'+' => b' ',
@@ -212,6 +256,9 @@ mod tests {
             ("access_token=t&expires_in=1&state=s&iss=i&client_id=c", Incomplete),
             ("access_token=t&token_type=Bearer&state=s&iss=i&client_id=c", Incomplete),
             ("access_token=t&token_type=Bearer&expires_in=-1&state=s&iss=i&client_id=c", Incomplete),
+            ("access_token=t&token_type=Bearer&expires_in=%2B1&state=s&iss=i&client_id=c", Incomplete),
+            ("access_token=t&token_type=Bearer&expires_in=&state=s&iss=i&client_id=c", Incomplete),
+            ("access_token=t&token_type=Bearer&expires_in=4294967296&state=s&iss=i&client_id=c", Incomplete),
             ("access_token=t&token_type=Bearer&expires_in=1e3&state=s&iss=i&client_id=c", Incomplete),
             ("error=e&state=s&state=s&iss=i&client_id=c", Repeated),
             ("error=e&st%61te=s&state=s&iss=i&client_id=c", Repeated),
