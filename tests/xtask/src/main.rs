@@ -13,6 +13,7 @@ mod build;
 mod command;
 mod demo;
 mod doctor;
+mod glue;
 mod javascript;
 mod names;
 mod native;

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use walrus::ModuleConfig;
 
 use crate::{
-    browsers, command, javascript, names, node, panics,
+    browsers, command, glue, names, node, panics,
     tally::Tally,
     toolchain::{self, Toolchain},
 };
@@ -46,7 +46,7 @@ pub(crate) fn compile(toolchain: Toolchain, krate: Crate) -> Result<PathBuf> {
     Ok(wasm)
 }
 
-/// Makes the files a browser loads of a compiled crate, in an empty folder.
+/// Makes the wasm of a compiled crate in an empty folder, and the glue that goes into its JavaScript.
 pub(crate) fn bind(wasm: &Path, krate: Crate, wasm_opt: Option<&Path>, folder: &Path) -> Result<()> {
     // The command line tool's own entry point: the library behind it has other defaults, with which init() fails.
     wasm_bindgen_cli::wasm_bindgen::run_cli_with_args([
@@ -74,22 +74,18 @@ pub(crate) fn bind(wasm: &Path, krate: Crate, wasm_opt: Option<&Path>, folder: &
         "{}: function names are missing; the wasm-release profile must not strip them",
         krate.stem
     );
-    let glue = names::shorten(&mut wasm, &without_old_ways(&glue), &module)?;
+    let glue = glue::trim(&glue, krate.stem);
+    if !glue.contains("wasm.__wbindgen_realloc") {
+        wasm.exports.remove("__wbindgen_realloc")?;
+        walrus::passes::gc::run(&mut wasm);
+    }
+    let glue = names::shorten(&mut wasm, &glue, &module)?;
     fs::write(&wasm_path, wasm.emit_wasm())?;
-    fs::write(&glue_path, javascript::minify(krate.stem, &glue)?)?;
+    fs::write(&glue_path, glue)?;
     match wasm_opt {
         Some(wasm_opt) => optimise(wasm_opt, &wasm_path),
         None => Ok(()),
     }
-}
-
-/// The glue without its second, synchronous way in, and without its warnings about how its first was once called:
-/// nobody but our own JavaScript calls it. Where wasm-bindgen words these lines otherwise, they stay.
-fn without_old_ways(glue: &str) -> String {
-    glue.replace("export { initSync, __wbg_init as default };", "export { __wbg_init as default };").replace(
-        "console.warn('using deprecated parameters for the initialization function; pass a single object instead')",
-        "",
-    )
 }
 
 /// The features that rustc's default wasm target emits, and that every browser of the last years runs.
