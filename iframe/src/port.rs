@@ -1,6 +1,7 @@
 //! The port between this page and the SDK: this end of it.
 
 use gloo_events::EventListener;
+use js_sys::Array;
 use latchkey_protocol::frame::{FromFrame, ToFrame};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_wasm_bindgen::Serializer;
@@ -46,6 +47,10 @@ pub(crate) fn post(port: &MessagePort, message: &FromFrame) {
 
 /// Reads a message; `None` for anything that is not one.
 pub fn decode<T: DeserializeOwned>(data: &JsValue) -> Option<T> {
+    // serde would take an array for an object whose names were left out.
+    if !data.is_object() || Array::is_array(data) {
+        return None;
+    }
     serde_wasm_bindgen::from_value(data.clone()).ok()
 }
 

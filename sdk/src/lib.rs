@@ -18,7 +18,7 @@ pub mod authorize;
 mod client;
 pub mod error;
 pub mod frame;
-mod host;
+pub mod host;
 pub mod message;
 pub mod options;
 pub mod popup;
