@@ -1,5 +1,6 @@
 //! The messages as JavaScript values, in both directions, and what is not a message.
 #![cfg(target_arch = "wasm32")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test in a browser is no #[test] that clippy knows")]
 
 use js_sys::JSON;
 use latchkey_iframe::port::{decode, encode};

@@ -1,5 +1,6 @@
 //! The release build's allocator, used beside the debug build's own.
 #![cfg(target_arch = "wasm32")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test in a browser is no #[test] that clippy knows")]
 #![allow(unsafe_code, reason = "an allocator is used through raw memory")]
 
 use std::{

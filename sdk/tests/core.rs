@@ -1,5 +1,6 @@
 //! The core, with a browser of cardboard: a `Host` that writes down what it is asked for.
 #![cfg(target_arch = "wasm32")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test in a browser is no #[test] that clippy knows")]
 
 use js_sys::{Array, JSON, Reflect};
 use latchkey_sdk::Core;

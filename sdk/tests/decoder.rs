@@ -1,5 +1,6 @@
 //! The hand-written decoder, against the wire and against what is not on it.
 #![cfg(target_arch = "wasm32")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test in a browser is no #[test] that clippy knows")]
 
 use js_sys::JSON;
 use latchkey_protocol::{
