@@ -111,7 +111,7 @@ export interface Session {
 export type State = "loading" | "signed-out" | "signing-in" | "signed-in";
 
 /** An event that says what no promise says: a sign-in begun in the toolbar failed, or the session expired. */
-export interface ErrorEvent extends Event {
+export interface ClientErrorEvent extends Event {
   readonly error: LatchkeyError;
 }
 
@@ -120,7 +120,7 @@ export interface ClientEventMap {
   /** `state` or `session` changed. */
   statechange: Event;
   /** Something failed that no promise reports. */
-  error: ErrorEvent;
+  error: ClientErrorEvent;
 }
 
 /** One application on one page. {@link init} makes it. */

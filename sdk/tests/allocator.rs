@@ -33,7 +33,7 @@ fn blocks_that_are_out_never_overlap_and_are_aligned() {
         }
         // SAFETY: the size is not zero.
         let address = unsafe { allocator.alloc(layout(size)) } as usize;
-        assert!(address != 0 && address % 16 == 0);
+        assert!(address != 0 && address.is_multiple_of(16));
         let before = out.range(..address).next_back();
         let after = out.range(address..).next();
         assert!(before.is_none_or(|(start, size)| start + size <= address), "round {round}");
