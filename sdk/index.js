@@ -30,7 +30,7 @@ const originOf = (address) => {
 export function init(options) {
   options = Object(options);
   const clientId = text(options.clientId ?? options.client_id);
-  const key = originOf(options.platform) + " " + clientId;
+  const key = text(options.platform).replace(/\/$/, "") + " " + clientId;
   if (typeof document == "undefined") {
     return Promise.reject(new LatchkeyError("invalid_options", "init() runs in a browser: call it on the page."));
   }
@@ -443,7 +443,7 @@ function explain(error, { mode, container }) {
   );
   notice.setAttribute("role", "alert");
   const inside = container instanceof Element;
-  strip = element("div", style(["all:initial", ...(inside ? CONTAINED : [...DOCKED, "width:380px"])]));
+  strip = element("div", style([...FRAME, ...(inside ? CONTAINED : [...DOCKED, "width:380px"])]));
   strip.className = "latchkey-notice";
   strip.attachShadow({ mode: "open" }).append(notice);
   (inside ? container : document.body).append(strip);

@@ -51,6 +51,7 @@ impl Client {
     /// Begins to load, in so many milliseconds at most.
     pub(crate) fn start(&self, left: f64) {
         self.state.set(State::loading(self.options.mode == Mode::Frame, now() + left));
+        self.host.wake(left);
         self.host.send(STATUS, &self.options.toolbar("status/"), "", "");
         match self.options.mode {
             Mode::Frame => self.host.act("mount", &self.options.toolbar("")),

@@ -108,6 +108,12 @@ fn a_client_asks_for_its_status_and_mounts_its_frame_at_once() {
 }
 
 #[wasm_bindgen_test]
+fn a_client_that_nothing_answers_wakes_when_its_time_is_over() {
+    let run = Run::new("iframe", "{}");
+    assert!(run.calls.includes(&"wake 10000".into(), 0));
+}
+
+#[wasm_bindgen_test]
 fn a_frame_is_greeted_each_time_it_loads_with_the_platforms_origin_as_the_target() {
     let run = Run::new("iframe", "{}");
     run.forget();
