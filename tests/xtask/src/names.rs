@@ -29,6 +29,15 @@ pub(crate) fn shorten(wasm: &mut Module, glue: &str, module: &str) -> Result<Str
     Ok(glue.replace(&format!("\"{module}\""), &format!("\"{SHORT_MODULE}\"")))
 }
 
+/// Drops the exports that the glue never mentions, and what only they need.
+pub(crate) fn forget_exports(wasm: &mut Module, glue: &str) {
+    let mentioned = count(glue, |_, _| true);
+    let unseen = |export: &&walrus::Export| !mentioned.contains_key(export.name.as_str());
+    let unseen: Vec<_> = wasm.exports.iter().filter(unseen).map(walrus::Export::id).collect();
+    unseen.into_iter().for_each(|export| wasm.exports.delete(export));
+    walrus::passes::gc::run(wasm);
+}
+
 const SHORT_MODULE: &str = "a";
 
 /// Every import, with a new name. Each must be in the glue once, as the key of the object handed to the wasm.
@@ -141,6 +150,19 @@ mod tests {
         assert!(module.imports.find("a", "a").is_some());
         let exports: Vec<_> = module.exports.iter().map(|export| export.name.as_str()).collect();
         assert_eq!(exports, ["a", "unseen"]);
+    }
+
+    #[test]
+    fn what_the_glue_never_mentions_is_not_exported() {
+        let mut module = Module::default();
+        let ty = module.types.add(&[], &[]);
+        let (imported, _) = module.add_import_func("a", "a", ty);
+        for name in ["login", "log", "unseen"] {
+            module.exports.add(name, imported);
+        }
+        forget_exports(&mut module, "wasm.login(); wasm[\"log\"]();");
+        let exports: Vec<_> = module.exports.iter().map(|export| export.name.as_str()).collect();
+        assert_eq!(exports, ["login", "log"]);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Taking the words out of panics. A panic ends the wasm in any case, and nothing there could print why: the code
 //! that would put the message together is weight that nobody ever sees. What is left of each of those functions is
-//! the trap at its end.
+//! the trap at its end, and of each message the room it took, empty.
 
 use walrus::{FunctionKind, LocalFunction, Module, ValType, ir};
 
-/// The functions of the standard library that only ever end in a panic, by the start of their names.
-const DIVERGING: [&str; 17] = [
+/// The functions of the standard library and of wasm-bindgen that only ever end in a panic, by the start of their
+/// names.
+const DIVERGING: [&str; 19] = [
     "alloc::alloc::handle_alloc_error",
     "alloc::raw_vec::capacity_overflow",
     "alloc::raw_vec::handle_error",
@@ -22,9 +23,32 @@ const DIVERGING: [&str; 17] = [
     "std::panicking::begin_panic",
     "std::panicking::panic_handler",
     "std::panicking::rust_panic",
+    "wasm_bindgen::__rt::throw_null",
+    "wasm_bindgen::throw_str",
     // The entry to it all: what panics anywhere ends here.
     "__rustc::rust_begin_unwind",
 ];
+
+/// What those functions would say, as it lies in the data.
+const WORDS: [&str; 11] = [
+    " bytes failed",
+    " but the index is ",
+    "Tried to shrink to a larger capacity",
+    "attempted to take ownership of Rust value while it was borrowed",
+    "capacity overflow",
+    "index out of bounds: the len is ",
+    "memory allocation of ",
+    "mid > len",
+    "null pointer passed to rust",
+    "recursive use of an object detected which would lead to unsafe aliasing in rust",
+    // Where a panic happened: the compiler's own sources.
+    "/rustc/",
+];
+
+/// Two digits a time: what numbers are written with.
+const DIGITS: &str = "000102030405060708091011121314151617181920212223242526272829303132333435363738394041424344454647\
+                      4849505152535455565758596061626364656667686970717273747576777879808182838485868788899091929394\
+                      9596979899";
 
 /// Empties the functions that only panic, and returns how many there were. Needs their names.
 pub(crate) fn silence(wasm: &mut Module) -> usize {
@@ -41,7 +65,38 @@ pub(crate) fn silence(wasm: &mut Module) -> usize {
         }
     }
     walrus::passes::gc::run(wasm);
+    forget(wasm, &WORDS);
+    if !writes_numbers(wasm) {
+        forget(wasm, &[DIGITS]);
+    }
     silenced
+}
+
+/// Whether anything is left that writes numbers: the standard library's formatting, or what does it faster.
+fn writes_numbers(wasm: &Module) -> bool {
+    let names = wasm.funcs.iter().filter_map(|function| function.name.as_deref());
+    let mut others = names.filter(|name| !is_diverging(name));
+    others.any(|name| name.contains("fmt") || name.contains("itoa"))
+}
+
+/// Puts zeros in the place of words in the data, each up to the end of its path if it begins one.
+fn forget(wasm: &mut Module, words: &[&str]) {
+    let ids: Vec<_> = wasm.data.iter().map(walrus::Data::id).collect();
+    for id in ids {
+        let data = wasm.data.get_mut(id);
+        for word in words.iter().map(|word| word.as_bytes()) {
+            let mut from = 0;
+            while let Some(at) = data.value[from..].windows(word.len()).position(|part| part == word) {
+                let start = from + at;
+                from = start + word.len();
+                if word.starts_with(b"/") {
+                    let end = data.value[start..].windows(3).position(|part| part == b".rs");
+                    from = end.map_or(from, |end| start + end + 3);
+                }
+                data.value[start..from].fill(0);
+            }
+        }
+    }
 }
 
 /// Whether a function of this demangled name only ends in a panic.
@@ -93,6 +148,45 @@ mod tests {
         assert_eq!(silence(&mut module), 1);
         assert_eq!(length(&module, panics), 1);
         assert_eq!(others.map(|id| length(&module, id)), before);
+    }
+
+    fn data(words: &str) -> Module {
+        let mut module = Module::default();
+        let memory = module.memories.add_local(false, false, 1, None, None);
+        let offset = walrus::ConstExpr::Value(ir::Value::I32(0));
+        module.data.add(walrus::DataKind::Active { memory, offset }, words.as_bytes().to_vec());
+        module
+    }
+
+    fn forgotten(words: &str) -> String {
+        let mut module = data(words);
+        forget(&mut module, &WORDS);
+        let data = module.data.iter().next().unwrap();
+        String::from_utf8(data.value.clone()).unwrap().replace('\0', ".")
+    }
+
+    #[test]
+    fn what_a_panic_would_say_is_gone_from_the_data_and_nothing_else_is() {
+        assert_eq!(forgotten("loading"), "loading");
+        assert_eq!(
+            forgotten("a capacity overflow b capacity overflow"),
+            "a ................. b ................."
+        );
+        assert_eq!(
+            forgotten("x/rustc/5980/library/alloc.rsorigin"),
+            "x.............................origin".replace("..origin", ".origin")
+        );
+    }
+
+    #[test]
+    fn digits_stay_where_numbers_are_written() {
+        let mut module = data(DIGITS);
+        function(&mut module, "<u32 as core[c5930c85a12de822]::fmt::Display>::fmt", &[]);
+        silence(&mut module);
+        assert_eq!(module.data.iter().next().map(|data| data.value[1]), Some(b'0'));
+        let mut module = data(DIGITS);
+        silence(&mut module);
+        assert!(module.data.iter().all(|data| data.value.iter().all(|byte| *byte == 0)));
     }
 
     #[test]

@@ -75,10 +75,7 @@ pub(crate) fn bind(wasm: &Path, krate: Crate, wasm_opt: Option<&Path>, folder: &
         krate.stem
     );
     let glue = glue::trim(&glue, krate.stem);
-    if !glue.contains("wasm.__wbindgen_realloc") {
-        wasm.exports.remove("__wbindgen_realloc")?;
-        walrus::passes::gc::run(&mut wasm);
-    }
+    names::forget_exports(&mut wasm, &glue);
     let glue = names::shorten(&mut wasm, &glue, &module)?;
     fs::write(&wasm_path, wasm.emit_wasm())?;
     fs::write(&glue_path, glue)?;
