@@ -12,6 +12,7 @@ export class LatchkeyError extends Error {
 }
 LatchkeyError.prototype.name = "LatchkeyError";
 
+const invalid = (message) => new LatchkeyError("invalid_options", message);
 const aborted = () => new LatchkeyError("aborted", "The call was aborted by its signal.");
 
 /** Clients that are loading or alive, by platform and client id. */
@@ -32,7 +33,7 @@ export function init(options) {
   const clientId = text(options.clientId ?? options.client_id);
   const key = text(options.platform).replace(/\/$/, "") + " " + clientId;
   if (typeof document == "undefined") {
-    return Promise.reject(new LatchkeyError("invalid_options", "init() runs in a browser: call it on the page."));
+    return Promise.reject(invalid("init() runs in a browser: call it on the page."));
   }
   if (!clients.has(key)) {
     // Before anything else is loaded: what the page requests from here on must not carry the response along.
@@ -70,6 +71,7 @@ class Client extends EventTarget {
     options = Object(options);
     const { signal } = options;
     const abort = () => this.#core.hear("abort", "");
+    if (signal != null && !(signal instanceof AbortSignal)) throw invalid("signal: give the signal of an AbortController");
     if (signal?.aborted) throw aborted();
     signal?.addEventListener("abort", abort);
     try {
@@ -96,10 +98,16 @@ class Client extends EventTarget {
     const url = this.#resolve(path);
     this.#core.allow(url);
     const token = this.#token;
-    const headers = new Headers(init?.headers);
-    headers.set("Authorization", "Bearer " + token);
-    const response = await fetch(url, { ...init, headers, credentials: "omit" }).catch(() => {
-      throw init?.signal?.aborted ? aborted() : new LatchkeyError("network_error", "The platform could not be reached.");
+    let request;
+    try {
+      const headers = new Headers(init?.headers);
+      headers.set("Authorization", "Bearer " + token);
+      request = new Request(url, { ...init, headers, credentials: "omit" });
+    } catch {
+      throw invalid("fetch: the second argument takes what the browser's own fetch takes");
+    }
+    const response = await fetch(request).catch(() => {
+      throw request.signal.aborted ? aborted() : new LatchkeyError("network_error", "The platform could not be reached. Check the network, and connect-src in this site's Content-Security-Policy.");
     });
     if (response.status == 401) this.#core.hear("rejected", token);
     return response;
@@ -136,7 +144,7 @@ class Client extends EventTarget {
     const deadline = Date.now() + (timeoutMs > 0 ? timeoutMs : 10_000);
     await loaded(deadline - Date.now());
     if (container != null && !(container instanceof Element)) {
-      throw new LatchkeyError("invalid_options", "container: give an element of the page");
+      throw invalid("container: give an element of the page");
     }
     this.#host = new Host(
       container,
@@ -295,7 +303,7 @@ class Host {
     return btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_");
   }
 
-  send(kind, url, token, form) {
+  send(kind, url, token, expiresAt, form) {
     const headers = {};
     if (token) headers.authorization = "Bearer " + token;
     // The page may be left in the same moment as it signs out: the form outlives it.
@@ -303,10 +311,10 @@ class Host {
     if (form) Object.assign(init, { method: "POST", keepalive: true, body: new URLSearchParams(form) });
     fetch(url, init).then(
       (response) => {
-        const answered = (body) => this.core.answered(kind, response.status, body);
+        const answered = (body) => this.core.answered(kind, response.status, body, token, expiresAt);
         response.json().then(answered, () => answered());
       },
-      () => this.core.answered(kind, 0),
+      () => this.core.answered(kind, 0, undefined, token, expiresAt),
     );
   }
 

@@ -26,8 +26,6 @@ pub(crate) struct Client {
     pub(crate) options: Options,
     state: Cell<State>,
     ask: Cell<Ask>,
-    /// A token that came without whose it is.
-    fresh: Cell<Option<Token>>,
 }
 
 /// What the page sees where nobody is signed in.
@@ -45,14 +43,14 @@ const REVOKE: &str = "revoke";
 
 impl Client {
     pub(crate) fn new(host: Host, options: Options) -> Self {
-        Self { host, options, state: Cell::default(), ask: Cell::default(), fresh: Cell::default() }
+        Self { host, options, state: Cell::default(), ask: Cell::default() }
     }
 
     /// Begins to load, in so many milliseconds at most.
     pub(crate) fn start(&self, left: f64) {
         self.state.set(State::loading(self.options.mode == Mode::Frame, now() + left));
         self.host.wake(left);
-        self.host.send(STATUS, &self.options.toolbar("status/"), "", "");
+        self.host.send(STATUS, &self.options.toolbar("status/"), "", 0.0, "");
         match self.options.mode {
             Mode::Frame => self.host.act("mount", &self.options.toolbar("")),
             Mode::Popup | Mode::Redirect => self.host.act("listen", ""),
@@ -99,7 +97,7 @@ impl Client {
             Action::Report(failure) => self.host.report(&self.host.failure(&failure)),
             Action::Revoke(token) => {
                 let url = self.options.on_platform("/oauth/revoke/");
-                self.host.send(REVOKE, &url, "", &self.options.revocation(&token));
+                self.host.send(REVOKE, &url, "", 0.0, &self.options.revocation(&token));
             }
             Action::Changed => {
                 let (name, session, token) = self.look(|state| {
@@ -227,34 +225,32 @@ impl Client {
     /// Asks whose the token is, or ends the sign-in.
     fn conclude(&self, accepted: Result<Token, Failure>) {
         match accepted {
-            Ok(token) => {
-                self.host.send(SESSION, &self.options.on_platform("/api/0/"), &token.access_token, "");
-                self.fresh.set(Some(token));
+            Ok(Token { access_token, expires_in }) => {
+                let expires_at = now() + f64::from(expires_in) * 1000.0;
+                self.host.send(SESSION, &self.options.on_platform("/api/0/"), &access_token, expires_at, "");
             }
             Err(failure) => self.dispatch(Event::Failed(failure)),
         }
     }
 
     /// The platform answered, or did not.
-    pub(crate) fn answered(&self, kind: &str, answer: Answer) {
+    pub(crate) fn answered(&self, kind: &str, answer: Answer, token: &str, expires_at: f64) {
         match kind {
             STATUS => self.dispatch(answer.status()),
             REVOKE => {
                 let error = answer.success().map_or_else(|f| self.host.failure(&f), |_| JsValue::UNDEFINED);
                 self.host.settle(LOGOUT, &error);
             }
-            _ => self.described(answer),
+            _ => self.described(answer, token.into(), expires_at),
         }
     }
 
-    fn described(&self, answer: Answer) {
-        let Some(Token { access_token, expires_in }) = self.fresh.take() else { return };
-        let expires_at = now() + f64::from(expires_in) * 1000.0;
+    fn described(&self, answer: Answer, token: String, expires_at: f64) {
         let session = answer
             .success()
             .and_then(|body| decode_session(&body, expires_at).ok_or(ErrorCode::ServerError.into()));
         self.dispatch(match session {
-            Ok(session) => Event::SignedIn(Held { token: access_token, session }),
+            Ok(session) => Event::SignedIn(Held { token, session }),
             Err(failure) => Event::Failed(failure),
         });
     }

@@ -54,9 +54,10 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn random(this: &Host) -> String;
 
-    /// Requests JSON and calls `answered` with the outcome. A form that is not empty is posted.
+    /// Requests JSON and calls `answered` with the outcome, the token and when that expires. A form that is not empty
+    /// is posted.
     #[wasm_bindgen(method)]
-    pub(crate) fn send(this: &Host, kind: &str, url: &str, token: &str, form: &str);
+    pub(crate) fn send(this: &Host, kind: &str, url: &str, token: &str, expires_at: f64, form: &str);
 
     /// Hands the frame a port, with the hello.
     #[wasm_bindgen(method)]

@@ -123,9 +123,9 @@ impl Core {
         self.0.received(&Sender { origin, is_popup }, data);
     }
 
-    /// A request was answered, or was not: then its status is 0.
-    pub fn answered(&self, kind: &str, status: u32, body: JsValue) {
-        self.0.answered(kind, Answer { status, body });
+    /// A request was answered, or was not: then its status is 0. Where it asked whose a token is, that comes along.
+    pub fn answered(&self, kind: &str, status: u32, body: JsValue, token: &str, expires_at: f64) {
+        self.0.answered(kind, Answer { status, body }, token, expires_at);
     }
 }
 

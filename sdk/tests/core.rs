@@ -17,7 +17,8 @@ export function cardboard(answers) {
     return answers[name];
   };
   const host = { calls };
-  for (const name of ["act", "post", "send", "hello", "resize", "received", "open", "keep", "wake"]) host[name] = note(name);
+  for (const name of ["act", "post", "hello", "resize", "received", "open", "keep", "wake"]) host[name] = note(name);
+  host.send = (kind, url, token, expiresAt, form) => note("send")(kind, url, token, form);
   host.recall = (key) => (calls.push("recall " + key), answers.recall ?? "");
   host.error = (code, message, hint) => ({ code, message: message || hint });
   host.session = (id, slug, name, userId, userName, scopes) => ({ slug, userName, scopes });
@@ -36,6 +37,10 @@ extern "C" {
 fn json(text: &str) -> JsValue {
     JSON::parse(text).unwrap()
 }
+
+/// Whose a token is, as the API writes it.
+const ADA: &str =
+    r#"{"organization":{"id":"o","slug":"acme","name":"Acme"},"user":{"id":"u","name":"Ada"},"scopes":[]}"#;
 
 /// A core and the list of what it asked its host for.
 struct Run {
@@ -59,7 +64,7 @@ impl Run {
 
     fn ready(mode: &str, answers: &str) -> Self {
         let run = Self::new(mode, answers);
-        run.core.answered("status", 200, json(r#"{"allowed":true}"#));
+        run.core.answered("status", 200, json(r#"{"allowed":true}"#), "", 0.0);
         run.forget();
         run
     }
@@ -69,8 +74,7 @@ impl Run {
         let run = Self::ready("popup", r#"{"open":true}"#);
         run.core.login(&JsValue::UNDEFINED).unwrap();
         run.respond("https://p.example", true, "random1");
-        let body = r#"{"organization":{"id":"o","slug":"acme","name":"Acme"},"user":{"id":"u","name":"Ada"},"scopes":[]}"#;
-        run.core.answered("session", 200, json(body));
+        run.core.answered("session", 200, json(ADA), "lkat_1", 4e12);
         run
     }
 
@@ -210,6 +214,23 @@ fn a_session_is_told_and_its_token_goes_to_the_api_alone() {
 }
 
 #[wasm_bindgen_test]
+fn each_answer_is_for_its_own_token_and_one_that_nobody_waits_for_is_revoked() {
+    let run = Run::ready("popup", r#"{"open":true}"#);
+    run.core.login(&JsValue::UNDEFINED).unwrap();
+    run.respond("https://p.example", true, "random1");
+    run.core.hear("abort", "");
+    run.core.login(&JsValue::UNDEFINED).unwrap();
+    run.respond("https://p.example", true, "random3");
+    run.core.answered("session", 200, json(ADA), "lkat_2", 4e12);
+    assert!(run.calls().contains(&"changed signed-in acme lkat_2".into()), "{:?}", run.calls());
+    run.forget();
+    run.core.answered("session", 200, json(ADA), "lkat_1", 4e12);
+    let revoked = "send revoke https://p.example/oauth/revoke/  token=lkat_1&client_id=c1";
+    assert!(run.calls().contains(&revoked.into()), "{:?}", run.calls());
+    assert!(!run.calls().iter().any(|call| call.starts_with("changed")), "{:?}", run.calls());
+}
+
+#[wasm_bindgen_test]
 fn signing_out_revokes_and_settles_with_what_the_platform_says() {
     let run = Run::signed_in();
     run.forget();
@@ -223,8 +244,8 @@ fn signing_out_revokes_and_settles_with_what_the_platform_says() {
         ]
     );
     run.forget();
-    run.core.answered("revoke", 0, JsValue::UNDEFINED);
-    run.core.answered("revoke", 200, JsValue::UNDEFINED);
+    run.core.answered("revoke", 0, JsValue::UNDEFINED, "", 0.0);
+    run.core.answered("revoke", 200, JsValue::UNDEFINED, "", 0.0);
     assert_eq!(run.calls(), ["settle logout network_error", "settle logout ok"]);
 }
 
