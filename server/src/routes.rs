@@ -66,7 +66,8 @@ fn pages() -> Router<App> {
         .route("/", get(home::get))
         .route("/login", get(login::get).post(login::post))
         .route("/logout", post(logout::post))
-        .route("/oauth/authorize", get(authorize::get).post(authorize::post))
+        // HEAD must not run what GET may do here, which is to issue a token (RFC 9110 §9.3.2).
+        .route("/oauth/authorize", get(authorize::get).head(page::method_not_allowed).post(authorize::post))
         .route("/toolbar/{client_id}", get(frame::get))
         .route("/toolbar/{client_id}/callback", get(callback::get))
         .method_not_allowed_fallback(page::method_not_allowed)

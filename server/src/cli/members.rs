@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::{CliError, Context, organizations, taken, users},
-    store,
+    store::{self, Unit, organizations::Organization, users::User},
 };
 
 #[derive(Debug, Subcommand)]
@@ -20,6 +20,18 @@ pub(super) enum Command {
         #[arg(long)]
         email: String,
         /// What they may do there.
+        #[arg(long)]
+        role: RoleOption,
+    },
+    /// Give a member another role: their tokens follow it at once.
+    Role {
+        /// The organization's slug.
+        #[arg(long)]
+        org: String,
+        /// The person's e-mail address.
+        #[arg(long)]
+        email: String,
+        /// What they may do there from now on.
         #[arg(long)]
         role: RoleOption,
     },
@@ -68,20 +80,25 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
             unit.commit().await?;
             Ok(json!({ "organization": organization.slug, "email": user.email, "role": role.as_str() }))
         }
+        Command::Role { org, email, role } => {
+            let organization = organizations::find(&mut unit, &org).await?;
+            let user = users::find(&mut unit, &email).await?;
+            let role = Role::from(role);
+            if role != Role::Owner {
+                keep_an_owner(&mut unit, &organization, &user).await?;
+            }
+            if !store::memberships::touch(&mut unit, &organization.id, &user.id, role).await? {
+                return Err(not_a_member(&organization, &user));
+            }
+            unit.commit().await?;
+            Ok(json!({ "organization": organization.slug, "email": user.email, "role": role.as_str() }))
+        }
         Command::Remove { org, email } => {
             let organization = organizations::find(&mut unit, &org).await?;
             let user = users::find(&mut unit, &email).await?;
-            let role = store::memberships::find(&mut unit, &organization.id, &user.id).await?;
-            if role == Some(Role::Owner)
-                && store::memberships::count_owners(&mut unit, &organization.id).await? == 1
-            {
-                return Err(CliError::Refused(format!(
-                    "{:?} is the last owner of {org:?}; make somebody else an owner first",
-                    user.email
-                )));
-            }
+            keep_an_owner(&mut unit, &organization, &user).await?;
             if !store::memberships::remove(&mut unit, &organization.id, &user.id).await? {
-                return Err(CliError::Refused(format!("{:?} is not a member of {org:?}", user.email)));
+                return Err(not_a_member(&organization, &user));
             }
             let revoked = store::tokens::revoke_of_member(&mut unit, &organization.id, &user.id, now).await?;
             unit.commit().await?;
@@ -93,4 +110,22 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
             }))
         }
     }
+}
+
+fn not_a_member(organization: &Organization, user: &User) -> CliError {
+    CliError::Refused(format!("{:?} is not a member of {:?}", user.email, organization.slug))
+}
+
+/// Refuses to let the last active owner go.
+async fn keep_an_owner(unit: &mut Unit, organization: &Organization, user: &User) -> Result<(), CliError> {
+    let role = store::memberships::find(unit, &organization.id, &user.id).await?;
+    let active = store::memberships::count_owners(unit, &organization.id).await?;
+    let others = active - i64::from(user.disabled_at.is_none());
+    if role == Some(Role::Owner) && others == 0 {
+        let (email, org) = (&user.email, &organization.slug);
+        return Err(CliError::Refused(format!(
+            "{email:?} is the last owner of {org:?}; make somebody else an owner first, with `latchkey member role`"
+        )));
+    }
+    Ok(())
 }

@@ -38,7 +38,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server.
-    Serve(serve::Serve),
+    Serve,
     /// People.
     #[command(subcommand)]
     User(users::Command),
@@ -176,8 +176,8 @@ fn fail(error: &CliError) -> ExitCode {
 
 async fn run(cli: Cli) -> Result<Option<Value>, CliError> {
     let options = cli.options.with_settings()?;
-    if let Command::Serve(command) = cli.command {
-        serve::run(&options, command).await?;
+    if let Command::Serve = cli.command {
+        serve::run(&options).await?;
         return Ok(None);
     }
     let context = Context::open(&options).await?;
@@ -189,7 +189,7 @@ async fn run(cli: Cli) -> Result<Option<Value>, CliError> {
         Command::App(command) => applications::run(&context, command).await,
         Command::Token(command) => tokens::run(&context, command).await,
         // Opening it was all there is to do.
-        Command::Migrate | Command::Serve(_) => Ok(serde_json::json!({ "migrated": true })),
+        Command::Migrate | Command::Serve => Ok(serde_json::json!({ "migrated": true })),
     };
     context.store.close().await;
     value.map(Some)

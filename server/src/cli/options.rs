@@ -24,6 +24,9 @@ pub(super) struct Options {
     /// The platform's origin, as browsers see it: https://platform.example
     #[arg(long, global = true, env = "LATCHKEY_PUBLIC_URL", value_name = "ORIGIN")]
     public_url: Option<String>,
+    /// What the server logs: error, warn, info, debug, trace, or a filter of tracing-subscriber [default: info]
+    #[arg(long, global = true, env = "LATCHKEY_LOG", value_name = "FILTER")]
+    log: Option<String>,
 }
 
 impl Options {
@@ -39,6 +42,7 @@ impl Options {
             database: self.database.or(file.database),
             listen: self.listen.or(file.listen),
             public_url: self.public_url.or(file.public_url),
+            log: self.log.or(file.log),
         })
     }
 
@@ -51,6 +55,11 @@ impl Options {
     /// Where to listen.
     pub(super) fn listen(&self) -> SocketAddr {
         self.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8000)))
+    }
+
+    /// What to log.
+    pub(super) fn log(&self) -> &str {
+        self.log.as_deref().unwrap_or("info")
     }
 
     /// The platform's origin, as it was given.

@@ -3,7 +3,6 @@
 use std::{io::IsTerminal, net::SocketAddr, time::Duration};
 
 use axum::ServiceExt;
-use clap::Args;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
@@ -13,32 +12,21 @@ use crate::{
     config::Config,
     routes,
     state::App,
-    store,
+    store::{self, StoreError},
 };
 
 /// How long requests that are under way may go on after the server was told to stop.
 const FAREWELL: Duration = Duration::from_secs(5);
 /// How often what has expired is deleted, and how much of it at once.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
-const SWEEP_MOST: i64 = 1000;
+const SWEEP_MOST: u64 = 1000;
 
-#[derive(Debug, Args)]
-pub(super) struct Serve {
-    /// What to log: error, warn, info, debug, trace, or a filter of tracing-subscriber.
-    #[arg(long, env = "LATCHKEY_LOG", default_value = "info")]
-    log: String,
-}
-
-pub(super) async fn run(options: &Options, command: Serve) -> Result<(), CliError> {
+pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     let public_url = read("--public-url", options.public_url()?, registration::origin)?;
-    let filter = EnvFilter::try_new(&command.log)
-        .map_err(|error| CliError::Refused(format!("--log {:?}: {error}", command.log)))?;
+    let filter = EnvFilter::try_new(options.log())
+        .map_err(|error| CliError::Refused(format!("--log {:?}: {error}", options.log())))?;
     let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(colours)
-        .with_writer(std::io::stderr)
-        .init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
 
     let address = options.listen();
     let listener = listen(address).await?;
@@ -85,15 +73,25 @@ async fn sweep(app: App) {
     let mut ticks = tokio::time::interval(SWEEP_EVERY);
     loop {
         ticks.tick().await;
-        let swept = async {
-            let mut unit = app.store.write().await?;
-            store::transactions::sweep(&mut unit, app.clock.now(), SWEEP_MOST).await?;
-            unit.commit().await
-        };
-        if let Err(error) = swept.await {
-            tracing::warn!(%error, "expired rows were not deleted; the next round tries again");
+        // One batch at a time, so that others get to write in between.
+        loop {
+            match sweep_once(&app).await {
+                Ok(swept) if swept < SWEEP_MOST => break,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "expired rows were not deleted; the next round tries again");
+                    break;
+                }
+            }
         }
     }
+}
+
+async fn sweep_once(app: &App) -> Result<u64, StoreError> {
+    let mut unit = app.store.write().await?;
+    let swept = store::transactions::sweep(&mut unit, app.clock.now(), SWEEP_MOST).await?;
+    unit.commit().await?;
+    Ok(swept)
 }
 
 /// Waits for Ctrl-C or the system's request to end.

@@ -69,5 +69,5 @@ pub(super) async fn find(unit: &mut Unit, email: &str) -> Result<User, CliError>
 fn password() -> Result<Secret, CliError> {
     let mut text = String::new();
     std::io::stdin().take(MAX_PASSWORD as u64 + 3).read_to_string(&mut text)?;
-    Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
+    Ok(Secret::new(text.lines().next().unwrap_or_default()))
 }

@@ -175,6 +175,16 @@ impl Error {
         Answer { status, code, next }
     }
 
+    /// What is wrong, with a capital at its beginning; a parameter's name stays as it is.
+    fn sentence(&self) -> String {
+        let text = self.to_string();
+        let mut characters = text.chars();
+        match (self, characters.next()) {
+            (Self::Parameter { .. }, _) | (_, None) => text,
+            (_, Some(initial)) => initial.to_uppercase().chain(characters).collect(),
+        }
+    }
+
     /// `WWW-Authenticate`, with RFC 6750's codes alone (§3.1).
     fn challenge(&self) -> Option<String> {
         match self {
@@ -254,7 +264,7 @@ impl IntoResponse for ApiError {
         let answer = self.0.answer();
         let body = serde_json::json!({
             "error": answer.code,
-            "error_description": format!("{}. {}", sentence(&self.0.to_string()), answer.next),
+            "error_description": format!("{}. {}", self.0.sentence(), answer.next),
         });
         self.0.finish((answer.status, Json(body)).into_response())
     }
@@ -280,7 +290,7 @@ impl IntoResponse for PageError {
         let answer = self.error.answer();
         let page = ErrorPage {
             title: title(answer.status),
-            message: sentence(&self.error.to_string()),
+            message: self.error.sentence(),
             next: answer.next,
             back: self.back,
         };
@@ -295,15 +305,5 @@ fn title(status: StatusCode) -> &'static str {
         StatusCode::NOT_FOUND => "There is nothing here",
         StatusCode::METHOD_NOT_ALLOWED => "This address works differently",
         _ => "Something went wrong",
-    }
-}
-
-/// The text with a capital at its beginning, unless it begins with a parameter's name.
-fn sentence(text: &str) -> String {
-    let first = text.split(' ').next().unwrap_or_default();
-    let mut characters = text.chars();
-    match characters.next() {
-        Some(initial) if !first.contains('_') => initial.to_uppercase().chain(characters).collect(),
-        Some(_) | None => text.to_owned(),
     }
 }

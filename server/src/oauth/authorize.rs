@@ -118,7 +118,15 @@ pub async fn post(
     }
     // What was on the page, though the person's role may hold more by now.
     let authority = Authority { scopes: shown.scopes, ..authority(request, &session) };
-    let issued = issue(&app, &mut unit, authority).await?;
+    let issued = match issue(&app, &mut unit, authority).await {
+        Ok(issued) => issued,
+        // They left while they decided: nothing is kept of this, and the page offers another account.
+        Err(Error::NotAMember) => {
+            let client = Client::require(&mut unit, &request.client_id).await?;
+            return Ok(tell_not_a_member(&app, &transaction, &client, &session));
+        }
+        Err(error) => return Err(error.into()),
+    };
     let before = store::consents::find(&mut unit, subject(request, &session)).await?.unwrap_or_default();
     let allowed = before.union(issued.scopes);
     store::consents::insert(&mut unit, subject(request, &session), allowed, app.clock.now()).await?;
@@ -199,14 +207,7 @@ async fn proceed(
         }
         (Next::TellNotAMember, Some(session)) => {
             keep(app, &transaction, browser, None).await?;
-            let back = response::refusal(
-                &app.config,
-                &request.client_id,
-                &request.target,
-                request.state.as_deref(),
-                RedirectError::AccessDenied,
-            );
-            let page = consent::tell_not_a_member(&transaction, client, session, back);
+            let page = tell_not_a_member(app, &transaction, client, session);
             Ok((browser.remember(CookieJar::new()), page).into_response())
         }
         (Next::LogIn | Next::Grant(_) | Next::Ask(_) | Next::TellNotAMember, _) => {
@@ -247,6 +248,13 @@ async fn keep(
     let mut unit = app.store.write().await?;
     transaction.keep(app, &mut unit, browser, shown).await?;
     Ok(unit.commit().await?)
+}
+
+fn tell_not_a_member(app: &App, transaction: &Transaction, client: &Client, session: &Session) -> Response {
+    let request = &transaction.request;
+    let (target, state) = (&request.target, request.state.as_deref());
+    let back = response::refusal(&app.config, &request.client_id, target, state, RedirectError::AccessDenied);
+    consent::tell_not_a_member(transaction, client, session, back)
 }
 
 fn refuse(app: &App, request: &Request, error: RedirectError) -> Response {

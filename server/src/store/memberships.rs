@@ -55,11 +55,22 @@ pub async fn list(unit: &mut Unit, organization_id: &str) -> Result<Vec<Member>,
     statement!(unit, fetch_all Member, LIST, organization_id)
 }
 
-/// How many owners the organization has.
+/// How many active owners the organization has.
 pub async fn count_owners(unit: &mut Unit, organization_id: &str) -> Result<i64, StoreError> {
-    const COUNT_OWNERS: &str =
-        "select count(*) from memberships where organization_id = $1 and role = 'owner'";
+    const COUNT_OWNERS: &str = "select count(*) from memberships m join users u on u.id = m.user_id
+                                where m.organization_id = $1 and m.role = 'owner' and u.disabled_at is null";
     Ok(statement!(unit, fetch_one(i64,), COUNT_OWNERS, organization_id)?.0)
+}
+
+/// Gives a member another role. False when they are not a member.
+pub async fn touch(
+    unit: &mut Unit,
+    organization_id: &str,
+    user_id: &str,
+    role: Role,
+) -> Result<bool, StoreError> {
+    const TOUCH: &str = "update memberships set role = $3 where organization_id = $1 and user_id = $2";
+    Ok(statement!(unit, execute, TOUCH, organization_id, user_id, role.as_str())? == 1)
 }
 
 /// Ends a membership; the caller revokes the tokens that depended on it. False when there was none.

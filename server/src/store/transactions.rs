@@ -97,8 +97,8 @@ pub async fn consume(unit: &mut Unit, id: &Digest256, now: UnixSeconds) -> Resul
 }
 
 /// Deletes transactions that are too late, at most this many.
-pub async fn sweep(unit: &mut Unit, now: UnixSeconds, most: i64) -> Result<u64, StoreError> {
+pub async fn sweep(unit: &mut Unit, now: UnixSeconds, most: u64) -> Result<u64, StoreError> {
     const SWEEP: &str = "delete from transactions where id_hash in
                              (select id_hash from transactions where expires_at <= $1 limit $2)";
-    statement!(unit, execute, SWEEP, now, most)
+    statement!(unit, execute, SWEEP, now, i64::try_from(most).unwrap_or(i64::MAX))
 }

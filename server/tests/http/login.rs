@@ -126,7 +126,7 @@ async fn a_password_is_bounded() {
     let mut person = Person::new(&platform);
     person.log_in("/login/", MEMBER, &"x".repeat(1024)).await.assert_page(422, WRONG);
     let answer = person.log_in("/login/", MEMBER, &"x".repeat(1025)).await;
-    answer.assert_error_page(400, "Password is longer than any password can be");
+    answer.assert_error_page(400, "password is longer than any password can be");
 }
 
 #[tokio::test]

@@ -217,8 +217,16 @@ fn the_last_owner_cannot_go() {
         "12345678",
     )
     .json();
-    on(folder.path(), &["member", "add", "--org", "acme", "--email", "b@x.org", "--role", "owner"]).json();
-    on(folder.path(), &remove).json();
+    on(folder.path(), &["member", "add", "--org", "acme", "--email", "b@x.org", "--role", "member"]).json();
+    let role = |email, role| ["member", "role", "--org", "acme", "--email", email, "--role", role];
+    on(folder.path(), &role("ada@example.org", "admin")).assert_refused("is the last owner of \"acme\"");
+    let made = on(folder.path(), &role("b@x.org", "owner")).json();
+    assert_eq!(made["role"], "owner");
+    on(folder.path(), &["user", "disable", "--email", "b@x.org"]).json();
+    on(folder.path(), &remove).assert_refused("is the last owner of \"acme\"");
+    on(folder.path(), &role("ada@example.org", "owner")).json();
+    on(folder.path(), &["member", "remove", "--org", "acme", "--email", "b@x.org"]).json();
+    on(folder.path(), &role("b@x.org", "owner")).assert_refused("is not a member of \"acme\"");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! `GET /oauth/authorize/`: what is checked, in which order, and who is told.
 
+use axum::{body::Body, http::Request};
+
 use crate::support::{
     ACME_LOCAL, ACME_REDIRECT, ACME_SITE, APP, Asking, GLOBEX_APP, GLOBEX_REDIRECT, GLOBEX_SITE,
     LOCAL_REDIRECT, MEMBER, OUTSIDER, PLATFORM, Person, Platform, anonymous,
@@ -91,10 +93,10 @@ async fn the_port_of_a_loopback_address_may_vary_and_nothing_else() {
 #[tokio::test]
 async fn the_callback_needs_an_origin_that_the_application_runs_on() {
     let platform = Platform::new().await;
-    assert_page_error(&platform, &Asking::new().without("origin"), "Origin is missing").await;
+    assert_page_error(&platform, &Asking::new().without("origin"), "origin is missing").await;
     for malformed in ["null", "*", "https://www.acme.example/", "www.acme.example", "http://www.acme.example"]
     {
-        assert_page_error(&platform, &Asking::new().with("origin", malformed), "Origin is not the origin")
+        assert_page_error(&platform, &Asking::new().with("origin", malformed), "origin is not the origin")
             .await;
     }
     for foreign in [
@@ -104,7 +106,7 @@ async fn the_callback_needs_an_origin_that_the_application_runs_on() {
         "https://acme.example",
         ACME_SITE.trim_end_matches('e'),
     ] {
-        assert_page_error(&platform, &Asking::new().with("origin", foreign), "Origin is not among").await;
+        assert_page_error(&platform, &Asking::new().with("origin", foreign), "origin is not among").await;
     }
 }
 
@@ -126,13 +128,13 @@ async fn what_is_wrong_is_told_in_the_documented_order() {
     for (name, right, begins) in [
         ("client_id", APP, "client_id"),
         ("redirect_uri", &Asking::callback(APP), "redirect_uri"),
-        ("origin", ACME_SITE, "Origin"),
+        ("origin", ACME_SITE, "origin"),
         ("response_type", "token", "response_type"),
     ] {
         assert_page_error(&platform, &asking, begins).await;
         asking = asking.with(name, right);
     }
-    anonymous(&platform, &asking.path()).await.assert_error_page(400, "Scope");
+    anonymous(&platform, &asking.path()).await.assert_error_page(400, "scope");
 }
 
 #[tokio::test]
@@ -167,10 +169,10 @@ async fn a_query_is_bounded() {
 async fn an_error_is_told_on_a_page_with_a_link_while_nobody_is_signed_in() {
     let platform = Platform::new().await;
     for (name, value, says, error) in [
-        ("scope", "org:everything", "Scope holds a scope that is unknown", "invalid_scope"),
-        ("scope", "project:admin", "Scope holds a scope that is unknown or beyond", "invalid_scope"),
-        ("prompt", "maybe", "Prompt is not one of", "invalid_request"),
-        ("prompt", "none login", "Prompt is not one of", "invalid_request"),
+        ("scope", "org:everything", "scope holds a scope that is unknown", "invalid_scope"),
+        ("scope", "project:admin", "scope holds a scope that is unknown or beyond", "invalid_scope"),
+        ("prompt", "maybe", "prompt is not one of", "invalid_request"),
+        ("prompt", "none login", "prompt is not one of", "invalid_request"),
     ] {
         let asking = Asking::new().with(name, value);
         let page = anonymous(&platform, &asking.path()).await;
@@ -274,4 +276,15 @@ async fn showing_a_page_creates_nothing_but_the_transaction() {
     }
     assert_eq!(platform.issued().await, (0, 0));
     assert_eq!(platform.count("select count(*) from transactions").await, 9);
+}
+
+#[tokio::test]
+async fn a_head_request_issues_nothing() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    person.allow(&Asking::new()).await;
+    let before = platform.issued().await;
+    let head = Request::head(Asking::new().path()).body(Body::empty()).unwrap();
+    assert_eq!(person.send(head).await.status, 405);
+    assert_eq!(platform.issued().await, before);
 }

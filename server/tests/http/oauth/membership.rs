@@ -110,3 +110,15 @@ async fn a_membership_elsewhere_is_none_here() {
     let mut person = Person::signed_in(&platform, "bea@example.org").await;
     person.ask(&Asking::new()).await.assert_page(403, "is not a member");
 }
+
+#[tokio::test]
+async fn who_left_while_they_decided_is_told_so_and_may_use_another_account() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let page = person.ask(&Asking::new()).await;
+    platform.execute("delete from memberships where user_id = 'max'").await;
+    let answer = person.decide(&page, "approve").await;
+    answer.assert_page(403, "this account is not a member");
+    assert_eq!(platform.issued().await, (0, 0));
+    person.get(&answer.link("switch")).await.assert_page(200, "id=\"password\"");
+}

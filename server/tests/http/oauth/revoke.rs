@@ -51,8 +51,8 @@ async fn what_is_missing_repeated_or_unreadable_is_named() {
     let platform = Platform::new().await;
     let token = platform.token(MEMBER).await;
     for (body, says) in [
-        (String::new(), "Token is missing."),
-        (format!("client_id={APP}"), "Token is missing."),
+        (String::new(), "token is missing."),
+        (format!("client_id={APP}"), "token is missing."),
         (format!("token={token}"), "client_id is missing."),
         (format!("token={token}&client_id="), "client_id is missing."),
         (format!("token={token}&token={token}&client_id={APP}"), "A parameter is given more than once."),

@@ -80,5 +80,5 @@ async fn up_to_1024_bytes() {
     let answer = person.allow(&Asking::new().with("state", &longest)).await;
     assert_eq!(answer.response_to(&Asking::callback(APP))["state"], longest);
     let answer = person.ask(&Asking::new().with("state", &(longest + "x"))).await;
-    answer.assert_error_page(400, "State is longer than 1,024 bytes");
+    answer.assert_error_page(400, "state is longer than 1,024 bytes");
 }
