@@ -48,15 +48,7 @@ impl Browser {
     pub async fn start(options: Options) -> Result<Self> {
         let driver = executable("CHROMEDRIVER", "/usr/bin/chromedriver")?;
         let chrome = executable("CHROME", "/usr/bin/chromium")?;
-        let mut child = Command::new(&driver)
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("cannot start {}", driver.display()))?;
-        let port = port(&mut child).await?;
+        let (child, port) = start_driver(&driver).await?;
         let profile = TempDir::new()?;
         let capabilities = capabilities(&chrome, &profile, options)?;
         let client = ClientBuilder::new(HttpConnector::new())
@@ -305,6 +297,27 @@ fn capabilities(
         arguments.push(json!("--blink-settings=preferredColorScheme=0"));
     }
     Ok(all)
+}
+
+/// Starts the driver on a free port. It wants the same number on IPv4 and IPv6, and ends where the second one is
+/// taken: then it is started again.
+async fn start_driver(driver: &std::path::Path) -> Result<(Child, u16)> {
+    let mut last = anyhow::anyhow!("the driver was not started");
+    for _ in 0..5 {
+        let mut child = Command::new(driver)
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot start {}", driver.display()))?;
+        match port(&mut child).await {
+            Ok(port) => return Ok((child, port)),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 /// The port that the driver says it listens on.
