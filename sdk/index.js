@@ -58,6 +58,7 @@ class Client extends EventTarget {
   #state = "loading";
   #session = null;
   #token = null;
+  #ended = false;
 
   get state() {
     return this.#state;
@@ -128,7 +129,11 @@ class Client extends EventTarget {
   }
 
   destroy() {
-    if (clients.delete(this.#key)) this.#core.hear("destroy", "");
+    // Another client may have come in the place of one that was destroyed before.
+    if (this.#ended) return;
+    this.#ended = true;
+    clients.delete(this.#key);
+    this.#core.hear("destroy", "");
   }
 
   static async start(key, response, options) {
@@ -143,8 +148,9 @@ class Client extends EventTarget {
     const { container, timeoutMs } = options;
     const deadline = Date.now() + (timeoutMs > 0 ? timeoutMs : 10_000);
     await loaded(deadline - Date.now());
-    if (container != null && !(container instanceof Element)) {
-      throw invalid("container: give an element of the page");
+    // The platform's window looks for the frame among the page's own, where those of a shadow tree are not listed.
+    if (container != null && !(container instanceof Element && container.getRootNode() == document)) {
+      throw invalid("container: give an element of the page, outside of shadow trees");
     }
     this.#host = new Host(
       container,
@@ -307,7 +313,7 @@ class Host {
     const headers = {};
     if (token) headers.authorization = "Bearer " + token;
     // The page may be left in the same moment as it signs out: the form outlives it.
-    const init = { credentials: "omit", cache: "no-store", headers };
+    const init = { credentials: "omit", cache: "no-store", headers, signal: AbortSignal.timeout(30_000) };
     if (form) Object.assign(init, { method: "POST", keepalive: true, body: new URLSearchParams(form) });
     fetch(url, init).then(
       (response) => {
@@ -383,7 +389,8 @@ class Host {
     const [width, height] = [480, 720];
     const left = screenX + (outerWidth - width) / 2;
     const top = screenY + (outerHeight - height) / 2;
-    this.#popup = open(url, "latchkey", `popup,width=${width},height=${height},left=${left},top=${top}`);
+    // A name could be another window's: a page that opened this one, or a frame in it, may bear it.
+    this.#popup = open(url, "_blank", `popup,width=${width},height=${height},left=${left},top=${top}`);
     return !!this.#popup;
   }
 

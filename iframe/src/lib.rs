@@ -156,6 +156,12 @@ impl Frame {
                     self.offer();
                 }
             }
+            // The page's window never opened, so the request is as good as before: only the person is told.
+            ToFrame::Ended { state, code: code @ ErrorCode::PopupBlocked } => {
+                if self.requests.borrow().is_waiting(&state) {
+                    self.view.show(Shown::SignedOut(Some(code)));
+                }
+            }
             ToFrame::Ended { state, code } => {
                 if self.requests.borrow_mut().give_up(&state) {
                     self.view.show(Shown::SignedOut((code != ErrorCode::Aborted).then_some(code)));

@@ -31,7 +31,7 @@ impl Popup {
         over: impl Fn(ErrorCode) + 'static,
     ) -> Option<Self> {
         let features = "popup,width=480,height=720";
-        let window = page.open_with_url_and_target_and_features(url, "latchkey", features).ok()??;
+        let window = page.open_with_url_and_target_and_features(url, "_blank", features).ok()??;
         let watched = window.clone();
         let mut watch = Watch::default();
         let interval = Interval::new(LOOK_MS, move || {

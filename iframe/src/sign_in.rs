@@ -79,6 +79,11 @@ impl Requests {
         out.map(|out| out.begun = true).is_some()
     }
 
+    /// Whether the page has a request with this `state` and has not opened a window with it.
+    pub fn is_waiting(&self, state: &str) -> bool {
+        self.out.iter().any(|out| out.has(state) && !out.begun)
+    }
+
     /// Gives up a request that is out. False if there is none with this `state`.
     pub fn give_up(&mut self, state: &str) -> bool {
         let before = self.out.len();
@@ -226,8 +231,9 @@ mod tests {
     fn a_window_is_begun_once_and_with_a_request_that_is_out() {
         let mut requests = handed_out();
         assert!(!requests.begin("s2") && !requests.begin(""));
+        assert!(requests.is_waiting("s1") && !requests.is_waiting("s2"));
         assert!(requests.begin("s1"));
-        assert!(!requests.begin("s1"));
+        assert!(!requests.begin("s1") && !requests.is_waiting("s1"));
     }
 
     #[test]

@@ -196,7 +196,7 @@ pub fn step(mut state: State, event: Event, now: f64) -> (State, Vec<Action>) {
 }
 
 fn after_the_end(event: Event) -> Vec<Action> {
-    if let Event::Login { .. } = event {
+    if let Event::Login { .. } | Event::Returned = event {
         return vec![Action::Settle(Err(destroyed()))];
     }
     // A token that comes too late for anyone must not live on.
@@ -326,12 +326,16 @@ impl State {
         actions
     }
 
-    /// Nothing left the page, so the request can serve in the next click.
+    /// Nothing left the page, so the request can serve in the next click. The frame says in words what happened.
     fn blocked(&mut self) -> Vec<Action> {
+        let mut actions = Vec::new();
         if let Some(Attempt { request: Some(request), .. }) = self.attempt.take() {
+            let state = request.state.clone();
+            actions.push(Action::Post(ToFrame::Ended { state, code: ErrorCode::PopupBlocked }));
             self.stock.push(request);
         }
-        vec![Action::Settle(Err(ErrorCode::PopupBlocked.into()))]
+        actions.push(Action::Settle(Err(ErrorCode::PopupBlocked.into())));
+        actions
     }
 
     fn signed_in(&mut self, held: Held) -> Vec<Action> {
@@ -339,7 +343,7 @@ impl State {
             return unwanted(held);
         }
         let last = self.session.replace(held);
-        let mut actions = vec![Action::Close, Action::Changed, Action::Settle(Ok(()))];
+        let mut actions = vec![Action::Close, Action::Settle(Ok(())), Action::Changed];
         actions.extend(last.map(|last| Action::Revoke(last.token)));
         actions
     }
@@ -351,8 +355,9 @@ impl State {
         if let Some(request) = attempt.request {
             actions.push(Action::Post(ToFrame::Ended { state: request.state, code: failure.code }));
         }
-        actions.push(Action::Changed);
+        // Who waits is settled before anyone is told: who is told may begin the next sign-in at once.
         actions.push(Action::Settle(Err(failure)));
+        actions.push(Action::Changed);
         actions
     }
 
@@ -529,7 +534,7 @@ mod tests {
     fn a_sign_in_opens_a_window_tells_the_frame_and_settles_with_the_session() {
         Run::open().is("signing-in", &[Action::Post(ToFrame::Began { state: "s1".into() }), Action::Changed]);
         let run = Run::signed_in();
-        run.is("signed-in", &[Action::Close, Action::Changed, Action::Settle(Ok(()))]);
+        run.is("signed-in", &[Action::Close, Action::Settle(Ok(())), Action::Changed]);
         assert_eq!(run.0.session().unwrap().token, "t1");
     }
 
@@ -543,7 +548,8 @@ mod tests {
     #[test]
     fn a_blocked_window_leaves_its_request_for_the_next_click() {
         let run = Run::ready().at(1.0, Event::Login { limit: LOGIN_MS }).at(1.0, Event::Opened(false));
-        run.is("signed-out", &[Action::Settle(Err(ErrorCode::PopupBlocked.into()))]);
+        let told = Action::Post(ToFrame::Ended { state: "s1".into(), code: ErrorCode::PopupBlocked });
+        run.is("signed-out", &[told, Action::Settle(Err(ErrorCode::PopupBlocked.into()))]);
         run.at(2.0, Event::Login { limit: LOGIN_MS }).is("signing-in", &[Action::Open(request("s1"))]);
     }
 

@@ -115,4 +115,15 @@ journeys! {
         let claimed = journey.stage.site("globex");
         attack(journey, ADA, &claimed, true).await?;
     }
+
+    fn a_frame_that_bears_a_name_gets_no_window_in_its_place(journey) on Loopback {
+        let page = journey.open_site("/").await?;
+        // Whatever name an earlier version gave its windows: a frame of the page may bear it.
+        journey.browser.run(
+            "const frame = document.createElement('iframe'); frame.name = 'latchkey'; document.body.prepend(frame);",
+        ).await?;
+        journey.browser.click("#sign-in").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.read("#status", "Ada Lovelace").await?;
+    }
 }

@@ -93,6 +93,9 @@ journeys! {
         // A click that is over: what a page does that awaits something first.
         let outcome = journey.with_client("return client.login().catch((error) => error.code)").await?;
         ensure!(outcome == "popup_blocked", "{outcome}");
+        journey.browser.enter_toolbar().await?;
+        journey.browser.read("#status", "blocked").await?;
+        journey.browser.leave_frame().await?;
         journey.browser.read("#status", "You are signed out.").await?;
     }
 
@@ -137,6 +140,46 @@ journeys! {
                 "return client.fetch('{path}').then((r) => String(r.status), (error) => error.code)"
             )).await?;
             ensure!(outcome == expected, "{path}: {outcome}");
+        }
+    }
+
+    fn a_destroyed_client_settles_and_leaves_its_successor_alone(journey) on Loopback {
+        journey.open_site("/").await?;
+        journey.browser.read("#status", "You are signed out.").await?;
+        let outcome = journey.with_client(
+            "client.destroy();
+             const login = await client.login().catch((error) => error.code);
+             const next = await sdk.init({ clientId, platform });
+             client.destroy();
+             const same = next === await sdk.init({ clientId, platform });
+             return [login, same, document.querySelectorAll('iframe').length].join(' ')",
+        ).await?;
+        ensure!(outcome == "aborted true 1", "{outcome}");
+    }
+
+    fn a_response_that_nobody_waits_for_any_more_is_refused(journey) on Loopback {
+        journey.open_site("/popup.html").await?;
+        let outcome = journey.with_client(
+            "client.destroy();
+             history.replaceState(null, '', `#error=access_denied&state=s&iss=${platform}&client_id=${clientId}`);
+             const back = await sdk.init({ clientId, platform, mode: 'redirect' });
+             back.destroy();
+             return [location.hash, await back.handleRedirect().catch((error) => error.code)].join(' ')",
+        ).await?;
+        ensure!(outcome == " aborted", "{outcome}");
+    }
+
+    fn a_container_where_the_window_cannot_find_the_frame_is_refused(journey) on Loopback {
+        journey.open_site("/popup.html").await?;
+        for container in ["document.createElement('div')", "shadow"] {
+            let outcome = journey.with_client(&format!(
+                "client.destroy();
+                 const host = document.body.appendChild(document.createElement('div'));
+                 const shadow = host.attachShadow({{ mode: 'open' }}).appendChild(document.createElement('div'));
+                 return sdk.init({{ clientId, platform, container: {container} }})
+                     .catch((error) => `${{error.code}} ${{error.message}}`)"
+            )).await?;
+            ensure!(outcome.as_str().is_some_and(|text| text.starts_with("invalid_options container")), "{outcome}");
         }
     }
 }

@@ -5,8 +5,8 @@ use latchkey_protocol::scope::Role;
 use serde_json::{Value, json};
 
 use crate::{
-    cli::{CliError, Context, organizations, taken, users},
-    store::{self, Unit, organizations::Organization, users::User},
+    cli::{CliError, Context, organizations, users},
+    store::{self, StoreError, Unit, organizations::Organization, users::User},
 };
 
 #[derive(Debug, Subcommand)]
@@ -76,7 +76,13 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
             let user = users::find(&mut unit, &email).await?;
             let role = Role::from(role);
             let added = store::memberships::insert(&mut unit, &organization.id, &user.id, role, now).await;
-            added.map_err(taken("a member with the address", &user.email))?;
+            added.map_err(|error| match error {
+                StoreError::Conflict => CliError::Refused(format!(
+                    "{:?} is already a member of {org:?}; give them another role with `latchkey member role`",
+                    user.email
+                )),
+                other => other.into(),
+            })?;
             unit.commit().await?;
             Ok(json!({ "organization": organization.slug, "email": user.email, "role": role.as_str() }))
         }

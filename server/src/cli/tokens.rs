@@ -39,11 +39,12 @@ pub(super) struct Revoke {
 
 pub(super) async fn run(context: &Context, command: Command) -> Result<Value, CliError> {
     let Command::Revoke(revoke) = command;
-    let mut unit = context.store.write().await?;
     let mut selection = Selection { id: revoke.id, client_id: revoke.client_id, ..Selection::default() };
+    // Before the database is written to: whoever types the token takes their time, and others write meanwhile.
     if revoke.token_stdin {
         selection.token_hash = Some(token()?.digest().as_bytes().to_vec());
     }
+    let mut unit = context.store.write().await?;
     if let Some(client_id) = &selection.client_id
         && store::applications::find(&mut unit, client_id).await?.is_none()
     {

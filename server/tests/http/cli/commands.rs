@@ -1,5 +1,7 @@
 //! Commands other than `serve`.
 
+use std::process::Stdio;
+
 use serde_json::json;
 use tempfile::{TempDir, tempdir};
 
@@ -378,4 +380,19 @@ async fn what_another_process_adds_works_at_the_next_request() {
     let token = Person::signed_in(&platform, "new@example.org").await.token(&asking).await;
     let site = Site::new(&platform, &token).from(Some("https://new.example"));
     assert_eq!(site.get("/api/0/organizations/acme/").await.status, 200);
+}
+
+#[test]
+fn who_takes_their_time_to_type_a_token_keeps_nobody_from_writing() {
+    let folder = with_ada();
+    let mut slow = latchkey(&["token", "revoke", "--token-stdin"]);
+    slow.arg("--database").arg(database(folder.path()));
+    let mut slow = slow.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    for i in 0..20 {
+        let slug = format!("slow-{i}");
+        on(folder.path(), &["org", "add", "--slug", &slug, "--name", "Slow"]).json();
+    }
+    assert!(slow.try_wait().unwrap().is_none(), "it does not wait for its token");
+    drop(slow.stdin.take());
+    assert!(!slow.wait().unwrap().success(), "nothing is no token");
 }
