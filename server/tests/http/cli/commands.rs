@@ -177,7 +177,7 @@ fn what_is_taken_is_named() {
     .assert_refused("already an account with the address \"ADA@EXAMPLE.ORG\"");
     let member = ["member", "add", "--org", "acme", "--email", "ada@example.org", "--role", "owner"];
     on(&member).json();
-    on(&member).assert_refused("already a member with the address \"Ada@example.org\"");
+    on(&member).assert_refused("\"Ada@example.org\" is already a member of \"acme\"");
     let project = ["project", "add", "--org", "acme", "--slug", "web", "--name", "Web"];
     on(&project).json();
     on(&project).assert_refused("already a project with the slug \"web\"");
