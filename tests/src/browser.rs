@@ -233,12 +233,6 @@ impl Browser {
         Ok(self.client.screenshot().await?)
     }
 
-    /// Sends a key, such as Tab, to whatever has the focus.
-    pub async fn press(&self, key: char) -> Result<()> {
-        let element = self.client.active_element().await?;
-        Ok(element.send_keys(&key.to_string()).await?)
-    }
-
     /// Calls the browser's own protocol where WebDriver has no word.
     pub async fn devtools(&self, command: &str, parameters: Value) -> Result<Value, CmdError> {
         let body = json!({ "cmd": command, "params": parameters });

@@ -14,7 +14,7 @@ use crate::{
     http::{
         browser::{self, Browser},
         error::{Error, PageError},
-        origin_check::require_same_origin,
+        origin_check::{read_form, require_token},
         page,
         parameters::Parameters,
     },
@@ -89,11 +89,8 @@ pub async fn post(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, PageError> {
-    require_same_origin(&headers, &app.config.public_url)?;
-    let parameters = Parameters::parse_form(&body)?;
-    if !browser.accepts(CSRF_PURPOSE, parameters.get("csrf").unwrap_or_default()) {
-        return Err(Error::Forged.into());
-    }
+    let parameters = read_form(&headers, &body, &app.config.public_url)?;
+    require_token(&parameters, &browser, CSRF_PURPOSE)?;
     let email = parameters.get("email").unwrap_or_default();
     let password = parameters.get("password").unwrap_or_default();
 

@@ -12,9 +12,8 @@ use crate::{
     directory::session,
     http::{
         browser::{self, Browser},
-        error::{Error, PageError},
-        origin_check::require_same_origin,
-        parameters::Parameters,
+        error::PageError,
+        origin_check::{read_form, require_token},
     },
     state::App,
 };
@@ -29,11 +28,8 @@ pub async fn post(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, PageError> {
-    require_same_origin(&headers, &app.config.public_url)?;
-    let form = Parameters::parse_form(&body)?;
-    if !browser.accepts(CSRF_PURPOSE, form.get("csrf").unwrap_or_default()) {
-        return Err(Error::Forged.into());
-    }
+    let form = read_form(&headers, &body, &app.config.public_url)?;
+    require_token(&form, &browser, CSRF_PURPOSE)?;
     let mut unit = app.store.write().await?;
     if let Some(session) = session::current(&app, &mut unit, &headers).await? {
         session::close(&app, &mut unit, &session).await?;

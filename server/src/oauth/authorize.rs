@@ -16,13 +16,13 @@ use crate::{
     http::{
         browser::Browser,
         error::{Error, PageError},
-        origin_check::require_same_origin,
+        origin_check::{read_form, require_token},
         parameters::Parameters,
     },
     oauth::{
         consent,
         decision::{Facts, Next, decide},
-        issue::{Authority, issue},
+        issue::{Authority, Issued, issue},
         request::{Invalid, Request},
         response::{self, RedirectError},
         transaction::{self, Shown, Transaction},
@@ -84,8 +84,7 @@ pub async fn post(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, PageError> {
-    require_same_origin(&headers, &app.config.public_url)?;
-    let form = Parameters::parse_form(&body)?;
+    let form = read_form(&headers, &body, &app.config.public_url)?;
     let allowed = match form.require("decision")? {
         "approve" => true,
         "deny" => false,
@@ -94,10 +93,7 @@ pub async fn post(
     let mut unit = app.store.write().await?;
     let transaction = Transaction::find(&app, &mut unit, &browser, form.require("transaction")?).await?;
     let shown = transaction.shown.clone().ok_or(Error::TransactionClosed)?;
-    let csrf = form.get("csrf").unwrap_or_default();
-    if !browser.accepts(&consent::csrf_purpose(&transaction.id, &shown.user_id), csrf) {
-        return Err(Error::Forged.into());
-    }
+    require_token(&form, &browser, &consent::csrf_purpose(&transaction.id, &shown.user_id))?;
     let Some(session) = session::current(&app, &mut unit, &headers).await? else {
         // Signed out meanwhile: the page is shown again after the login.
         return Ok(Redirect::to(&transaction::address("/login/", &transaction.id)).into_response());
@@ -131,7 +127,7 @@ pub async fn post(
     let allowed = before.union(issued.scopes);
     store::consents::insert(&mut unit, subject(request, &session), allowed, app.clock.now()).await?;
     unit.commit().await?;
-    Ok(response::granted(&app.config, &request.client_id, &request.target, request.state.as_deref(), &issued))
+    Ok(grant(&app, request, &issued))
 }
 
 /// An active application of an active organization.
@@ -191,13 +187,7 @@ async fn proceed(
             transaction.consume(app, &mut unit).await?;
             let issued = issue(app, &mut unit, Authority { scopes, ..authority(request, session) }).await?;
             unit.commit().await?;
-            Ok(response::granted(
-                &app.config,
-                &request.client_id,
-                &request.target,
-                request.state.as_deref(),
-                &issued,
-            ))
+            Ok(grant(app, request, &issued))
         }
         (Next::Ask(scopes), Some(session)) => {
             keep(app, &transaction, browser, Some(&Shown { user_id: session.user_id.clone(), scopes }))
@@ -255,6 +245,10 @@ fn tell_not_a_member(app: &App, transaction: &Transaction, client: &Client, sess
     let (target, state) = (&request.target, request.state.as_deref());
     let back = response::refusal(&app.config, &request.client_id, target, state, RedirectError::AccessDenied);
     consent::tell_not_a_member(transaction, client, session, back)
+}
+
+fn grant(app: &App, request: &Request, issued: &Issued) -> Response {
+    response::granted(&app.config, &request.client_id, &request.target, request.state.as_deref(), issued)
 }
 
 fn refuse(app: &App, request: &Request, error: RedirectError) -> Response {

@@ -8,7 +8,7 @@ use crate::{
     clock::UnixSeconds,
     http::{browser::Browser, error::Error},
     oauth::request::{Prompt, Request, Target},
-    secret::{Digest256, Secret},
+    secret::Secret,
     state::App,
     store::{self, StoreError, Unit, transactions::Row},
 };
@@ -131,9 +131,4 @@ fn request_of(row: Row) -> Result<Request, StoreError> {
 /// The address at which a transaction goes on.
 pub fn address(path: &str, id: &Secret) -> String {
     format!("{path}?transaction={}", id.expose())
-}
-
-/// What the store keeps of a transaction's id.
-pub fn digest(id: &str) -> Digest256 {
-    Secret::new(id).digest()
 }

@@ -10,13 +10,9 @@ use axum::{
 };
 
 use crate::{
-    http::{
-        assets,
-        error::{Error, PageError},
-        page,
-    },
-    oauth::authorize::Client,
+    http::{assets, error::PageError, page},
     state::App,
+    toolbar::client,
 };
 
 #[derive(Template)]
@@ -29,11 +25,7 @@ struct CallbackPage<'a> {
 
 /// Shows the page.
 pub async fn get(State(app): State<App>, Path(client_id): Path<String>) -> Result<Response, PageError> {
-    let mut unit = app.store.read().await?;
-    Client::find(&mut unit, &client_id).await?.ok_or(Error::NotFound)?;
-    if !assets::is_built() {
-        return Err(Error::NotBuilt.into());
-    }
+    client(&app, &client_id).await?;
     let page = CallbackPage { client_id: &client_id, issuer: app.config.issuer(), assets: assets::base() };
     Ok(page::respond_scripted(&page))
 }

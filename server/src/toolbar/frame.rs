@@ -7,13 +7,9 @@ use axum::{
 };
 
 use crate::{
-    http::{
-        assets,
-        error::{Error, PageError},
-        page,
-    },
-    oauth::authorize::Client,
+    http::{assets, error::PageError, page},
     state::App,
+    toolbar::client,
 };
 
 #[derive(Template)]
@@ -28,11 +24,7 @@ struct FramePage<'a> {
 
 /// Shows the page. A client id of no active application is a page that nobody may frame.
 pub async fn get(State(app): State<App>, Path(client_id): Path<String>) -> Result<Response, PageError> {
-    let mut unit = app.store.read().await?;
-    let client = Client::find(&mut unit, &client_id).await?.ok_or(Error::NotFound)?;
-    if !assets::is_built() {
-        return Err(Error::NotBuilt.into());
-    }
+    let client = client(&app, &client_id).await?;
     let origins: Vec<&str> = client.application.origins.iter().map(|origin| origin.as_str()).collect();
     let page = FramePage {
         client_id: &client_id,

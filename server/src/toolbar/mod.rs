@@ -3,3 +3,16 @@
 pub mod callback;
 pub mod frame;
 pub mod status;
+
+use crate::{
+    http::{assets, error::Error},
+    oauth::authorize::Client,
+    state::App,
+};
+
+/// The application that a page of the toolbar is for: an active one, and the page's files are there.
+async fn client(app: &App, client_id: &str) -> Result<Client, Error> {
+    let mut unit = app.store.read().await?;
+    let client = Client::find(&mut unit, client_id).await?.ok_or(Error::NotFound)?;
+    if assets::is_built() { Ok(client) } else { Err(Error::NotBuilt) }
+}
