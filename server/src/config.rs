@@ -9,6 +9,15 @@ use crate::clock::UnixSeconds;
 pub struct Lifetimes {
     /// An access token.
     pub access_token_secs: UnixSeconds,
+    /// An authorization code.
+    pub code_secs: UnixSeconds,
+    /// A refresh token that nobody uses.
+    pub refresh_idle_secs: UnixSeconds,
+    /// A line of refresh tokens, from the first to the last.
+    pub refresh_total_secs: UnixSeconds,
+    /// For how long a refresh token that was replaced is answered with the one that replaced it: the first answer may
+    /// have been lost.
+    pub refresh_grace_secs: UnixSeconds,
     /// An authorization request that is being decided.
     pub transaction_secs: UnixSeconds,
     /// A session at the platform.
@@ -17,7 +26,16 @@ pub struct Lifetimes {
 
 impl Default for Lifetimes {
     fn default() -> Self {
-        Self { access_token_secs: 3600, transaction_secs: 600, session_secs: 14 * 24 * 3600 }
+        const DAY: UnixSeconds = 24 * 3600;
+        Self {
+            access_token_secs: 3600,
+            code_secs: 60,
+            refresh_idle_secs: 30 * DAY,
+            refresh_total_secs: 90 * DAY,
+            refresh_grace_secs: 30,
+            transaction_secs: 600,
+            session_secs: 14 * DAY,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ pub mod directory;
 pub mod gate;
 pub mod http;
 pub mod oauth;
+pub mod retention;
 pub mod routes;
 pub mod secret;
 pub mod state;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{
     Router,
-    extract::Request,
+    extract::{DefaultBodyLimit, Request},
     http::StatusCode,
     middleware::from_fn_with_state,
     response::{IntoResponse, Response},
@@ -13,7 +13,7 @@ use axum::{
 use latchkey_protocol::scope::Scope;
 use tower::ServiceBuilder;
 use tower_http::{
-    catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, normalize_path::NormalizePath,
+    catch_panic::CatchPanicLayer, normalize_path::NormalizePath,
     timeout::TimeoutLayer, trace::TraceLayer,
 };
 
@@ -29,7 +29,7 @@ use crate::{
         headers, page,
         parameters::MAX_LENGTH,
     },
-    oauth::{authorize, revoke},
+    oauth::{authorize, introspect, metadata, revoke, signing_keys, token, userinfo},
     state::App,
     toolbar::{callback, frame, status},
 };
@@ -46,7 +46,8 @@ fn router(app: &App) -> Router {
     Router::new()
         .merge(pages())
         .merge(documents())
-        .merge(tokens(app))
+        .merge(clients(app))
+        .merge(resource_servers())
         .merge(api(app))
         .fallback(page::not_found)
         .layer(
@@ -55,7 +56,7 @@ fn router(app: &App) -> Router {
                 .layer(from_fn_with_state(app.clone(), headers::add))
                 .layer(CatchPanicLayer::custom(panicked))
                 .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME_LIMIT))
-                .layer(RequestBodyLimitLayer::new(MAX_LENGTH)),
+                .layer(DefaultBodyLimit::max(MAX_LENGTH)),
         )
         .with_state(app.clone())
 }
@@ -78,17 +79,29 @@ fn documents() -> Router<App> {
     Router::new()
         .route("/toolbar/{client_id}/status", get(status::get).layer(cors::any_origin()))
         .route("/assets/{digest}/{name}", get(assets::get).layer(cors::any_origin()))
+        .route("/.well-known/oauth-authorization-server", get(metadata::authorization_server).layer(cors::any_origin()))
+        .route("/.well-known/openid-configuration", get(metadata::authorization_server).layer(cors::any_origin()))
+        .route(metadata::PROTECTED_RESOURCE, get(metadata::protected_resource).layer(cors::any_origin()))
+        .route("/oauth/jwks", get(signing_keys::get).layer(cors::any_origin()))
         .route("/healthz", get(healthy))
         .route("/readyz", get(ready))
         .method_not_allowed_fallback(method_not_allowed)
 }
 
-/// For who holds a token, which comes as a parameter.
-fn tokens(app: &App) -> Router<App> {
+/// For applications, which say who they are in a parameter.
+fn clients(app: &App) -> Router<App> {
     Router::new()
+        .route("/oauth/token", post(token::post))
         .route("/oauth/revoke", post(revoke::post))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(cors::registered_origins(app))
+}
+
+/// For servers with a secret of their own: no browser calls these, so no site reads them.
+fn resource_servers() -> Router<App> {
+    Router::new()
+        .route("/oauth/introspect", post(introspect::post))
+        .method_not_allowed_fallback(method_not_allowed)
 }
 
 /// For who holds a token, which comes in the header: every route through the gate, each with its rule.
@@ -116,6 +129,12 @@ pub struct ApiRoute {
 
 /// The API's routes, each with its rule.
 pub const API: &[ApiRoute] = &[
+    ApiRoute {
+        path: "/oauth/userinfo",
+        rule: Rule { organization: Own, scope: Some(Scope::OpenId) },
+        // OpenID Connect Core §5.3.1: both methods.
+        methods: || get(userinfo::get).post(userinfo::get),
+    },
     ApiRoute {
         path: "/api/0",
         rule: Rule { organization: Own, scope: None },
@@ -190,7 +209,7 @@ mod tests {
         for route in API {
             let names_one = route.path.contains("{organization}");
             assert_eq!(route.rule.organization == InPath, names_one, "{}", route.path);
-            assert!(route.path.starts_with("/api/0") && !route.path.ends_with('/'), "{}", route.path);
+            assert!(!route.path.ends_with('/'), "{}", route.path);
         }
     }
 }

@@ -6,7 +6,8 @@ use crate::{
     clock::Clock,
     config::Config,
     directory::password::{PasswordError, Passwords},
-    secret::Entropy,
+    oauth::signing_keys::SigningKeys,
+    secret::{Entropy, Secret},
     store::Store,
 };
 
@@ -27,13 +28,22 @@ pub struct Parts {
     pub entropy: Entropy,
     /// The hashing of passwords.
     pub passwords: Passwords,
+    /// The keys that sign id_tokens.
+    pub signing_keys: SigningKeys,
 }
 
 impl App {
-    /// Puts the parts together.
-    pub fn new(config: Config, store: Store, clock: Clock, entropy: Entropy) -> Result<Self, PasswordError> {
+    /// Puts the parts together. The secret is what the database's own secrets lie encrypted under.
+    pub fn new(
+        config: Config,
+        store: Store,
+        clock: Clock,
+        entropy: Entropy,
+        secret: &Secret,
+    ) -> Result<Self, PasswordError> {
         let passwords = Passwords::new(&entropy)?;
-        Ok(Self(Arc::new(Parts { config, store, clock, entropy, passwords })))
+        let signing_keys = SigningKeys::new(secret);
+        Ok(Self(Arc::new(Parts { config, store, clock, entropy, passwords, signing_keys })))
     }
 }
 

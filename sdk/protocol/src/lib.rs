@@ -11,6 +11,7 @@ pub mod error;
 pub mod frame;
 pub mod oauth;
 pub mod origin;
+pub mod pkce;
 pub mod scope;
 
 /// The version of the messages between the SDK, the callback page and the iframe.

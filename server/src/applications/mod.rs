@@ -9,6 +9,8 @@ use std::fmt;
 pub enum ResponseType {
     /// The access token itself, in the fragment (RFC 6749 §4.2).
     Token,
+    /// A code to exchange for tokens, in the query (RFC 6749 §4.1).
+    Code,
 }
 
 impl ResponseType {
@@ -16,6 +18,15 @@ impl ResponseType {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Token => "token",
+            Self::Code => "code",
+        }
+    }
+
+    /// The `response_mode` of its responses, the only one there is for it: the part of the address they travel in.
+    pub const fn mode(self) -> &'static str {
+        match self {
+            Self::Token => "fragment",
+            Self::Code => "query",
         }
     }
 
@@ -23,6 +34,7 @@ impl ResponseType {
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "token" => Some(Self::Token),
+            "code" => Some(Self::Code),
             _ => None,
         }
     }
@@ -38,9 +50,16 @@ impl ResponseTypes {
         Self(vec![ResponseType::Token])
     }
 
+    /// These, each once; `None` for none at all.
+    pub fn of(all: &[ResponseType]) -> Option<Self> {
+        let known = [ResponseType::Token, ResponseType::Code];
+        let some: Vec<_> = known.into_iter().filter(|one| all.contains(one)).collect();
+        (!some.is_empty()).then_some(Self(some))
+    }
+
     /// Reads a space-delimited list.
     pub fn parse(list: &str) -> Option<Self> {
-        list.split(' ').map(ResponseType::parse).collect::<Option<_>>().map(Self)
+        Self::of(&list.split(' ').map(ResponseType::parse).collect::<Option<Vec<_>>>()?)
     }
 
     /// The space-delimited list.

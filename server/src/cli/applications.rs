@@ -29,7 +29,7 @@ pub(super) enum Command {
         /// A scope of its maximum; may stand several times [default: org:read member:read project:read event:read]
         #[arg(long = "scope")]
         scopes: Vec<String>,
-        /// A response type it may ask for: token.
+        /// A response type it may ask for, token or code; may stand several times [default: token]
         #[arg(long = "response-type")]
         response_types: Vec<String>,
     },
@@ -127,12 +127,11 @@ fn read_scopes(values: &[String]) -> Result<Scopes, CliError> {
 }
 
 fn read_response_types(values: &[String]) -> Result<ResponseTypes, CliError> {
-    for value in values {
-        if ResponseType::parse(value).is_none() {
-            return Err(CliError::Refused(format!(
-                "--response-type {value:?} is not one that this version answers; use token"
-            )));
-        }
-    }
-    Ok(ResponseTypes::standard())
+    let all = values.iter().map(|value| {
+        ResponseType::parse(value).ok_or_else(|| {
+            CliError::Refused(format!("--response-type {value:?} is not one of token and code"))
+        })
+    });
+    let all = all.collect::<Result<Vec<_>, _>>()?;
+    Ok(ResponseTypes::of(&all).unwrap_or_else(ResponseTypes::standard))
 }

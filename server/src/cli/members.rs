@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::{CliError, Context, organizations, users},
-    store::{self, StoreError, Unit, organizations::Organization, users::User},
+    store::{self, StoreError, Unit, grants::Selection, organizations::Organization, users::User},
 };
 
 #[derive(Debug, Subcommand)]
@@ -106,7 +106,12 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
             if !store::memberships::remove(&mut unit, &organization.id, &user.id).await? {
                 return Err(not_a_member(&organization, &user));
             }
-            let revoked = store::tokens::revoke_of_member(&mut unit, &organization.id, &user.id, now).await?;
+            let theirs = Selection {
+                organization_id: Some(&organization.id),
+                user_id: Some(&user.id),
+                ..Selection::default()
+            };
+            let revoked = store::grants::revoke(&mut unit, theirs, now).await?;
             unit.commit().await?;
             Ok(json!({
                 "organization": organization.slug,

@@ -2,10 +2,13 @@
 //! judged by the same file at its next request.
 
 mod applications;
+mod keys;
 mod members;
 mod options;
 mod organizations;
 mod projects;
+mod resource_servers;
+mod secret;
 mod serve;
 mod tokens;
 mod users;
@@ -21,6 +24,7 @@ use crate::{
     clock::Clock,
     directory::password::PasswordError,
     http::error::Error,
+    oauth::signing_keys::KeyError,
     secret::{Entropy, NoEntropy},
     store::{DatabaseUrl, DatabaseUrlError, Store, StoreError},
 };
@@ -54,9 +58,15 @@ enum Command {
     /// Applications of an organization.
     #[command(subcommand)]
     App(applications::Command),
-    /// Access tokens.
+    /// Access and refresh tokens.
     #[command(subcommand)]
     Token(tokens::Command),
+    /// Servers that may ask what a token is.
+    #[command(subcommand)]
+    ResourceServer(resource_servers::Command),
+    /// The key that signs id_tokens.
+    #[command(subcommand)]
+    Key(keys::Command),
     /// Bring the database's schema up to date.
     Migrate,
 }
@@ -126,6 +136,9 @@ pub enum CliError {
     /// The machine has no randomness.
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
+    /// The signing keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     /// Reading or writing failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -188,6 +201,8 @@ async fn run(cli: Cli) -> Result<Option<Value>, CliError> {
         Command::Project(command) => projects::run(&context, command).await,
         Command::App(command) => applications::run(&context, command).await,
         Command::Token(command) => tokens::run(&context, command).await,
+        Command::ResourceServer(command) => resource_servers::run(&context, command).await,
+        Command::Key(command) => keys::run(&context, &options, command).await,
         // Opening it was all there is to do.
         Command::Migrate | Command::Serve => Ok(serde_json::json!({ "migrated": true })),
     };

@@ -8,18 +8,14 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     applications::registration,
-    cli::{CliError, Context, options::Options, read},
+    cli::{CliError, Context, options::Options, read, secret},
     config::Config,
-    routes,
+    retention, routes,
     state::App,
-    store::{self, StoreError},
 };
 
 /// How long requests that are under way may go on after the server was told to stop.
 const FAREWELL: Duration = Duration::from_secs(5);
-/// How often what has expired is deleted, and how much of it at once.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
-const SWEEP_MOST: u64 = 1000;
 
 pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     let public_url = read("--public-url", options.public_url()?, registration::origin)?;
@@ -31,7 +27,9 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     let address = options.listen();
     let listener = listen(address).await?;
     let Context { store, clock, entropy } = Context::open(options).await?;
-    let app = App::new(Config::new(public_url), store, clock, entropy)?;
+    let secret = secret::find_or_make(options, &entropy)?;
+    let app = App::new(Config::new(public_url), store, clock, entropy, &secret)?;
+    app.signing_keys.ensure(&app.store, &app.clock, &app.entropy).await?;
     tracing::info!("listening on {address} as {}", app.config.public_url);
     if !app.config.public_url.is_https() {
         tracing::info!("the public URL is plain http on loopback, for development: no HSTS is sent");
@@ -41,7 +39,7 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
             "the iframe's files are not built: run `cargo xtask build`, then start the server again"
         );
     }
-    let sweeper = tokio::spawn(sweep(app.clone()));
+    let sweeper = tokio::spawn(retention::run(app.clone()));
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let service = ServiceExt::<axum::extract::Request>::into_make_service(routes::service(&app));
     let server = axum::serve(listener, service).with_graceful_shutdown(async move {
@@ -66,32 +64,6 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, CliError> {
     TcpListener::bind(address).await.map_err(|source| CliError::Listen { address, source })
-}
-
-/// Deletes what has expired, off the path of every request.
-async fn sweep(app: App) {
-    let mut ticks = tokio::time::interval(SWEEP_EVERY);
-    loop {
-        ticks.tick().await;
-        // One batch at a time, so that others get to write in between.
-        loop {
-            match sweep_once(&app).await {
-                Ok(swept) if swept < SWEEP_MOST => break,
-                Ok(_) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "expired rows were not deleted; the next round tries again");
-                    break;
-                }
-            }
-        }
-    }
-}
-
-async fn sweep_once(app: &App) -> Result<u64, StoreError> {
-    let mut unit = app.store.write().await?;
-    let swept = store::transactions::sweep(&mut unit, app.clock.now(), SWEEP_MOST).await?;
-    unit.commit().await?;
-    Ok(swept)
 }
 
 /// Waits for Ctrl-C or the system's request to end.

@@ -7,46 +7,79 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::{CliError, Context, organizations, users},
-    secret::AccessToken,
-    store::{self, tokens::Selection},
+    clock::UnixSeconds,
+    secret::{AccessToken, RefreshToken},
+    store::{
+        Unit, applications,
+        grants::{self, Selection},
+        refresh_tokens, tokens,
+    },
 };
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Revoke the access tokens that match everything that is given.
+    /// Revoke one token, or all that an application, an organization, a person holds; those that match everything
+    /// that is given.
     Revoke(Revoke),
 }
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("which").required(true).multiple(true))]
+#[command(
+    group = ArgGroup::new("which").required(true).multiple(true),
+    group = ArgGroup::new("one").multiple(false).conflicts_with("all"),
+    group = ArgGroup::new("all").multiple(true),
+)]
 pub(super) struct Revoke {
-    /// Read one token from standard input.
-    #[arg(long, group = "which")]
+    /// Read one access or refresh token from standard input. A refresh token ends with all that was issued beside it.
+    #[arg(long, groups = ["which", "one"])]
     token_stdin: bool,
-    /// The token's id, as the log names it.
-    #[arg(long, group = "which")]
+    /// The access token's id, as the log names it.
+    #[arg(long, groups = ["which", "one"])]
     id: Option<String>,
     /// Those of an application.
-    #[arg(long, group = "which")]
+    #[arg(long, groups = ["which", "all"])]
     client_id: Option<String>,
     /// Those for an organization, by its slug.
-    #[arg(long, group = "which")]
+    #[arg(long, groups = ["which", "all"])]
     org: Option<String>,
     /// Those of a person, by their e-mail address.
-    #[arg(long, group = "which")]
+    #[arg(long, groups = ["which", "all"])]
     email: Option<String>,
+}
+
+/// A token of either kind.
+enum Token {
+    Access(AccessToken),
+    Refresh(RefreshToken),
 }
 
 pub(super) async fn run(context: &Context, command: Command) -> Result<Value, CliError> {
     let Command::Revoke(revoke) = command;
-    let mut selection = Selection { id: revoke.id, client_id: revoke.client_id, ..Selection::default() };
     // Before the database is written to: whoever types the token takes their time, and others write meanwhile.
-    if revoke.token_stdin {
-        selection.token_hash = Some(token()?.digest().as_bytes().to_vec());
-    }
+    let token = if revoke.token_stdin { Some(token()?) } else { None };
+    let now = context.clock.now();
     let mut unit = context.store.write().await?;
-    if let Some(client_id) = &selection.client_id
-        && store::applications::find(&mut unit, client_id).await?.is_none()
+    let revoked = match (token, &revoke.id) {
+        (Some(Token::Refresh(token)), _) => revoke_line(&mut unit, &token, now).await?,
+        (Some(Token::Access(token)), _) => {
+            tokens::revoke_one(&mut unit, None, Some(&token.digest()), now).await?.into()
+        }
+        (None, Some(id)) => tokens::revoke_one(&mut unit, Some(id), None, now).await?.into(),
+        (None, None) => revoke_all(&mut unit, &revoke, now).await?,
+    };
+    unit.commit().await?;
+    Ok(json!({ "revoked": revoked }))
+}
+
+async fn revoke_line(unit: &mut Unit, token: &RefreshToken, now: UnixSeconds) -> Result<u64, CliError> {
+    let Some(row) = refresh_tokens::find(unit, &token.digest()).await? else { return Ok(0) };
+    let line = Selection { id: Some(&row.grant_id), ..Selection::default() };
+    Ok(grants::revoke(unit, line, now).await?)
+}
+
+async fn revoke_all(unit: &mut Unit, revoke: &Revoke, now: UnixSeconds) -> Result<u64, CliError> {
+    if let Some(client_id) = &revoke.client_id
+        && applications::find(unit, client_id).await?.is_none()
     {
         return Err(CliError::Unknown(
             "application",
@@ -54,20 +87,29 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
             "`latchkey app add` prints its client_id",
         ));
     }
-    if let Some(org) = revoke.org {
-        selection.organization_id = Some(organizations::find(&mut unit, &org).await?.id);
-    }
-    if let Some(email) = revoke.email {
-        selection.user_id = Some(users::find(&mut unit, &email).await?.id);
-    }
-    let revoked = store::tokens::revoke_selected(&mut unit, &selection, context.clock.now()).await?;
-    unit.commit().await?;
-    Ok(json!({ "revoked": revoked }))
+    let organization = match &revoke.org {
+        Some(org) => Some(organizations::find(unit, org).await?),
+        None => None,
+    };
+    let user = match &revoke.email {
+        Some(email) => Some(users::find(unit, email).await?),
+        None => None,
+    };
+    let theirs = Selection {
+        client_id: revoke.client_id.as_deref(),
+        organization_id: organization.as_ref().map(|organization| organization.id.as_str()),
+        user_id: user.as_ref().map(|user| user.id.as_str()),
+        ..Selection::default()
+    };
+    Ok(grants::revoke(unit, theirs, now).await?)
 }
 
-fn token() -> Result<AccessToken, CliError> {
+fn token() -> Result<Token, CliError> {
     let mut text = String::new();
     std::io::stdin().take(256).read_to_string(&mut text)?;
-    AccessToken::parse(text.trim())
-        .ok_or_else(|| CliError::Refused("standard input does not hold an access token (lkat_…)".to_owned()))
+    let text = text.trim();
+    let access = AccessToken::parse(text).map(Token::Access);
+    access.or_else(|| RefreshToken::parse(text).map(Token::Refresh)).ok_or_else(|| {
+        CliError::Refused("standard input does not hold an access token (lkat_…) or a refresh token (lkrt_…)".to_owned())
+    })
 }

@@ -19,7 +19,8 @@ use crate::{
         parameters::Parameters,
     },
     oauth::{
-        authorize::{self, Client},
+        authorize,
+        client::Client,
         consent::form_targets,
         transaction::{self, Transaction},
     },

@@ -6,7 +6,7 @@ use crate::{
     http::{browser, error::Error},
     secret::Secret,
     state::App,
-    store::{self, Unit, sessions::Session},
+    store::{self, Unit, grants::Selection, sessions::Session},
 };
 
 /// The live session that a request's cookie opens.
@@ -44,6 +44,7 @@ pub async fn open(
 pub async fn close(app: &App, unit: &mut Unit, session: &Session) -> Result<(), Error> {
     let now = app.clock.now();
     store::sessions::revoke(unit, &session.id, now).await?;
-    store::tokens::revoke_of_session(unit, &session.id, now).await?;
+    let came_from_it = Selection { session_id: Some(&session.id), ..Selection::default() };
+    store::grants::revoke(unit, came_from_it, now).await?;
     Ok(())
 }

@@ -65,6 +65,7 @@ mod tests {
         Facts {
             token_id: "t1".into(),
             scopes: Scopes::of(&[Scope::ProjectWrite]),
+            created_at: 10,
             expires_at: 200,
             revoked_at: None,
             client_id: "c1".into(),
@@ -72,6 +73,7 @@ mod tests {
             runs_on_origin: false,
             user_id: "u1".into(),
             user_name: "Ada".into(),
+            user_email: "ada@example.org".into(),
             user_disabled_at: None,
             organization_id: "o1".into(),
             organization_slug: "acme".into(),

@@ -4,6 +4,7 @@
 //! remembered: what changed a moment ago, here or in another process, is what the next request is judged by.
 
 pub mod bearer;
+mod challenge;
 pub mod decision;
 
 use axum::{
@@ -55,6 +56,8 @@ pub struct Authorized {
     pub user_id: String,
     /// Their name.
     pub user_name: String,
+    /// Their e-mail address.
+    pub user_email: String,
     /// The scoping organization.
     pub organization_id: String,
     /// Its slug.
@@ -98,7 +101,12 @@ async fn pass(
         }
         Err(error) => {
             tracing::info!(%error, "api call refused");
-            ApiError(error).into_response()
+            let challenge = challenge::of(&error, &app.config);
+            let mut response = ApiError(error).into_response();
+            if let Some(challenge) = challenge {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+            }
+            response
         }
     }
 }
@@ -119,6 +127,7 @@ async fn authorize(app: &App, rule: Rule, named: Option<&str>, request: &Parts) 
         client_id: facts.client_id,
         user_id: facts.user_id,
         user_name: facts.user_name,
+        user_email: facts.user_email,
         organization_id: facts.organization_id,
         organization_slug: facts.organization_slug,
         organization_name: facts.organization_name,

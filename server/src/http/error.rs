@@ -36,6 +36,30 @@ pub enum Error {
     /// The parameters are not `application/x-www-form-urlencoded`, or there are too many, or they are too long.
     #[error("the parameters cannot be read")]
     Malformed,
+    /// Parameters stand in the address of a request that takes them in its body alone.
+    #[error("the parameters are sent in the body, never in the address")]
+    InQuery,
+    /// The body is longer than anything that is asked for here, or did not come to its end.
+    #[error("the body is too long, or was cut off")]
+    TooLarge,
+    /// The body is not a form.
+    #[error("the body is not application/x-www-form-urlencoded")]
+    NotAForm,
+    /// The client is unknown, or sent a secret it does not have (RFC 6749 §5.2). The text comes not from the request.
+    #[error("{0}")]
+    InvalidClient(&'static str),
+    /// The code or the refresh token is not one that can be exchanged by who sent it (RFC 6749 §5.2).
+    #[error("the code or refresh token is unknown, expired, used, revoked, or not this client's")]
+    InvalidGrant,
+    /// The application may not ask for codes (RFC 6749 §5.2).
+    #[error("this application may not use response_type=code")]
+    UnauthorizedClient,
+    /// The grant type is not one that the server knows (RFC 6749 §5.2).
+    #[error("grant_type is neither authorization_code nor refresh_token")]
+    UnsupportedGrantType,
+    /// A scope is unknown, or more than was granted (RFC 6749 §5.2).
+    #[error("scope holds a scope that is unknown or was not granted")]
+    InvalidScope,
     /// A form was not sent from our own page, or is too old.
     #[error("the form does not come from this page")]
     Forged,
@@ -107,6 +131,37 @@ impl Error {
                 StatusCode::BAD_REQUEST,
                 "invalid_request",
                 "Go back to the site you came from and try again. If it happens again, tell its owner what this page says.",
+            ),
+            Self::InQuery | Self::NotAForm => (
+                StatusCode::BAD_REQUEST,
+                "invalid_request",
+                "Send the parameters as application/x-www-form-urlencoded in the body of the request.",
+            ),
+            Self::TooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "Send less than 16 KB, in one piece.")
+            }
+            Self::InvalidClient(_) => (
+                StatusCode::UNAUTHORIZED,
+                "invalid_client",
+                "An application sends its client_id alone; a resource server sends its id and secret by HTTP Basic.",
+            ),
+            Self::InvalidGrant => (
+                StatusCode::BAD_REQUEST,
+                "invalid_grant",
+                "Check redirect_uri and code_verifier; if they are right, begin a new authorization request.",
+            ),
+            Self::UnauthorizedClient => (
+                StatusCode::BAD_REQUEST,
+                "unauthorized_client",
+                "Allow the response type in the application's settings.",
+            ),
+            Self::UnsupportedGrantType => {
+                (StatusCode::BAD_REQUEST, "unsupported_grant_type", "Use one of those two.")
+            }
+            Self::InvalidScope => (
+                StatusCode::BAD_REQUEST,
+                "invalid_scope",
+                "Ask for the scopes that were granted, or fewer, or leave the parameter out.",
             ),
             Self::Forged => (
                 StatusCode::FORBIDDEN,
@@ -185,15 +240,10 @@ impl Error {
         }
     }
 
-    /// `WWW-Authenticate`, with RFC 6750's codes alone (§3.1).
-    fn challenge(&self) -> Option<String> {
+    /// What a 401 says of how to authenticate (RFC 9110 §11.6.1). The gate answers for bearer tokens itself.
+    fn challenge(&self) -> Option<HeaderValue> {
         match self {
-            Self::TokenMissing => Some("Bearer realm=\"api\"".into()),
-            Self::InvalidToken => Some("Bearer realm=\"api\", error=\"invalid_token\"".into()),
-            Self::InsufficientScope(scope) => Some(format!(
-                "Bearer realm=\"api\", error=\"insufficient_scope\", scope=\"{}\"",
-                scope.as_str()
-            )),
+            Self::InvalidClient(_) => Some(HeaderValue::from_static("Basic realm=\"oauth\"")),
             _ => None,
         }
     }
@@ -207,7 +257,7 @@ impl Error {
     }
 
     fn finish(&self, mut response: Response) -> Response {
-        if let Some(challenge) = self.challenge().and_then(|text| HeaderValue::from_str(&text).ok()) {
+        if let Some(challenge) = self.challenge() {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         if matches!(self, Self::Unavailable(_)) {

@@ -4,6 +4,7 @@ pub mod assets;
 pub mod browser;
 pub mod cors;
 pub mod error;
+pub mod form;
 pub mod headers;
 pub mod origin_check;
 pub mod page;

@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use axum_extra::extract::cookie::CookieJar;
+use latchkey_protocol::scope::Scopes;
 
 use crate::{
     directory::session,
@@ -20,18 +21,16 @@ use crate::{
         parameters::Parameters,
     },
     oauth::{
+        client::Client,
         consent,
         decision::{Facts, Next, decide},
-        issue::{Authority, Issued, issue},
+        issue::{Authority, Code, Fragment, issue},
         request::{Invalid, Request},
-        response::{self, RedirectError},
+        response::{self, Recipient, RedirectError},
         transaction::{self, Shown, Transaction},
     },
     state::App,
-    store::{
-        self, Unit, applications::Application, consents::Subject, organizations::Organization,
-        sessions::Session,
-    },
+    store::{self, Unit, consents::Subject, sessions::Session},
 };
 
 /// The path, for forms and redirects.
@@ -59,20 +58,15 @@ pub async fn get(
             proceed(&app, unit, &browser, transaction, &client, session.as_ref()).await
         }
         Err(Invalid::Page(error)) => Err(error.into()),
-        Err(Invalid::Redirect { error, target, state, prompt_none }) => {
+        Err(Invalid::Redirect { error, target, state, response_type, prompt_none }) => {
             let client_id = &client.application.client_id;
-            let location = response::refusal(&app.config, client_id, &target, state.as_deref(), error);
+            let recipient = Recipient { client_id, target: &target, state: state.as_deref(), response_type };
+            let location = response::refusal(&app.config, recipient, error);
             if session.is_some() || prompt_none {
                 return Ok(Redirect::to(&location).into_response());
             }
             // RFC 9700 §4.11.2: nobody is sent anywhere by a link alone before they are known here.
-            let (name, problem) = match error {
-                RedirectError::InvalidScope => {
-                    ("scope", "holds a scope that is unknown or beyond what this application may ask for")
-                }
-                _ => ("prompt", "is not one of none, login and consent"),
-            };
-            Err(PageError { error: Error::parameter(name, problem), back: Some(location) })
+            Err(PageError { error: error.as_error(), back: Some(location) })
         }
     }
 }
@@ -110,12 +104,11 @@ pub async fn post(
             return Err(Error::TransactionClosed.into());
         }
         unit.commit().await?;
-        return Ok(refuse(&app, request, RedirectError::AccessDenied));
+        return Ok(response::refused(&app.config, request.recipient(), RedirectError::AccessDenied));
     }
     // What was on the page, though the person's role may hold more by now.
-    let authority = Authority { scopes: shown.scopes, ..authority(request, &session) };
-    let issued = match issue(&app, &mut unit, authority).await {
-        Ok(issued) => issued,
+    let granted = match grant(&app, &mut unit, request, &session, shown.scopes).await {
+        Ok(granted) => granted,
         // They left while they decided: nothing is kept of this, and the page offers another account.
         Err(Error::NotAMember) => {
             let client = Client::require(&mut unit, &request.client_id).await?;
@@ -124,38 +117,10 @@ pub async fn post(
         Err(error) => return Err(error.into()),
     };
     let before = store::consents::find(&mut unit, subject(request, &session)).await?.unwrap_or_default();
-    let allowed = before.union(issued.scopes);
+    let allowed = before.union(shown.scopes);
     store::consents::insert(&mut unit, subject(request, &session), allowed, app.clock.now()).await?;
     unit.commit().await?;
-    Ok(grant(&app, request, &issued))
-}
-
-/// An active application of an active organization.
-pub struct Client {
-    /// The application.
-    pub application: Application,
-    /// Its organization.
-    pub organization: Organization,
-}
-
-impl Client {
-    /// Finds it, or says so on a page: RFC 6749 §4.2.2.1 forbids to redirect for a client that is not valid.
-    pub async fn require(unit: &mut Unit, client_id: &str) -> Result<Self, Error> {
-        Self::find(unit, client_id)
-            .await?
-            .ok_or(Error::parameter("client_id", "is not one of an active application"))
-    }
-
-    /// Finds it, if application and organization are active.
-    pub async fn find(unit: &mut Unit, client_id: &str) -> Result<Option<Self>, Error> {
-        let application = store::applications::find(unit, client_id).await?;
-        let Some(application) = application.filter(|found| found.disabled_at.is_none()) else {
-            return Ok(None);
-        };
-        let organization = store::organizations::find(unit, &application.organization_id).await?;
-        let organization = organization.filter(|found| found.disabled_at.is_none());
-        Ok(organization.map(|organization| Self { application, organization }))
-    }
+    Ok(granted)
 }
 
 /// Does what is decided now.
@@ -180,14 +145,14 @@ async fn proceed(
             let mut unit = app.store.write().await?;
             transaction.consume(app, &mut unit).await?;
             unit.commit().await?;
-            Ok(refuse(app, request, error))
+            Ok(response::refused(&app.config, request.recipient(), error))
         }
         (Next::Grant(scopes), Some(session)) => {
             let mut unit = app.store.write().await?;
             transaction.consume(app, &mut unit).await?;
-            let issued = issue(app, &mut unit, Authority { scopes, ..authority(request, session) }).await?;
+            let granted = grant(app, &mut unit, request, session, scopes).await?;
             unit.commit().await?;
-            Ok(grant(app, request, &issued))
+            Ok(granted)
         }
         (Next::Ask(scopes), Some(session)) => {
             keep(app, &transaction, browser, Some(&Shown { user_id: session.user_id.clone(), scopes }))
@@ -241,28 +206,44 @@ async fn keep(
 }
 
 fn tell_not_a_member(app: &App, transaction: &Transaction, client: &Client, session: &Session) -> Response {
-    let request = &transaction.request;
-    let (target, state) = (&request.target, request.state.as_deref());
-    let back = response::refusal(&app.config, &request.client_id, target, state, RedirectError::AccessDenied);
+    let recipient = transaction.request.recipient();
+    let back = response::refusal(&app.config, recipient, RedirectError::AccessDenied);
     consent::tell_not_a_member(transaction, client, session, back)
 }
 
-fn grant(app: &App, request: &Request, issued: &Issued) -> Response {
-    response::granted(&app.config, &request.client_id, &request.target, request.state.as_deref(), issued)
-}
-
-fn refuse(app: &App, request: &Request, error: RedirectError) -> Response {
-    response::refused(&app.config, &request.client_id, &request.target, request.state.as_deref(), error)
-}
-
-fn authority<'a>(request: &'a Request, session: &'a Session) -> Authority<'a> {
-    Authority {
+/// Issues what the request asked for, and answers with it. The caller commits.
+async fn grant(
+    app: &App,
+    unit: &mut Unit,
+    request: &Request,
+    session: &Session,
+    scopes: Scopes,
+) -> Result<Response, Error> {
+    let authority = Authority {
+        grant_id: None,
         client_id: &request.client_id,
         user_id: &session.user_id,
         session_id: &session.id,
         target: &request.target,
-        scopes: request.scopes,
-    }
+        scopes,
+    };
+    let recipient = request.recipient();
+    Ok(match &request.code_challenge {
+        Some(code_challenge) => {
+            let code = Code {
+                redirect_uri: request.names_redirect.then_some(&request.target.redirect_uri),
+                code_challenge,
+                nonce: request.nonce.as_deref(),
+                authenticated_at: session.authenticated_at,
+            };
+            let code = issue(app, unit, authority, code).await?;
+            response::with_code(&app.config, recipient, &code)
+        }
+        None => {
+            let issued = issue(app, unit, authority, Fragment).await?;
+            response::with_token(&app.config, recipient, &issued)
+        }
+    })
 }
 
 fn subject<'a>(request: &'a Request, session: &'a Session) -> Subject<'a> {

@@ -7,7 +7,7 @@ use latchkey_protocol::scope::Scopes;
 use crate::{
     http::{browser::Browser, page},
     oauth::{
-        authorize::Client,
+        client::Client,
         request::{Target, words},
         transaction::Transaction,
     },

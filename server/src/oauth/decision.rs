@@ -52,8 +52,8 @@ pub fn decide(request: &Request, facts: &Facts) -> Next {
     let Some(authenticated_at) = facts.authenticated_at else {
         return show(Next::LogIn, RedirectError::LoginRequired);
     };
-    if request.prompt.wants_login() && authenticated_at < facts.requested_at {
-        return Next::LogIn;
+    if is_stale(request, authenticated_at, facts.requested_at) {
+        return show(Next::LogIn, RedirectError::LoginRequired);
     }
     let Some(role) = facts.role else {
         return show(Next::TellNotAMember, RedirectError::AccessDenied);
@@ -71,6 +71,14 @@ pub fn decide(request: &Request, facts: &Facts) -> Next {
 /// What can be granted of what was asked: nothing beyond the application, nothing beyond the role.
 pub fn narrow(asked: Scopes, maximum: Scopes, role: Role) -> Scopes {
     asked.intersection(maximum).intersection(role.scopes())
+}
+
+/// Whether the person proves again who they are. Both count from when the request came, so that a login it asked for
+/// is enough however long the person then takes.
+fn is_stale(request: &Request, authenticated_at: UnixSeconds, requested_at: UnixSeconds) -> bool {
+    let limit = |max_age| requested_at - max_age;
+    (request.prompt.wants_login() && authenticated_at < requested_at)
+        || request.max_age.map(limit).is_some_and(|limit| authenticated_at < limit)
 }
 
 fn must_ask(request: &Request, facts: &Facts, scopes: Scopes) -> bool {
@@ -99,9 +107,13 @@ mod tests {
                 requesting_origin: Origin::parse(origin).unwrap(),
             },
             scopes: ASKED,
+            names_redirect: true,
             state: None,
             prompt,
             login_hint: None,
+            max_age: None,
+            code_challenge: None,
+            nonce: None,
         }
     }
 
@@ -154,6 +166,22 @@ mod tests {
             (AsNeeded, site, shrunk, Refuse(RedirectError::InvalidScope)),
         ] {
             assert_eq!(decide(&request(prompt, origin), &facts), next, "{prompt:?} {origin} {facts:?}");
+        }
+    }
+
+    #[test]
+    fn a_login_older_than_max_age_is_not_enough() {
+        for (max_age, prompt, authenticated_at, next) in [
+            (100, Prompt::AsNeeded, 100, Next::Grant(ASKED)),
+            (99, Prompt::AsNeeded, 100, Next::LogIn),
+            (99, Prompt::None, 100, Next::Refuse(RedirectError::LoginRequired)),
+            (0, Prompt::AsNeeded, 199, Next::LogIn),
+            (0, Prompt::AsNeeded, 200, Next::Grant(ASKED)),
+            (i64::from(u32::MAX), Prompt::AsNeeded, 100, Next::Grant(ASKED)),
+        ] {
+            let request = Request { max_age: Some(max_age), ..request(prompt, "https://a.com") };
+            let facts = Facts { authenticated_at: Some(authenticated_at), ..facts() };
+            assert_eq!(decide(&request, &facts), next, "{max_age} {prompt:?} {authenticated_at}");
         }
     }
 

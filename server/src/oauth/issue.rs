@@ -1,23 +1,25 @@
 //! The one function that issues a credential.
 //!
-//! Whatever way leads here, everything is asked again, in the transaction that writes the row: the application, its
+//! Whatever way leads here, everything is asked again, in the transaction that writes the rows: the application, its
 //! organization, the person, their membership, the site, the session. Nothing else can make a [`Grant`], and without
-//! one the store takes no token.
+//! one the store takes no code and no token.
 
-use latchkey_protocol::{origin::Origin, scope::Scopes};
+use latchkey_protocol::scope::Scopes;
 
 use crate::{
     clock::UnixSeconds,
     http::error::Error,
-    oauth::{authorize::Client, decision::narrow, request::Target},
-    secret::AccessToken,
+    oauth::{client::Client, decision::narrow, request::Target},
+    secret::{AccessToken, AuthorizationCode, RefreshToken},
     state::App,
-    store::{self, Unit},
+    store::{self, Unit, authorization_codes, refresh_tokens},
 };
 
 /// What a credential is issued on.
 #[derive(Debug, Clone, Copy)]
 pub struct Authority<'a> {
+    /// The grant that stands already, where one does.
+    pub grant_id: Option<&'a str>,
     /// The application that asked.
     pub client_id: &'a str,
     /// The person who allowed it.
@@ -30,29 +32,37 @@ pub struct Authority<'a> {
     pub scopes: Scopes,
 }
 
-/// A token, and what it turned out to be good for.
-#[derive(Debug)]
-pub struct Issued {
-    /// The token.
-    pub token: AccessToken,
-    /// Its lifetime in seconds.
-    pub expires_in_secs: UnixSeconds,
-    /// What it holds.
-    pub scopes: Scopes,
+impl<'a> From<&'a store::grants::Given> for Authority<'a> {
+    fn from(given: &'a store::grants::Given) -> Self {
+        Self {
+            grant_id: Some(&given.id),
+            client_id: &given.client_id,
+            user_id: &given.user_id,
+            session_id: &given.session_id,
+            target: &given.target,
+            scopes: given.scopes,
+        }
+    }
 }
 
-/// The right to write one token's row. Only [`issue`] makes one.
+/// The right to write the rows of credentials. Only [`issue`] makes one.
 #[derive(Debug)]
 pub struct Grant {
+    id: String,
     client_id: String,
     organization_id: String,
     user_id: String,
     session_id: String,
-    requesting_origin: Origin,
+    target: Target,
     scopes: Scopes,
 }
 
 impl Grant {
+    /// Its id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// The application.
     pub fn client_id(&self) -> &str {
         &self.client_id
@@ -73,9 +83,9 @@ impl Grant {
         &self.session_id
     }
 
-    /// The site it is for.
-    pub fn requesting_origin(&self) -> &Origin {
-        &self.requesting_origin
+    /// Where the response goes, and for which site.
+    pub fn target(&self) -> &Target {
+        &self.target
     }
 
     /// What it holds.
@@ -84,30 +94,47 @@ impl Grant {
     }
 }
 
-/// Issues an access token, or says why not. The caller commits.
-pub async fn issue(app: &App, unit: &mut Unit, authority: Authority<'_>) -> Result<Issued, Error> {
-    let now = app.clock.now();
-    let grant = check(unit, authority, now).await?;
-    let token = AccessToken::generate(&app.entropy)?;
-    let expires_in_secs = app.config.lifetimes.access_token_secs;
-    store::tokens::insert(unit, &app.entropy.id()?, &token, &grant, now, now + expires_in_secs).await?;
+/// A credential, or several that belong together.
+pub trait Credential {
+    /// What the client is given.
+    type Issued;
+
+    /// Writes its rows.
+    fn write(
+        self,
+        app: &App,
+        unit: &mut Unit,
+        grant: Grant,
+    ) -> impl Future<Output = Result<Self::Issued, Error>> + Send;
+}
+
+/// Issues a credential, or says why not. The caller commits.
+pub async fn issue<C: Credential>(
+    app: &App,
+    unit: &mut Unit,
+    authority: Authority<'_>,
+    credential: C,
+) -> Result<C::Issued, Error> {
+    let grant = check(app, unit, authority).await?;
     tracing::info!(
+        credential = std::any::type_name::<C>().rsplit("::").next(),
+        grant = grant.id,
         client_id = grant.client_id,
         organization = grant.organization_id,
         user = grant.user_id,
-        "access token issued"
+        "issued"
     );
-    Ok(Issued { token, expires_in_secs, scopes: grant.scopes })
+    credential.write(app, unit, grant).await
 }
 
-async fn check(unit: &mut Unit, authority: Authority<'_>, now: UnixSeconds) -> Result<Grant, Error> {
+async fn check(app: &App, unit: &mut Unit, authority: Authority<'_>) -> Result<Grant, Error> {
     let Client { application, .. } = Client::require(unit, authority.client_id).await?;
     if !authority.target.is_still_registered(&application) {
         return Err(Error::parameter("redirect_uri", "is not one that is registered for this application"));
     }
     let user = store::users::find(unit, authority.user_id).await?;
     if user.is_none_or(|user| user.disabled_at.is_some())
-        || !store::sessions::is_live(unit, authority.session_id, authority.user_id, now).await?
+        || !store::sessions::is_unended(unit, authority.session_id, authority.user_id).await?
     {
         return Err(Error::TransactionClosed);
     }
@@ -118,11 +145,174 @@ async fn check(unit: &mut Unit, authority: Authority<'_>, now: UnixSeconds) -> R
         return Err(Error::TransactionClosed);
     }
     Ok(Grant {
+        id: match authority.grant_id {
+            Some(id) => id.to_owned(),
+            None => app.entropy.id()?,
+        },
         client_id: application.client_id,
         organization_id: application.organization_id,
         user_id: authority.user_id.to_owned(),
         session_id: authority.session_id.to_owned(),
-        requesting_origin: authority.target.requesting_origin.clone(),
+        target: authority.target.clone(),
         scopes,
     })
+}
+
+/// An access token, and what it turned out to be good for.
+#[derive(Debug)]
+pub struct AccessIssued {
+    /// The token.
+    pub token: AccessToken,
+    /// Its lifetime in seconds.
+    pub expires_in_secs: UnixSeconds,
+    /// What it holds.
+    pub scopes: Scopes,
+}
+
+/// An access token that lives until the grant ends, or for its own lifetime if that is shorter.
+async fn access(
+    app: &App,
+    unit: &mut Unit,
+    grant: &Grant,
+    ends_at: UnixSeconds,
+) -> Result<AccessIssued, Error> {
+    let now = app.clock.now();
+    let token = AccessToken::generate(&app.entropy)?;
+    let expires_at = ends_at.min(now + app.config.lifetimes.access_token_secs);
+    store::tokens::insert(unit, &app.entropy.id()?, &token, grant, now, expires_at).await?;
+    Ok(AccessIssued { token, expires_in_secs: expires_at - now, scopes: grant.scopes })
+}
+
+/// An access token for the fragment (RFC 6749 §4.2.2). No refresh token comes with it (RFC 6749 §4.2.2).
+#[derive(Debug)]
+pub struct Fragment;
+
+impl Credential for Fragment {
+    type Issued = AccessIssued;
+
+    async fn write(self, app: &App, unit: &mut Unit, grant: Grant) -> Result<AccessIssued, Error> {
+        let now = app.clock.now();
+        let ends_at = now + app.config.lifetimes.access_token_secs;
+        store::grants::insert(unit, &grant, now, ends_at).await?;
+        access(app, unit, &grant, ends_at).await
+    }
+}
+
+/// An authorization code (RFC 6749 §4.1.2), and what it is bound to.
+#[derive(Debug)]
+pub struct Code<'a> {
+    /// The redirect URI, where the request named it.
+    pub redirect_uri: Option<&'a str>,
+    /// RFC 7636 §4.2, by S256.
+    pub code_challenge: &'a str,
+    /// For the id_token.
+    pub nonce: Option<&'a str>,
+    /// When the person proved who they are.
+    pub authenticated_at: UnixSeconds,
+}
+
+impl Credential for Code<'_> {
+    type Issued = AuthorizationCode;
+
+    async fn write(self, app: &App, unit: &mut Unit, grant: Grant) -> Result<AuthorizationCode, Error> {
+        let now = app.clock.now();
+        let expires_at = now + app.config.lifetimes.code_secs;
+        let code = AuthorizationCode::generate(&app.entropy)?;
+        let row = authorization_codes::Row {
+            grant_id: grant.id.clone(),
+            redirect_uri: self.redirect_uri.map(str::to_owned),
+            code_challenge: self.code_challenge.to_owned(),
+            nonce: self.nonce.map(str::to_owned),
+            authenticated_at: self.authenticated_at,
+            expires_at,
+        };
+        store::grants::insert(unit, &grant, now, expires_at).await?;
+        authorization_codes::insert(unit, &code, &grant, &row, now).await?;
+        Ok(code)
+    }
+}
+
+/// What the token endpoint answers with (RFC 6749 §5.1).
+#[derive(Debug)]
+pub struct TokensIssued {
+    /// The access token.
+    pub access: AccessIssued,
+    /// The refresh token that is good now.
+    pub refresh: RefreshToken,
+}
+
+/// The first tokens of a grant, for its code (RFC 6749 §4.1.4).
+#[derive(Debug)]
+pub struct Exchange;
+
+impl Credential for Exchange {
+    type Issued = TokensIssued;
+
+    async fn write(self, app: &App, unit: &mut Unit, grant: Grant) -> Result<TokensIssued, Error> {
+        let now = app.clock.now();
+        // From here on the whole line ends at one moment, however often it is refreshed.
+        let ends_at = now + app.config.lifetimes.refresh_total_secs;
+        store::grants::touch(unit, &grant.id, ends_at).await?;
+        let token = RefreshToken::generate(&app.entropy)?;
+        refresh(app, unit, &grant, &token, ends_at).await?;
+        Ok(TokensIssued { access: access(app, unit, &grant, ends_at).await?, refresh: token })
+    }
+}
+
+/// The next tokens of a grant, for its refresh token (RFC 6749 §6, rotation as in RFC 9700 §4.14.2).
+#[derive(Debug)]
+pub struct Rotation<'a> {
+    /// The token that is replaced.
+    pub parent: &'a RefreshToken,
+    /// Its row.
+    pub row: &'a refresh_tokens::Row,
+    /// What replaced it before, where it is presented again.
+    pub successor: Option<RefreshToken>,
+    /// When the line ends.
+    pub ends_at: UnixSeconds,
+}
+
+/// What the key that a successor is sealed under is good for.
+const SUCCESSOR: &str = "the refresh token that replaces this one";
+
+impl Rotation<'_> {
+    /// What replaced a token, for who holds that token.
+    pub fn open(parent: &RefreshToken, row: &refresh_tokens::Row) -> Option<RefreshToken> {
+        let text = parent.secret().sealing_key(SUCCESSOR).open(row.successor.as_ref()?)?;
+        RefreshToken::parse(std::str::from_utf8(&text).ok()?)
+    }
+}
+
+impl Credential for Rotation<'_> {
+    type Issued = TokensIssued;
+
+    async fn write(self, app: &App, unit: &mut Unit, grant: Grant) -> Result<TokensIssued, Error> {
+        let token = match self.successor {
+            Some(same) => same,
+            None => {
+                let token = RefreshToken::generate(&app.entropy)?;
+                let key = self.parent.secret().sealing_key(SUCCESSOR);
+                let sealed = key.seal(&app.entropy, token.expose().as_bytes())?;
+                if !refresh_tokens::consume(unit, self.row, &sealed, app.clock.now()).await? {
+                    return Err(Error::InvalidGrant);
+                }
+                refresh(app, unit, &grant, &token, self.ends_at).await?;
+                token
+            }
+        };
+        Ok(TokensIssued { access: access(app, unit, &grant, self.ends_at).await?, refresh: token })
+    }
+}
+
+async fn refresh(
+    app: &App,
+    unit: &mut Unit,
+    grant: &Grant,
+    token: &RefreshToken,
+    ends_at: UnixSeconds,
+) -> Result<(), Error> {
+    let now = app.clock.now();
+    let expires_at = ends_at.min(now + app.config.lifetimes.refresh_idle_secs);
+    refresh_tokens::insert(unit, &app.entropy.id()?, token, grant, now, expires_at).await?;
+    Ok(())
 }

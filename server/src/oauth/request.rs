@@ -1,4 +1,4 @@
-//! The authorization request (RFC 6749 §4.2.1): what is checked, in which order, and who is told.
+//! The authorization request (RFC 6749 §4.1.1 and §4.2.1): what is checked, in which order, and who is told.
 //!
 //! Until the application and the redirect are known to belong together, a failure is a page and never a redirect
 //! (RFC 6749 §4.2.2.1, RFC 9700 §4.11). After that the client is told.
@@ -6,20 +6,24 @@
 use latchkey_protocol::{
     oauth::MAX_STATE,
     origin::Origin,
+    pkce,
     scope::{Scope, Scopes},
 };
 use url::Url;
 
 use crate::{
     applications::{ResponseType, registration::MAX_REDIRECT_URI},
+    clock::UnixSeconds,
     config::Config,
     http::{error::Error, parameters::Parameters},
-    oauth::response::RedirectError,
+    oauth::response::{Recipient, RedirectError},
     store::applications::Application,
 };
 
 /// The longest `login_hint` that is kept, in bytes.
 const MAX_LOGIN_HINT: usize = 254;
+/// The longest `nonce`, in bytes.
+const MAX_NONCE: usize = 512;
 
 /// A valid authorization request.
 #[derive(Debug, Clone)]
@@ -30,6 +34,8 @@ pub struct Request {
     pub response_type: ResponseType,
     /// Where the response goes, and for which site.
     pub target: Target,
+    /// Whether the request named that address itself (RFC 6749 §4.1.3 asks for it again then).
+    pub names_redirect: bool,
     /// The scopes it named, or the application's maximum.
     pub scopes: Scopes,
     /// Its own value, byte for byte.
@@ -38,6 +44,12 @@ pub struct Request {
     pub prompt: Prompt,
     /// Who it thinks will sign in.
     pub login_hint: Option<String>,
+    /// How long ago, in seconds, the person may have proved who they are (OpenID Connect Core §3.1.2.1).
+    pub max_age: Option<UnixSeconds>,
+    /// What a code is bound to, by S256 (RFC 7636 §4.3); always there where a code is asked for.
+    pub code_challenge: Option<String>,
+    /// What an id_token repeats (OpenID Connect Core §3.1.2.1).
+    pub nonce: Option<String>,
 }
 
 /// Where a response goes.
@@ -126,6 +138,8 @@ pub enum Invalid {
         target: Target,
         /// With its own value.
         state: Option<String>,
+        /// In which part of the address.
+        response_type: ResponseType,
         /// Whether it wants to be told whatever happens, since it shows no page.
         prompt_none: bool,
     },
@@ -145,31 +159,100 @@ impl Request {
         config: &Config,
     ) -> Result<Self, Invalid> {
         let target = Target::find(parameters, application, config)?;
-        let response_type = response_type(parameters, application)?;
-        let state = parameters.get("state").map(str::to_owned);
-        if state.as_ref().is_some_and(|state| state.len() > MAX_STATE) {
-            return Err(Error::parameter("state", "is longer than 1,024 bytes").into());
-        }
         let prompt = Prompt::parse(parameters.get("prompt"));
-        let refuse = |error| Invalid::Redirect {
+        let prompt_none = prompt == Some(Prompt::None);
+        let state = parameters.get("state");
+        let fitting = state.filter(|state| state.len() <= MAX_STATE);
+        let refuse = |error, response_type| Invalid::Redirect {
             error,
             target: target.clone(),
-            state: state.clone(),
-            prompt_none: prompt == Some(Prompt::None),
+            state: fitting.map(str::to_owned),
+            response_type,
+            prompt_none,
         };
-        // RFC 6749 §4.2.2.1 invalid_scope: unknown, malformed, or beyond what the application may ask for.
+        // From here on a request that shows no page is answered by redirect, whatever is wrong with it.
+        let page = |error: Error, told: RedirectError, response_type| {
+            if prompt_none { refuse(told, response_type) } else { Invalid::Page(error) }
+        };
+        let response_type = response_type(parameters, application)
+            .map_err(|(error, told, response_type)| page(error, told, response_type))?;
+        if state.is_some() && fitting.is_none() {
+            let (name, problem) = ("state", "is longer than 1,024 bytes");
+            let told = RedirectError::InvalidRequest { name, problem };
+            return Err(page(Error::parameter(name, problem), told, response_type));
+        }
+        let refuse = |error| refuse(error, response_type);
+        // RFC 6749 §4.1.2.1 invalid_scope: unknown, malformed, or beyond what the application may ask for.
         let scopes = scopes(parameters, application).ok_or_else(|| refuse(RedirectError::InvalidScope))?;
-        let prompt = prompt.ok_or_else(|| refuse(RedirectError::InvalidRequest))?;
-        let login_hint = parameters.get("login_hint").filter(|hint| hint.len() <= MAX_LOGIN_HINT);
+        let code_challenge = code_challenge(parameters, response_type).map_err(refuse)?;
+        let prompt = prompt.ok_or_else(|| {
+            refuse(RedirectError::InvalidRequest {
+                name: "prompt",
+                problem: "is not one of none, login and consent",
+            })
+        })?;
+        let details = Details::find(parameters, response_type).map_err(refuse)?;
         Ok(Self {
             client_id: application.client_id.clone(),
             response_type,
+            names_redirect: parameters.get("redirect_uri").is_some(),
             scopes,
             prompt,
-            login_hint: login_hint.map(str::to_owned),
+            login_hint: details.login_hint,
+            max_age: details.max_age,
+            code_challenge,
+            nonce: details.nonce,
+            state: fitting.map(str::to_owned),
             target,
-            state,
         })
+    }
+
+    /// Who is told what becomes of it.
+    pub fn recipient(&self) -> Recipient<'_> {
+        Recipient {
+            client_id: &self.client_id,
+            target: &self.target,
+            state: self.state.as_deref(),
+            response_type: self.response_type,
+        }
+    }
+}
+
+/// What OpenID Connect adds to a request.
+struct Details {
+    login_hint: Option<String>,
+    max_age: Option<UnixSeconds>,
+    nonce: Option<String>,
+}
+
+impl Details {
+    fn find(parameters: &Parameters, response_type: ResponseType) -> Result<Self, RedirectError> {
+        let invalid = |name, problem| RedirectError::InvalidRequest { name, problem };
+        // OpenID Connect Core §6.1 and §6.2.1: who does not read request objects says so.
+        if parameters.get("request").is_some() {
+            return Err(RedirectError::RequestNotSupported);
+        }
+        if parameters.get("request_uri").is_some() {
+            return Err(RedirectError::RequestUriNotSupported);
+        }
+        // OAuth 2.0 Multiple Response Types §2.1: a token never travels in the query; a code has no need of another way.
+        if parameters.get("response_mode").is_some_and(|mode| mode != response_type.mode()) {
+            return Err(invalid(
+                "response_mode",
+                "is not query for response_type=code, or fragment for response_type=token",
+            ));
+        }
+        let max_age = match parameters.get("max_age").map(str::parse::<u32>) {
+            Some(Err(_)) => return Err(invalid("max_age", "is not a number of seconds")),
+            Some(Ok(secs)) => Some(secs.into()),
+            None => None,
+        };
+        let nonce = parameters.get("nonce");
+        if nonce.is_some_and(|nonce| nonce.len() > MAX_NONCE) {
+            return Err(invalid("nonce", "is longer than 512 bytes"));
+        }
+        let login_hint = parameters.get("login_hint").filter(|hint| hint.len() <= MAX_LOGIN_HINT);
+        Ok(Self { login_hint: login_hint.map(str::to_owned), max_age, nonce: nonce.map(str::to_owned) })
     }
 }
 
@@ -224,15 +307,49 @@ impl Target {
     }
 }
 
-fn response_type(parameters: &Parameters, application: &Application) -> Result<ResponseType, Error> {
+/// The response type, or what is wrong with it: for a page, and for a client that shows none.
+fn response_type(
+    parameters: &Parameters,
+    application: &Application,
+) -> Result<ResponseType, (Error, RedirectError, ResponseType)> {
     const NAME: &str = "response_type";
-    let response_type = ResponseType::parse(parameters.require(NAME)?)
-        .ok_or(Error::parameter(NAME, "is not one that this server answers; use token"))?;
+    let Some(given) = parameters.get(NAME) else {
+        let problem = "is missing";
+        let told = RedirectError::InvalidRequest { name: NAME, problem };
+        return Err((Error::parameter(NAME, problem), told, ResponseType::Code));
+    };
+    let Some(response_type) = ResponseType::parse(given) else {
+        let error = Error::parameter(NAME, "is not one that this server answers; use token or code");
+        return Err((error, RedirectError::UnsupportedResponseType, ResponseType::Code));
+    };
     if application.allows(response_type) {
-        Ok(response_type)
-    } else {
-        Err(Error::parameter(NAME, "is not one that this application may use"))
+        return Ok(response_type);
     }
+    let error = Error::parameter(NAME, "is not one that this application may use");
+    Err((error, RedirectError::UnauthorizedClient, response_type))
+}
+
+/// A code is bound to a secret of who asked for it (RFC 7636 §4.3, required by RFC 9700 §2.1.1); with a token in the
+/// fragment there is nothing to bind.
+fn code_challenge(
+    parameters: &Parameters,
+    response_type: ResponseType,
+) -> Result<Option<String>, RedirectError> {
+    let invalid = |name, problem| Err(RedirectError::InvalidRequest { name, problem });
+    if response_type == ResponseType::Token {
+        return Ok(None);
+    }
+    let Some(challenge) = parameters.get("code_challenge") else {
+        return invalid("code_challenge", "is missing; a code needs PKCE");
+    };
+    // RFC 7636 §4.3: a request that names no method means plain.
+    if parameters.get("code_challenge_method") != Some(pkce::METHOD) {
+        return invalid("code_challenge_method", "is not S256");
+    }
+    if !pkce::is_challenge(challenge) {
+        return invalid("code_challenge", "is not 43 to 128 characters of A-Z a-z 0-9 - . _ ~");
+    }
+    Ok(Some(challenge.to_owned()))
 }
 
 /// What is asked for: within the application's maximum, or all of that where nothing is named (RFC 6749 §3.3).
@@ -416,14 +533,28 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_beyond_the_application_and_a_prompt_nobody_knows_are_told_to_the_client() {
+    fn a_scope_beyond_the_application_and_a_parameter_nobody_understands_are_told_to_the_client() {
+        const fn of(name: &'static str, problem: &'static str) -> RedirectError {
+            RedirectError::InvalidRequest { name, problem }
+        }
+        const PROMPT: RedirectError = of("prompt", "is not one of none, login and consent");
+        const MAX_AGE: RedirectError = of("max_age", "is not a number of seconds");
+        const RESPONSE_MODE: RedirectError =
+            of("response_mode", "is not query for response_type=code, or fragment for response_type=token");
         for (query, expected) in [
             ("scope=org:everything", RedirectError::InvalidScope),
             ("scope=project:admin", RedirectError::InvalidScope),
             ("scope=org:read+member:read", RedirectError::InvalidScope),
-            ("prompt=maybe", RedirectError::InvalidRequest),
-            ("prompt=none+login", RedirectError::InvalidRequest),
-            ("prompt=none+consent", RedirectError::InvalidRequest),
+            ("prompt=maybe", PROMPT),
+            ("prompt=none+login", PROMPT),
+            ("prompt=none+consent", PROMPT),
+            ("max_age=-1", MAX_AGE),
+            ("max_age=1h", MAX_AGE),
+            ("max_age=99999999999", MAX_AGE),
+            ("response_mode=query", RESPONSE_MODE),
+            ("response_mode=form_post", RESPONSE_MODE),
+            ("request=eyJ", RedirectError::RequestNotSupported),
+            ("request_uri=https://a.com/r", RedirectError::RequestUriNotSupported),
         ] {
             let refused = validate(&format!("{REGISTERED}&response_type=token&state=s1&{query}"));
             let Err(Invalid::Redirect { error, state, .. }) = refused else { panic!("{query}") };

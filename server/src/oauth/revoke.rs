@@ -1,31 +1,47 @@
 //! `POST /oauth/revoke/` (RFC 7009).
 
 use axum::{
-    body::Bytes,
     extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
 
 use crate::{
-    http::{error::ApiError, parameters::Parameters},
-    secret::AccessToken,
+    http::{error::ApiError, form::Form},
+    oauth::client,
+    secret::{AccessToken, RefreshToken},
     state::App,
-    store,
+    store::{
+        self,
+        grants::{self, Selection},
+        refresh_tokens,
+    },
 };
 
-/// Revokes a token of the client that is named.
+/// Revokes a token of the client that is named: an access token alone, a refresh token with all that was issued on its
+/// grant (RFC 7009 §2.1).
 ///
 /// The answer is 200 whether there was such a token or not (RFC 7009 §2.2): there is nothing to learn here, and
-/// another client's token stays as it is (§2.1).
-pub async fn post(State(app): State<App>, body: Bytes) -> Result<Response, ApiError> {
-    let form = Parameters::parse_form(&body)?;
-    let token = form.require("token")?;
-    let client_id = form.require("client_id")?;
+/// another client's token stays as it is (§2.1). `token_type_hint` is not needed: a token says its kind.
+pub async fn post(State(app): State<App>, form: Form) -> Result<Response, ApiError> {
+    let (parameters, client_id) = client::read(&form)?;
+    let mut unit = app.store.read().await?;
+    client::identify(&mut unit, client_id).await?;
+    drop(unit);
+    let token = parameters.require("token")?;
+    let now = app.clock.now();
     if let Some(token) = AccessToken::parse(token) {
         let mut unit = app.store.write().await?;
-        store::tokens::revoke(&mut unit, &token.digest(), client_id, app.clock.now()).await?;
+        store::tokens::revoke(&mut unit, &token.digest(), client_id, now).await?;
         unit.commit().await?;
+    } else if let Some(token) = RefreshToken::parse(token) {
+        let mut unit = app.store.write().await?;
+        if let Some(row) = refresh_tokens::find(&mut unit, &token.digest()).await? {
+            let line =
+                Selection { id: Some(&row.grant_id), client_id: Some(client_id), ..Selection::default() };
+            grants::revoke(&mut unit, line, now).await?;
+            unit.commit().await?;
+        }
     }
     Ok(StatusCode::OK.into_response())
 }

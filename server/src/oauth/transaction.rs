@@ -82,19 +82,34 @@ impl Transaction {
     }
 
     fn row(&self, app: &App, browser: &Browser, shown: Option<&Shown>) -> Row {
-        let Request { client_id, response_type, target, scopes, state, prompt, login_hint } =
-            self.request.clone();
+        let Request {
+            client_id,
+            response_type,
+            target,
+            names_redirect,
+            scopes,
+            state,
+            prompt,
+            login_hint,
+            max_age,
+            code_challenge,
+            nonce,
+        } = self.request.clone();
         Row {
             browser_hash: browser.digest().as_bytes().to_vec(),
             client_id,
             response_type: response_type.as_str().into(),
             redirect_uri: target.redirect_uri,
+            redirect_given_at: names_redirect.then_some(self.created_at),
             callback_at: target.is_callback.then_some(self.created_at),
             requesting_origin: target.requesting_origin.to_string(),
             scopes: scopes.to_list(),
             state,
             prompt: prompt.as_str().map(Into::into),
             login_hint,
+            max_age,
+            code_challenge,
+            nonce,
             user_id: shown.map(|shown| shown.user_id.clone()),
             shown_scopes: shown.map(|shown| shown.scopes.to_list()),
             created_at: self.created_at,
@@ -122,9 +137,13 @@ fn request_of(row: Row) -> Result<Request, StoreError> {
             is_callback: row.callback_at.is_some(),
             redirect_uri: row.redirect_uri,
         },
+        names_redirect: row.redirect_given_at.is_some(),
         client_id: row.client_id,
         state: row.state,
         login_hint: row.login_hint,
+        max_age: row.max_age,
+        code_challenge: row.code_challenge,
+        nonce: row.nonce,
     })
 }
 

@@ -7,11 +7,16 @@
 //! The verbs are a closed list: `insert find list consume touch revoke sweep`, and `remove` for what ends.
 
 pub mod applications;
+pub mod authorization_codes;
 pub mod consents;
+pub mod grants;
 pub mod memberships;
 pub mod organizations;
 pub mod projects;
+pub mod refresh_tokens;
+pub mod resource_servers;
 pub mod sessions;
+pub mod signing_keys;
 pub mod tokens;
 pub mod transactions;
 pub mod users;

@@ -50,11 +50,12 @@ pub async fn find(
     statement!(unit, fetch_optional Session, FIND, secret.as_bytes(), now)
 }
 
-/// Whether the session with this id is live and belongs to this person.
-pub async fn is_live(unit: &mut Unit, id: &str, user_id: &str, now: UnixSeconds) -> Result<bool, StoreError> {
-    const IS_LIVE: &str = "select count(*) from sessions
-                           where id = $1 and user_id = $2 and ended_at is null and expires_at > $3";
-    Ok(statement!(unit, fetch_one(i64,), IS_LIVE, id, user_id, now)?.0 == 1)
+/// Whether the session with this id belongs to this person and was not ended. One that merely expired counts: what
+/// was allowed in it may outlive it.
+pub async fn is_unended(unit: &mut Unit, id: &str, user_id: &str) -> Result<bool, StoreError> {
+    const IS_UNENDED: &str =
+        "select count(*) from sessions where id = $1 and user_id = $2 and ended_at is null";
+    Ok(statement!(unit, fetch_one(i64,), IS_UNENDED, id, user_id)?.0 == 1)
 }
 
 /// Gives a session a new secret because its person proved again who they are.
@@ -76,4 +77,15 @@ pub async fn revoke(unit: &mut Unit, id: &str, now: UnixSeconds) -> Result<(), S
     const REVOKE: &str = "update sessions set ended_at = coalesce(ended_at, $2) where id = $1";
     statement!(unit, execute, REVOKE, id, now)?;
     Ok(())
+}
+
+/// Deletes sessions that are over and on which no grant stands any more, at most this many.
+pub async fn sweep(unit: &mut Unit, now: UnixSeconds, most: i64) -> Result<u64, StoreError> {
+    const SWEEP: &str = "delete from sessions where id in
+                             (select s.id from sessions s
+                              where s.expires_at <= $1
+                                and not exists (select 1 from grants g
+                                                where g.session_id = s.id and g.expires_at > $1)
+                              limit $2)";
+    statement!(unit, execute, SWEEP, now, most)
 }

@@ -16,9 +16,11 @@ pub struct Facts {
     pub token_id: String,
     /// What was granted.
     pub scopes: Scopes,
+    /// When it was issued.
+    pub created_at: UnixSeconds,
     /// When it expires.
     pub expires_at: UnixSeconds,
-    /// Since when it is revoked.
+    /// Since when it is revoked, or the grant it was issued on.
     pub revoked_at: Option<UnixSeconds>,
     /// The application it was issued to.
     pub client_id: String,
@@ -30,6 +32,8 @@ pub struct Facts {
     pub user_id: String,
     /// Their name.
     pub user_name: String,
+    /// Their e-mail address.
+    pub user_email: String,
     /// Since when they are disabled.
     pub user_disabled_at: Option<UnixSeconds>,
     /// The scoping organization.
@@ -48,6 +52,7 @@ pub struct Facts {
 struct Row {
     token_id: String,
     scopes: String,
+    created_at: UnixSeconds,
     expires_at: UnixSeconds,
     revoked_at: Option<UnixSeconds>,
     client_id: String,
@@ -55,6 +60,7 @@ struct Row {
     origins: i64,
     user_id: String,
     user_name: String,
+    user_email: String,
     user_disabled_at: Option<UnixSeconds>,
     organization_id: String,
     organization_slug: String,
@@ -73,9 +79,8 @@ pub async fn insert(
     expires_at: UnixSeconds,
 ) -> Result<(), StoreError> {
     const INSERT: &str = "insert into access_tokens
-                              (id, token_hash, last_four, client_id, organization_id, user_id, session_id,
-                               requesting_origin, scopes, created_at, expires_at)
-                          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+                              (id, token_hash, last_four, grant_id, scopes, created_at, expires_at)
+                          values ($1, $2, $3, $4, $5, $6, $7)";
     statement!(
         unit,
         execute,
@@ -83,11 +88,7 @@ pub async fn insert(
         id,
         token.digest().as_bytes(),
         token.last_four(),
-        grant.client_id(),
-        grant.organization_id(),
-        grant.user_id(),
-        grant.session_id(),
-        grant.requesting_origin().as_str(),
+        grant.id(),
         grant.scopes().to_list(),
         now,
         expires_at
@@ -101,19 +102,22 @@ pub async fn find(
     token: &Digest256,
     origin: Option<&str>,
 ) -> Result<Option<Facts>, StoreError> {
-    const FIND: &str = "select t.id as token_id, t.scopes, t.expires_at, t.revoked_at, t.client_id,
+    const FIND: &str = "select t.id as token_id, t.scopes, t.expires_at,
+                               coalesce(t.revoked_at, g.revoked_at) as revoked_at, t.created_at, g.client_id,
                                a.disabled_at as application_disabled_at,
                                (select count(*) from application_origins ao
-                                where ao.client_id = t.client_id and ao.origin = $2) as origins,
-                               t.user_id, u.name as user_name, u.disabled_at as user_disabled_at,
-                               t.organization_id, o.slug as organization_slug, o.name as organization_name,
+                                where ao.client_id = g.client_id and ao.origin = $2) as origins,
+                               g.user_id, u.name as user_name, u.email as user_email,
+                               u.disabled_at as user_disabled_at,
+                               g.organization_id, o.slug as organization_slug, o.name as organization_name,
                                o.disabled_at as organization_disabled_at, m.role
                         from access_tokens t
-                        join applications a on a.client_id = t.client_id
-                        join users u on u.id = t.user_id
-                        join organizations o on o.id = t.organization_id
+                        join grants g on g.id = t.grant_id
+                        join applications a on a.client_id = g.client_id
+                        join users u on u.id = g.user_id
+                        join organizations o on o.id = g.organization_id
                         left join memberships m
-                            on m.organization_id = t.organization_id and m.user_id = t.user_id
+                            on m.organization_id = g.organization_id and m.user_id = g.user_id
                         where t.token_hash = $1";
     let Some(row) = statement!(unit, fetch_optional Row, FIND, token.as_bytes(), origin)? else {
         return Ok(None);
@@ -123,12 +127,14 @@ pub async fn find(
         role: row.role.as_deref().map(role).transpose()?,
         runs_on_origin: row.origins > 0,
         token_id: row.token_id,
+        created_at: row.created_at,
         expires_at: row.expires_at,
         revoked_at: row.revoked_at,
         client_id: row.client_id,
         application_disabled_at: row.application_disabled_at,
         user_id: row.user_id,
         user_name: row.user_name,
+        user_email: row.user_email,
         user_disabled_at: row.user_disabled_at,
         organization_id: row.organization_id,
         organization_slug: row.organization_slug,
@@ -137,7 +143,7 @@ pub async fn find(
     }))
 }
 
-/// Revokes one token, if it is this client's.
+/// Revokes one token, if it is this client's. What else was issued on its grant lives on.
 pub async fn revoke(
     unit: &mut Unit,
     token: &Digest256,
@@ -145,68 +151,26 @@ pub async fn revoke(
     now: UnixSeconds,
 ) -> Result<bool, StoreError> {
     const REVOKE: &str = "update access_tokens set revoked_at = $3
-                          where token_hash = $1 and client_id = $2 and revoked_at is null";
+                          where token_hash = $1 and revoked_at is null
+                            and grant_id in (select id from grants where client_id = $2)";
     Ok(statement!(unit, execute, REVOKE, token.as_bytes(), client_id, now)? == 1)
 }
 
-/// Revokes what came from a session.
-pub async fn revoke_of_session(
+/// Revokes the one token with this id or this digest, and says whether it did.
+pub async fn revoke_one(
     unit: &mut Unit,
-    session_id: &str,
+    id: Option<&str>,
+    token: Option<&Digest256>,
     now: UnixSeconds,
-) -> Result<u64, StoreError> {
-    const REVOKE_OF_SESSION: &str =
-        "update access_tokens set revoked_at = $2 where session_id = $1 and revoked_at is null";
-    statement!(unit, execute, REVOKE_OF_SESSION, session_id, now)
+) -> Result<bool, StoreError> {
+    const REVOKE_ONE: &str =
+        "update access_tokens set revoked_at = $3 where (id = $1 or token_hash = $2) and revoked_at is null";
+    Ok(statement!(unit, execute, REVOKE_ONE, id, token.map(Digest256::as_bytes), now)? == 1)
 }
 
-/// Revokes what a person holds for an organization.
-pub async fn revoke_of_member(
-    unit: &mut Unit,
-    organization_id: &str,
-    user_id: &str,
-    now: UnixSeconds,
-) -> Result<u64, StoreError> {
-    const REVOKE_OF_MEMBER: &str = "update access_tokens set revoked_at = $3
-                                    where organization_id = $1 and user_id = $2 and revoked_at is null";
-    statement!(unit, execute, REVOKE_OF_MEMBER, organization_id, user_id, now)
-}
-
-/// Which tokens an operator revokes: those that match everything that is given.
-#[derive(Debug, Clone, Default)]
-pub struct Selection {
-    /// The token itself, by its digest.
-    pub token_hash: Option<Vec<u8>>,
-    /// The token's id.
-    pub id: Option<String>,
-    /// The application.
-    pub client_id: Option<String>,
-    /// The organization.
-    pub organization_id: Option<String>,
-    /// The person.
-    pub user_id: Option<String>,
-}
-
-/// Revokes the tokens that match everything that is given, and says how many those were.
-pub async fn revoke_selected(
-    unit: &mut Unit,
-    selection: &Selection,
-    now: UnixSeconds,
-) -> Result<u64, StoreError> {
-    const REVOKE_SELECTED: &str = "update access_tokens set revoked_at = $6
-                                   where revoked_at is null
-                                     and ($1 is null or token_hash = $1) and ($2 is null or id = $2)
-                                     and ($3 is null or client_id = $3) and ($4 is null or organization_id = $4)
-                                     and ($5 is null or user_id = $5)";
-    statement!(
-        unit,
-        execute,
-        REVOKE_SELECTED,
-        &selection.token_hash,
-        &selection.id,
-        &selection.client_id,
-        &selection.organization_id,
-        &selection.user_id,
-        now
-    )
+/// Deletes tokens that are too late, at most this many.
+pub async fn sweep(unit: &mut Unit, now: UnixSeconds, most: i64) -> Result<u64, StoreError> {
+    const SWEEP: &str = "delete from access_tokens where id in
+                             (select id from access_tokens where expires_at <= $1 limit $2)";
+    statement!(unit, execute, SWEEP, now, most)
 }

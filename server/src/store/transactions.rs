@@ -13,10 +13,12 @@ pub struct Row {
     pub browser_hash: Vec<u8>,
     /// The application.
     pub client_id: String,
-    /// `token`.
+    /// `token` or `code`.
     pub response_type: String,
     /// Where the response goes.
     pub redirect_uri: String,
+    /// Set where the request named that itself.
+    pub redirect_given_at: Option<UnixSeconds>,
     /// Set where that is the platform's callback page.
     pub callback_at: Option<UnixSeconds>,
     /// The site the request came from.
@@ -29,6 +31,12 @@ pub struct Row {
     pub prompt: Option<String>,
     /// The client's `login_hint`.
     pub login_hint: Option<String>,
+    /// The client's `max_age`, in seconds.
+    pub max_age: Option<UnixSeconds>,
+    /// The client's `code_challenge`, by S256.
+    pub code_challenge: Option<String>,
+    /// The client's `nonce`.
+    pub nonce: Option<String>,
     /// Who saw the consent page.
     pub user_id: Option<String>,
     /// The scopes that the page named, as a list.
@@ -42,10 +50,11 @@ pub struct Row {
 /// Adds a transaction.
 pub async fn insert(unit: &mut Unit, id: &Digest256, row: &Row) -> Result<(), StoreError> {
     const INSERT: &str = "insert into transactions
-                              (id_hash, browser_hash, client_id, response_type, redirect_uri, callback_at,
-                               requesting_origin, scopes, state, prompt, login_hint, user_id, shown_scopes, created_at,
-                               expires_at)
-                          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+                              (id_hash, browser_hash, client_id, response_type, redirect_uri, redirect_given_at,
+                               callback_at, requesting_origin, scopes, state, prompt, login_hint, max_age,
+                               code_challenge, nonce, user_id, shown_scopes, created_at, expires_at)
+                          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+                                  $19)";
     statement!(
         unit,
         execute,
@@ -55,12 +64,16 @@ pub async fn insert(unit: &mut Unit, id: &Digest256, row: &Row) -> Result<(), St
         &row.client_id,
         &row.response_type,
         &row.redirect_uri,
+        row.redirect_given_at,
         row.callback_at,
         &row.requesting_origin,
         &row.scopes,
         &row.state,
         &row.prompt,
         &row.login_hint,
+        row.max_age,
+        &row.code_challenge,
+        &row.nonce,
         &row.user_id,
         &row.shown_scopes,
         row.created_at,
@@ -71,9 +84,9 @@ pub async fn insert(unit: &mut Unit, id: &Digest256, row: &Row) -> Result<(), St
 
 /// The transaction, if it is not too late.
 pub async fn find(unit: &mut Unit, id: &Digest256, now: UnixSeconds) -> Result<Option<Row>, StoreError> {
-    const FIND: &str = "select browser_hash, client_id, response_type, redirect_uri, callback_at,
-                               requesting_origin, scopes, state, prompt, login_hint, user_id, shown_scopes, created_at,
-                               expires_at
+    const FIND: &str = "select browser_hash, client_id, response_type, redirect_uri, redirect_given_at, callback_at,
+                               requesting_origin, scopes, state, prompt, login_hint, max_age, code_challenge, nonce,
+                               user_id, shown_scopes, created_at, expires_at
                         from transactions where id_hash = $1 and expires_at > $2";
     statement!(unit, fetch_optional Row, FIND, id.as_bytes(), now)
 }
@@ -97,8 +110,8 @@ pub async fn consume(unit: &mut Unit, id: &Digest256, now: UnixSeconds) -> Resul
 }
 
 /// Deletes transactions that are too late, at most this many.
-pub async fn sweep(unit: &mut Unit, now: UnixSeconds, most: u64) -> Result<u64, StoreError> {
+pub async fn sweep(unit: &mut Unit, now: UnixSeconds, most: i64) -> Result<u64, StoreError> {
     const SWEEP: &str = "delete from transactions where id_hash in
                              (select id_hash from transactions where expires_at <= $1 limit $2)";
-    statement!(unit, execute, SWEEP, now, i64::try_from(most).unwrap_or(i64::MAX))
+    statement!(unit, execute, SWEEP, now, most)
 }

@@ -6,7 +6,7 @@ pub mod status;
 
 use crate::{
     http::{assets, error::Error},
-    oauth::authorize::Client,
+    oauth::client::Client,
     state::App,
 };
 

@@ -11,7 +11,7 @@ use axum::{
 use latchkey_protocol::error::ErrorCode;
 use serde::Serialize;
 
-use crate::{http::error::ApiError, oauth::authorize::Client, state::App};
+use crate::{http::error::ApiError, oauth::client::Client, state::App};
 
 /// The answer.
 #[derive(Debug, Serialize)]

@@ -140,9 +140,9 @@ async fn a_role_counts_as_it_is_now() {
     let token = platform.token(ADMIN).await;
     let site = Site::new(&platform, &token);
     let scopes = async || site.get("/api/0/").await.json()["scopes"].to_string();
-    assert_eq!(scopes().await, r#"["org:read","member:read","project:write","event:write"]"#);
+    assert_eq!(scopes().await, r#"["org:read","member:read","project:write","event:write", "openid"]"#);
     platform.execute("update memberships set role = 'member' where user_id = 'arno'").await;
-    assert_eq!(scopes().await, r#"["org:read","member:read","project:read","event:write"]"#);
+    assert_eq!(scopes().await, r#"["org:read","member:read","project:read","event:write", "openid"]"#);
 }
 
 #[tokio::test]

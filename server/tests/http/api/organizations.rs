@@ -31,7 +31,7 @@ async fn the_root_says_what_the_token_is() {
         "client_id": "acmeclient",
         "organization": { "id": "org-acme", "slug": "acme", "name": "Acme Rockets" },
         "user": { "id": "max", "name": "Max" },
-        "scopes": ["org:read", "member:read", "project:read", "event:write"],
+        "scopes": ["org:read", "member:read", "project:read", "event:write", "openid"],
         "expires_at": NOW + 3600,
     });
     assert_eq!(answer.json(), expected);

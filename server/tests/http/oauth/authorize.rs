@@ -226,7 +226,7 @@ async fn a_granted_response_holds_the_token_in_the_fragment_and_nothing_else() {
         ("expires_in", "3600"),
         ("iss", PLATFORM),
         ("origin", ACME_SITE),
-        ("scope", "org:read member:read project:read event:write"),
+        ("scope", "org:read member:read project:read event:write openid"),
         ("state", "s1"),
         ("token_type", "Bearer"),
     ];
@@ -237,10 +237,10 @@ async fn a_granted_response_holds_the_token_in_the_fragment_and_nothing_else() {
 async fn a_request_without_a_scope_gets_the_maximum_narrowed_to_the_role() {
     let platform = Platform::new().await;
     for (email, asked, granted) in [
-        (MEMBER, "", "org:read member:read project:read event:write"),
+        (MEMBER, "", "org:read member:read project:read event:write openid"),
         (MEMBER, "project:write org:read", "org:read project:read"),
         (MEMBER, "project:read", "project:read"),
-        ("arno@example.org", "", "org:read member:read project:write event:write"),
+        ("arno@example.org", "", "org:read member:read project:write event:write openid"),
         ("ada@example.org", "event:write  event:read", "event:write"),
     ] {
         let mut person = Person::signed_in(&platform, email).await;

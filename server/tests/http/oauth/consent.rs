@@ -145,5 +145,5 @@ async fn what_was_allowed_is_not_more_than_what_was_shown() {
     assert!(!page.body.contains("Create and change projects"));
     platform.execute("update memberships set role = 'admin' where user_id = 'max'").await;
     let response = person.decide(&page, "approve").await.response_to(&Asking::callback(APP));
-    assert_eq!(response["scope"], "org:read member:read project:read event:write");
+    assert_eq!(response["scope"], "org:read member:read project:read event:write openid");
 }

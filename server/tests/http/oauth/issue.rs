@@ -5,21 +5,20 @@ use latchkey_protocol::{
     scope::{Scope, Scopes},
 };
 use latchkey_server::oauth::{
-    issue::{Authority, Issued, issue},
+    issue::{AccessIssued, Authority, Fragment, issue},
     request::Target,
 };
 
 use crate::support::{ACME_SITE, APP, Asking, MEMBER, PASSWORD, Person, Platform};
 
 /// Each takes one precondition away.
-const CHANGES: [&str; 8] = [
+const CHANGES: [&str; 7] = [
     "update applications set disabled_at = 1 where client_id = 'acmeclient'",
     "update organizations set disabled_at = 1 where slug = 'acme'",
     "update users set disabled_at = 1 where id = 'max'",
     "delete from memberships where user_id = 'max'",
     "delete from application_origins where origin = 'https://www.acme.example'",
     "update sessions set ended_at = 1",
-    "update sessions set expires_at = 1",
     "update applications set scopes = 'openid' where client_id = 'acmeclient'",
 ];
 
@@ -33,15 +32,16 @@ async fn tokens(platform: &Platform) -> i64 {
 }
 
 /// Whatever leads here: what the function itself asks, without the pages before it.
-async fn issue_directly(platform: &Platform, session_id: &str, scopes: Scopes) -> Option<Issued> {
+async fn issue_directly(platform: &Platform, session_id: &str, scopes: Scopes) -> Option<AccessIssued> {
     let target = Target {
         redirect_uri: Asking::callback(APP),
         is_callback: true,
         requesting_origin: Origin::parse(ACME_SITE).unwrap(),
     };
-    let authority = Authority { client_id: APP, user_id: "max", session_id, target: &target, scopes };
+    let authority =
+        Authority { grant_id: None, client_id: APP, user_id: "max", session_id, target: &target, scopes };
     let mut unit = platform.app.store.write().await.unwrap();
-    let issued = issue(&platform.app, &mut unit, authority).await.ok();
+    let issued = issue(&platform.app, &mut unit, authority, Fragment).await.ok();
     unit.commit().await.unwrap();
     issued
 }
@@ -61,6 +61,17 @@ async fn by_the_issuing_function_itself() {
     }
 }
 
+/// A session that merely expired stands for what was allowed in it, but nobody can use it for more.
+#[tokio::test]
+async fn by_the_pages_of_a_session_that_expired() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let page = person.ask(&asking()).await;
+    platform.execute("update sessions set expires_at = 1").await;
+    assert!(person.decide(&page, "approve").await.location().starts_with("/login/?transaction="));
+    assert_eq!(platform.issued().await, (0, 0));
+}
+
 #[tokio::test]
 async fn by_a_session_of_somebody_else() {
     let platform = Platform::new().await;
@@ -77,7 +88,7 @@ async fn a_token_holds_no_more_than_application_and_role() {
     Person::signed_in(&platform, MEMBER).await;
     let session = platform.text("select id from sessions").await;
     let issued = issue_directly(&platform, &session, Scopes::ALL).await.unwrap();
-    assert_eq!(issued.scopes.to_list(), "org:read member:read project:read event:write");
+    assert_eq!(issued.scopes.to_list(), "org:read member:read project:read event:write openid");
     assert!(issue_directly(&platform, &session, Scopes::NONE).await.is_none());
 }
 
@@ -128,8 +139,9 @@ async fn a_token_is_the_organization_s_of_its_application_and_records_where_it_c
     let token = platform.token("bea@example.org").await;
     let row =
         "select client_id || ' ' || organization_id || ' ' || user_id || ' ' || requesting_origin || ' ' ||
-                      last_four || ' ' || (expires_at - created_at) || ' ' || coalesce(revoked_at, 'live')
-               from access_tokens where session_id = (select id from sessions)";
+                last_four || ' ' || (t.expires_at - t.created_at) || ' ' || coalesce(t.revoked_at, 'live')
+         from access_tokens t join grants g on g.id = t.grant_id
+         where session_id = (select id from sessions)";
     let last_four = &token[token.len() - 4..];
     let expected = format!("acmeclient org-acme bea {ACME_SITE} {last_four} 3600 live");
     assert_eq!(platform.text(row).await, expected);

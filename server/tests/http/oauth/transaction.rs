@@ -142,7 +142,7 @@ async fn ignores_whatever_else_the_form_holds() {
     let query = "/oauth/authorize/?scope=org:admin&redirect_uri=https://evil.example/&decision=deny";
     let response = person.post(query, &form).await.response_to(&Asking::callback(APP));
     assert_eq!((response["state"].as_str(), response["origin"].as_str()), ("s1", "https://www.acme.example"));
-    assert_eq!(response["scope"], "org:read member:read project:read event:write");
+    assert_eq!(response["scope"], "org:read member:read project:read event:write openid");
     assert_eq!(platform.text("select user_id || organization_id from access_tokens").await, "maxorg-acme");
 }
 

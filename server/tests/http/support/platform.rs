@@ -8,7 +8,7 @@ use latchkey_protocol::{
     scope::{Role, Scopes},
 };
 use latchkey_server::{
-    applications::ResponseTypes,
+    applications::{ResponseType, ResponseTypes},
     clock::Clock,
     config::Config,
     directory::password::Passwords,
@@ -78,7 +78,8 @@ impl Platform {
         let file = folder.path().join("latchkey.db");
         let store = Store::open(&DatabaseUrl::Sqlite(file.clone())).await.unwrap();
         let config = Config::new(Origin::parse(public_url).unwrap());
-        let app = App::new(config, store, Clock::manual(NOW), Entropy::seeded(1)).unwrap();
+        let secret = Secret::new("the secret that is not in the database");
+        let app = App::new(config, store, Clock::manual(NOW), Entropy::seeded(1), &secret).unwrap();
         let mut unit = app.store.write().await.unwrap();
         populate(&mut unit).await;
         unit.commit().await.unwrap();
@@ -195,8 +196,8 @@ fn acme_application() -> Application {
         client_id: APP.into(),
         organization_id: ACME.0.into(),
         name: "Acme Toolbar".into(),
-        scopes: Scopes::parse("org:read member:read project:write event:write").unwrap(),
-        response_types: ResponseTypes::standard(),
+        scopes: Scopes::parse("org:read member:read project:write event:write openid").unwrap(),
+        response_types: ResponseTypes::of(&[ResponseType::Token, ResponseType::Code]).unwrap(),
         asks_always_at: None,
         disabled_at: None,
         origins: [ACME_SITE, "https://shop.acme.example", ACME_LOCAL]

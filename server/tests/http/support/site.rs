@@ -40,7 +40,10 @@ impl Site {
     }
 
     pub(crate) async fn send(&self, method: Method, path: &str, body: String) -> Answer {
-        let mut request = Request::builder().method(method).uri(path);
+        let mut request = Request::builder().method(&method).uri(path);
+        if method == Method::POST {
+            request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        }
         for (name, value) in [(header::ORIGIN, &self.origin), (header::AUTHORIZATION, &self.authorization)] {
             if let Some(value) = value {
                 request = request.header(name, value);

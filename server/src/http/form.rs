@@ -1,0 +1,76 @@
+//! The body of a request that no page sends: parameters, in the body and nowhere else.
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Request},
+    http::{HeaderMap, header},
+};
+
+use crate::{
+    http::{
+        error::{ApiError, Error},
+        parameters::Parameters,
+    },
+    state::App,
+};
+
+/// The media type of a form.
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// A form that a program sent (RFC 6749 §3.2).
+#[derive(Debug)]
+pub struct Form {
+    /// Its parameters.
+    pub parameters: Parameters,
+    /// The request's headers.
+    pub headers: HeaderMap,
+}
+
+impl FromRequest<App> for Form {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Self::Rejection> {
+        // RFC 6749 §2.3.1: never in the address, where servers and proxies write it into their logs; and so that no
+        // two readers take different values for the same parameter, from nowhere but one place.
+        if request.uri().query().is_some_and(|query| !query.is_empty()) {
+            return Err(Error::InQuery.into());
+        }
+        let headers = request.headers().clone();
+        if !is_form(&headers) {
+            return Err(Error::NotAForm.into());
+        }
+        let body = Bytes::from_request(request, app).await.map_err(|_| Error::TooLarge)?;
+        Ok(Self { parameters: Parameters::parse_form(&body)?, headers })
+    }
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case(FORM)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    #[test]
+    fn a_form_says_that_it_is_one() {
+        for (kind, is) in [
+            ("application/x-www-form-urlencoded", true),
+            ("application/x-www-form-urlencoded;charset=UTF-8", true),
+            ("Application/X-WWW-Form-Urlencoded ; charset=utf-8", true),
+            ("application/json", false),
+            ("text/plain", false),
+            ("multipart/form-data; boundary=x", false),
+            ("application/x-www-form-urlencoded2", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+            assert_eq!(is_form(&headers), is, "{kind}");
+        }
+        assert!(!is_form(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,193 @@
+//! The RSA keys that sign id_tokens, and `GET /oauth/jwks/` (RFC 7517), which publishes their public halves.
+//!
+//! RS256, because that is the one algorithm every OpenID client can be counted on to verify (OpenID Connect
+//! Discovery §3). The private half lies in the database encrypted under a secret that is not there.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+};
+
+use aws_lc_rs::{
+    encoding::AsDer,
+    rand::SystemRandom,
+    rsa::KeySize,
+    signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair},
+};
+use axum::{Json, extract::State, http::header, response::IntoResponse};
+use latchkey_protocol::base64url;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{
+    clock::{Clock, UnixSeconds},
+    http::error::{ApiError, Error},
+    secret::{Entropy, NoEntropy, Secret, SealingKey},
+    state::App,
+    store::{Store, StoreError, Unit, signing_keys},
+};
+
+/// The algorithm (RFC 7518 §3.3).
+pub const ALGORITHM: &str = "RS256";
+/// How long the public half of a retired key stays published: longer than any id_token lives.
+const RETIRED_SECS: UnixSeconds = 24 * 3600;
+/// For how long a client may remember the keys. One that meets a key id it does not know asks again.
+const CACHE: &str = "public, max-age=300";
+
+/// Why a key cannot sign.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The private half was sealed under another secret, or is damaged.
+    #[error(
+        "the signing key {0} cannot be read with this server's secret: restore the secret, or run `latchkey key rotate`"
+    )]
+    Sealed(String),
+    /// There is none.
+    #[error("there is no signing key: run `latchkey key rotate`")]
+    Missing,
+    /// The machine did not make one.
+    #[error("an RSA key could not be made")]
+    Failed,
+    /// The machine has no randomness.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    /// The database did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The keys of a running server: the secret they lie under, and the one that was used last.
+pub struct SigningKeys {
+    sealing_key: SealingKey,
+    last: Mutex<Option<Arc<Signer>>>,
+}
+
+/// A key that signs.
+pub struct Signer {
+    id: String,
+    pair: RsaKeyPair,
+}
+
+impl SigningKeys {
+    /// The keys under this secret.
+    pub fn new(secret: &Secret) -> Self {
+        Self { sealing_key: secret.sealing_key("signing keys"), last: Mutex::new(None) }
+    }
+
+    /// Makes a key where there is none that signs.
+    pub async fn ensure(&self, store: &Store, clock: &Clock, entropy: &Entropy) -> Result<(), KeyError> {
+        let found = signing_keys::find(&mut store.read().await?).await?;
+        if let Some(row) = found {
+            return self.unseal(row).map(drop);
+        }
+        let row = self.generate(entropy).await?;
+        let mut unit = store.write().await?;
+        // Another process may have been faster.
+        if signing_keys::find(&mut unit).await?.is_none() {
+            signing_keys::insert(&mut unit, &row, clock.now()).await?;
+        }
+        Ok(unit.commit().await?)
+    }
+
+    /// Retires the key that signs and puts a new one in its place. Returns the new one's id.
+    pub async fn rotate(&self, store: &Store, clock: &Clock, entropy: &Entropy) -> Result<String, KeyError> {
+        let row = self.generate(entropy).await?;
+        let mut unit = store.write().await?;
+        signing_keys::revoke(&mut unit, clock.now()).await?;
+        signing_keys::insert(&mut unit, &row, clock.now()).await?;
+        unit.commit().await?;
+        Ok(row.id)
+    }
+
+    /// The key that signs now, whichever process put it there.
+    pub async fn current(&self, unit: &mut Unit) -> Result<Arc<Signer>, KeyError> {
+        let row = signing_keys::find(unit).await?.ok_or(KeyError::Missing)?;
+        let last = self.last.lock().ok().and_then(|last| last.clone());
+        if let Some(last) = last.filter(|last| last.id == row.id) {
+            return Ok(last);
+        }
+        let signer = Arc::new(self.unseal(row)?);
+        if let Ok(mut last) = self.last.lock() {
+            *last = Some(signer.clone());
+        }
+        Ok(signer)
+    }
+
+    fn unseal(&self, row: signing_keys::Row) -> Result<Signer, KeyError> {
+        let pair = self.sealing_key.open(&row.sealed_key).and_then(|der| RsaKeyPair::from_pkcs8(&der).ok());
+        match pair {
+            Some(pair) => Ok(Signer { id: row.id, pair }),
+            None => Err(KeyError::Sealed(row.id)),
+        }
+    }
+
+    /// It takes a while: off the async threads.
+    async fn generate(&self, entropy: &Entropy) -> Result<signing_keys::Row, KeyError> {
+        let made = tokio::task::spawn_blocking(|| {
+            let pair = RsaKeyPair::generate(KeySize::Rsa2048).ok()?;
+            let private = AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&pair).ok()?;
+            let public = pair.public_key();
+            let number = |bytes: &[u8]| base64url::encode(bytes);
+            let modulus = number(public.modulus().big_endian_without_leading_zero());
+            let exponent = number(public.exponent().big_endian_without_leading_zero());
+            Some((private.as_ref().to_vec(), modulus, exponent))
+        });
+        let (private, modulus, exponent) = made.await.ok().flatten().ok_or(KeyError::Failed)?;
+        let sealed_key = self.sealing_key.seal(entropy, &private)?;
+        Ok(signing_keys::Row { id: entropy.id()?, modulus, exponent, sealed_key })
+    }
+}
+
+impl fmt::Debug for SigningKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SigningKeys(…)")
+    }
+}
+
+impl Signer {
+    /// Signs claims as a JSON Web Token (RFC 7519 §7.1, in the compact serialization of RFC 7515 §3.1).
+    pub fn sign(&self, claims: &impl Serialize) -> Result<String, KeyError> {
+        let header = json!({ "alg": ALGORITHM, "typ": "JWT", "kid": self.id });
+        let claims = serde_json::to_vec(claims).map_err(|_| KeyError::Failed)?;
+        let mut token = base64url::encode(header.to_string().as_bytes());
+        token.push('.');
+        token.push_str(&base64url::encode(&claims));
+        let mut signature = vec![0; self.pair.public_modulus_len()];
+        self.pair
+            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), token.as_bytes(), &mut signature)
+            .map_err(|_| KeyError::Failed)?;
+        token.push('.');
+        token.push_str(&base64url::encode(&signature));
+        Ok(token)
+    }
+}
+
+/// Until when keys that were retired are of no use to anybody, for the sweep.
+pub fn retired_until(now: UnixSeconds) -> UnixSeconds {
+    now - RETIRED_SECS
+}
+
+/// `GET /oauth/jwks/`: the keys that id_tokens are verified with.
+pub async fn get(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
+    let keys = signing_keys::list(&mut app.store.read().await?, retired_until(app.clock.now())).await?;
+    let keys: Vec<Value> = keys
+        .iter()
+        .map(|key| {
+            json!({
+                "kty": "RSA", "use": "sig", "alg": ALGORITHM,
+                "kid": key.id, "n": key.modulus, "e": key.exponent,
+            })
+        })
+        .collect();
+    Ok(([(header::CACHE_CONTROL, CACHE)], Json(json!({ "keys": keys }))))
+}
+
+impl From<KeyError> for Error {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Store(error) => error.into(),
+            KeyError::Entropy(error) => error.into(),
+            KeyError::Sealed(_) | KeyError::Missing | KeyError::Failed => Self::Internal(Arc::new(error)),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What has expired is deleted, off the path of every request, a bounded batch at a time.
+
+use std::time::Duration;
+
+use crate::{
+    clock::UnixSeconds,
+    oauth::signing_keys::retired_until,
+    state::App,
+    store::{
+        StoreError, Unit, grants, refresh_tokens, sessions, signing_keys, tokens, transactions,
+    },
+};
+
+/// How often.
+const EVERY: Duration = Duration::from_secs(60);
+/// How much of a kind at once: others get to write between two batches.
+const MOST: i64 = 1000;
+
+/// The kinds, in the order in which what depends goes before what it depends on. Codes go with their grants.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Transactions,
+    AccessTokens,
+    RefreshTokens,
+    Grants,
+    Sessions,
+    SigningKeys,
+}
+
+const KINDS: [Kind; 6] = [
+    Kind::Transactions,
+    Kind::AccessTokens,
+    Kind::RefreshTokens,
+    Kind::Grants,
+    Kind::Sessions,
+    Kind::SigningKeys,
+];
+
+impl Kind {
+    async fn sweep(self, unit: &mut Unit, now: UnixSeconds) -> Result<u64, StoreError> {
+        match self {
+            Self::Transactions => transactions::sweep(unit, now, MOST).await,
+            Self::AccessTokens => tokens::sweep(unit, now, MOST).await,
+            Self::RefreshTokens => refresh_tokens::sweep(unit, now, MOST).await,
+            Self::Grants => grants::sweep(unit, now, MOST).await,
+            Self::Sessions => sessions::sweep(unit, now, MOST).await,
+            Self::SigningKeys => signing_keys::sweep(unit, retired_until(now), MOST).await,
+        }
+    }
+}
+
+/// Sweeps for as long as the server runs.
+pub async fn run(app: App) {
+    let mut ticks = tokio::time::interval(EVERY);
+    loop {
+        ticks.tick().await;
+        match sweep(&app).await {
+            Ok(0) => {}
+            Ok(swept) => tracing::debug!(swept, "expired rows were deleted"),
+            Err(error) => {
+                tracing::warn!(%error, "expired rows were not deleted; the next round tries again");
+            }
+        }
+    }
+}
+
+/// Deletes everything that has expired. Returns how many rows that were.
+pub async fn sweep(app: &App) -> Result<u64, StoreError> {
+    let mut all = 0;
+    for kind in KINDS {
+        loop {
+            let mut unit = app.store.write().await?;
+            let swept = kind.sweep(&mut unit, app.clock.now()).await?;
+            unit.commit().await?;
+            all += swept;
+            if swept < MOST.unsigned_abs() {
+                break;
+            }
+        }
+    }
+    Ok(all)
+}

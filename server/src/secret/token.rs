@@ -1,0 +1,176 @@
+//! Tokens: what a client holds.
+//!
+//! A token is a prefix that says its kind, 43 base62 characters of randomness (256 bits) and 6 base62 characters of
+//! CRC-32 over what stands before: a typing error, or a text that never was a token, is refused without asking the
+//! store.
+
+use std::{fmt, marker::PhantomData};
+
+use crate::secret::{ALPHABET, Digest256, Entropy, NoEntropy, RANDOM_LENGTH, Secret, base62};
+
+const CHECKSUM_LENGTH: usize = 6;
+
+/// An access token (RFC 6749 §1.4).
+pub type AccessToken = Token<Access>;
+/// A refresh token (RFC 6749 §1.5).
+pub type RefreshToken = Token<Refresh>;
+/// An authorization code (RFC 6749 §1.3.1).
+pub type AuthorizationCode = Token<Code>;
+
+/// A kind of token.
+pub trait Kind {
+    /// What its tokens begin with.
+    const PREFIX: &'static str;
+}
+
+/// Opens the API.
+#[derive(Clone)]
+pub enum Access {}
+/// Is exchanged for the next access token, and the next of its own kind.
+#[derive(Clone)]
+pub enum Refresh {}
+/// Is exchanged once for tokens.
+#[derive(Clone)]
+pub enum Code {}
+
+impl Kind for Access {
+    const PREFIX: &'static str = "lkat_";
+}
+
+impl Kind for Refresh {
+    const PREFIX: &'static str = "lkrt_";
+}
+
+impl Kind for Code {
+    const PREFIX: &'static str = "lkac_";
+}
+
+/// A token of one kind. One kind is never taken for another.
+#[derive(Clone)]
+pub struct Token<K>(Secret, PhantomData<K>);
+
+impl<K: Kind> Token<K> {
+    /// A new token.
+    pub fn generate(entropy: &Entropy) -> Result<Self, NoEntropy> {
+        let mut text = K::PREFIX.to_owned();
+        text.push_str(&base62(&entropy.bytes()?));
+        let checksum = checksum(&text);
+        text.push_str(&checksum);
+        Ok(Self(Secret::new(text), PhantomData))
+    }
+
+    /// Reads what was presented; `None` for a text that cannot be a token of this kind.
+    pub fn parse(text: &str) -> Option<Self> {
+        let random = text.strip_prefix(K::PREFIX)?;
+        if random.len() != RANDOM_LENGTH + CHECKSUM_LENGTH
+            || !random.bytes().all(|b| b.is_ascii_alphanumeric())
+        {
+            return None;
+        }
+        let (body, given) = text.split_at(text.len() - CHECKSUM_LENGTH);
+        (checksum(body) == given).then(|| Self(Secret::new(text), PhantomData))
+    }
+}
+
+impl<K> Token<K> {
+    /// The token itself, for the one who is to hold it.
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+
+    /// The token as the secret it is.
+    pub fn secret(&self) -> &Secret {
+        &self.0
+    }
+
+    /// What the store keeps.
+    pub fn digest(&self) -> Digest256 {
+        self.0.digest()
+    }
+
+    /// The last four characters, which may be shown to people.
+    pub fn last_four(&self) -> &str {
+        let text = self.0.expose();
+        &text[text.len() - 4..]
+    }
+}
+
+impl<K: Kind> fmt::Debug for Token<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}…", K::PREFIX)
+    }
+}
+
+fn checksum(body: &str) -> String {
+    let mut number = crc32fast::hash(body.as_bytes());
+    let mut digits = [0u8; CHECKSUM_LENGTH];
+    for digit in digits.iter_mut().rev() {
+        *digit = ALPHABET[(number % 62) as usize];
+        number /= 62;
+    }
+    digits.iter().map(|digit| char::from(*digit)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_token_reads_back_and_shows_its_last_four_only() {
+        let token = AccessToken::generate(&Entropy::System).unwrap();
+        assert_eq!(token.expose().len(), 5 + 43 + 6);
+        assert!(AccessToken::parse(token.expose()).is_some());
+        assert_eq!(format!("{token:?}"), "lkat_…");
+        assert!(token.expose().ends_with(token.last_four()));
+    }
+
+    #[test]
+    fn what_is_not_a_token_is_refused_before_any_lookup() {
+        let good = AccessToken::generate(&Entropy::seeded(1)).unwrap();
+        let good = good.expose();
+        for wrong in [
+            "",
+            "lkat_",
+            &good[1..],
+            &good[..good.len() - 1],
+            &format!("{good}0"),
+            &format!(" {good}"),
+            &good.replace("lkat_", "lkrt_"),
+            &good.replace("lkat_", "LKAT_"),
+            &good.to_uppercase(),
+        ] {
+            assert!(AccessToken::parse(wrong).is_none(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn one_kind_is_not_taken_for_another() {
+        let (access, refresh) = (
+            AccessToken::generate(&Entropy::seeded(1)).unwrap(),
+            RefreshToken::generate(&Entropy::seeded(1)).unwrap(),
+        );
+        assert!(RefreshToken::parse(access.expose()).is_none());
+        assert!(AuthorizationCode::parse(access.expose()).is_none());
+        assert!(AccessToken::parse(refresh.expose()).is_none());
+        // Not even with the other's prefix: the checksum covers it.
+        assert!(AccessToken::parse(&refresh.expose().replace("lkrt_", "lkat_")).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn a_flipped_character_is_refused(seed in any::<u64>(), at in 5usize..54, to in 0usize..62) {
+            let token = AccessToken::generate(&Entropy::seeded(seed)).unwrap();
+            let mut bytes = token.expose().as_bytes().to_vec();
+            prop_assume!(bytes[at] != ALPHABET[to]);
+            bytes[at] = ALPHABET[to];
+            let text = String::from_utf8(bytes).unwrap();
+            prop_assert!(AccessToken::parse(&text).is_none());
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused_without_a_panic(text in "(lkat_)?\\PC{0,60}") {
+            let _ = AccessToken::parse(&text);
+        }
+    }
+}
