@@ -6,9 +6,7 @@ use crate::{
     clock::UnixSeconds,
     oauth::signing_keys::retired_until,
     state::App,
-    store::{
-        StoreError, Unit, grants, refresh_tokens, sessions, signing_keys, tokens, transactions,
-    },
+    store::{StoreError, Unit, grants, refresh_tokens, sessions, signing_keys, tokens, transactions},
 };
 
 /// How often.

@@ -13,8 +13,7 @@ use axum::{
 use latchkey_protocol::scope::Scope;
 use tower::ServiceBuilder;
 use tower_http::{
-    catch_panic::CatchPanicLayer, normalize_path::NormalizePath,
-    timeout::TimeoutLayer, trace::TraceLayer,
+    catch_panic::CatchPanicLayer, normalize_path::NormalizePath, timeout::TimeoutLayer, trace::TraceLayer,
 };
 
 use crate::{
@@ -79,8 +78,14 @@ fn documents() -> Router<App> {
     Router::new()
         .route("/toolbar/{client_id}/status", get(status::get).layer(cors::any_origin()))
         .route("/assets/{digest}/{name}", get(assets::get).layer(cors::any_origin()))
-        .route("/.well-known/oauth-authorization-server", get(metadata::authorization_server).layer(cors::any_origin()))
-        .route("/.well-known/openid-configuration", get(metadata::authorization_server).layer(cors::any_origin()))
+        .route(
+            "/.well-known/oauth-authorization-server",
+            get(metadata::authorization_server).layer(cors::any_origin()),
+        )
+        .route(
+            "/.well-known/openid-configuration",
+            get(metadata::authorization_server).layer(cors::any_origin()),
+        )
         .route(metadata::PROTECTED_RESOURCE, get(metadata::protected_resource).layer(cors::any_origin()))
         .route("/oauth/jwks", get(signing_keys::get).layer(cors::any_origin()))
         .route("/healthz", get(healthy))

@@ -60,7 +60,9 @@ impl Problem {
         match self {
             Self::Missing => format!("the secret {path} is gone: start again"),
             Self::Exposed => format!("the secret {path} can be read by others: run `chmod 600 {path}`"),
-            Self::Short => format!("the secret {path} is damaged: restore it, or delete it and run `latchkey key rotate`"),
+            Self::Short => format!(
+                "the secret {path} is damaged: restore it, or delete it and run `latchkey key rotate`"
+            ),
             Self::Io(error) => format!("cannot read the secret {path}: {error}"),
         }
     }

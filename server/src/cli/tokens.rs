@@ -110,6 +110,8 @@ fn token() -> Result<Token, CliError> {
     let text = text.trim();
     let access = AccessToken::parse(text).map(Token::Access);
     access.or_else(|| RefreshToken::parse(text).map(Token::Refresh)).ok_or_else(|| {
-        CliError::Refused("standard input does not hold an access token (lkat_…) or a refresh token (lkrt_…)".to_owned())
+        CliError::Refused(
+            "standard input does not hold an access token (lkat_…) or a refresh token (lkrt_…)".to_owned(),
+        )
     })
 }

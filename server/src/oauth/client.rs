@@ -47,12 +47,12 @@ pub fn read(form: &Form) -> Result<(&Parameters, &str), Error> {
     if has_secret || form.headers.contains_key(header::AUTHORIZATION) {
         return Err(Error::InvalidClient("an application is a public client and has no secret"));
     }
-    let client_id = parameters.get("client_id").ok_or(Error::InvalidClient("client_id is missing"))?;
+    let client_id = parameters.get("client_id").ok_or(Error::InvalidClient("the client_id is missing"))?;
     Ok((parameters, client_id))
 }
 
 /// The application that a request names, active or not: what it may do is asked where it is done.
 pub async fn identify(unit: &mut Unit, client_id: &str) -> Result<Application, Error> {
     let found = store::applications::find(unit, client_id).await?;
-    found.ok_or(Error::InvalidClient("client_id is not one of an application"))
+    found.ok_or(Error::InvalidClient("the client_id is not one of an application"))
 }

@@ -1,6 +1,9 @@
 //! The id_token (OpenID Connect Core §2): who signed in, signed.
 
-use latchkey_protocol::{base64url, scope::{Scope, Scopes}};
+use latchkey_protocol::{
+    base64url,
+    scope::{Scope, Scopes},
+};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -87,7 +90,8 @@ mod tests {
     #[test]
     fn the_hash_of_a_token_is_the_left_half_of_its_digest() {
         // SHA-256 of "abc" is ba7816bf 8f01cfea 414140de 5dae2223 b00361a3 96177a9c b410ff61 f20015ad.
-        let left = [0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23];
+        let left =
+            [0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23];
         assert_eq!(at_hash("abc"), base64url::encode(&left));
     }
 

@@ -2,10 +2,7 @@
 //! (OpenID Connect Discovery §4) and `/.well-known/oauth-protected-resource` (RFC 9728 §3).
 
 use axum::{Json, extract::State, http::header, response::IntoResponse};
-use latchkey_protocol::{
-    pkce,
-    scope::Scopes,
-};
+use latchkey_protocol::{pkce, scope::Scopes};
 use serde_json::{Value, json};
 
 use crate::{

@@ -91,9 +91,10 @@ impl RedirectError {
     pub const fn as_error(self) -> Error {
         match self {
             Self::InvalidRequest { name, problem } => Error::parameter(name, problem),
-            Self::InvalidScope => {
-                Error::parameter("scope", "holds a scope that is unknown or beyond what this application may ask for")
-            }
+            Self::InvalidScope => Error::parameter(
+                "scope",
+                "holds a scope that is unknown or beyond what this application may ask for",
+            ),
             Self::UnsupportedResponseType | Self::UnauthorizedClient => {
                 Error::parameter("response_type", "is not one that this application may use")
             }
@@ -129,11 +130,7 @@ pub fn refused(config: &Config, recipient: Recipient<'_>, error: RedirectError) 
 
 /// The address of a refusal, for a page that offers it as a link.
 pub fn refusal(config: &Config, recipient: Recipient<'_>, error: RedirectError) -> String {
-    location(
-        config,
-        recipient,
-        &[("error", error.code()), ("error_description", &error.description())],
-    )
+    location(config, recipient, &[("error", error.code()), ("error_description", &error.description())])
 }
 
 /// Every response names its issuer (RFC 9207) and its application; at the callback, where many sites' responses

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use crate::{
     clock::{Clock, UnixSeconds},
     http::error::{ApiError, Error},
-    secret::{Entropy, NoEntropy, Secret, SealingKey},
+    secret::{Entropy, NoEntropy, SealingKey, Secret},
     state::App,
     store::{Store, StoreError, Unit, signing_keys},
 };

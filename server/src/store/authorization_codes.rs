@@ -54,8 +54,7 @@ pub async fn insert(
 
 /// The code, used or not, late or not.
 pub async fn find(unit: &mut Unit, code: &Digest256) -> Result<Option<Row>, StoreError> {
-    const FIND: &str =
-        "select grant_id, redirect_uri, code_challenge, nonce, authenticated_at, expires_at
+    const FIND: &str = "select grant_id, redirect_uri, code_challenge, nonce, authenticated_at, expires_at
                         from authorization_codes where code_hash = $1";
     statement!(unit, fetch_optional Row, FIND, code.as_bytes())
 }

@@ -77,7 +77,8 @@ pub async fn insert(
 
 /// The grant with this id.
 pub async fn find(unit: &mut Unit, id: &str) -> Result<Option<Given>, StoreError> {
-    const FIND: &str = "select id, client_id, user_id, session_id, redirect_uri, callback_at, requesting_origin,
+    const FIND: &str =
+        "select id, client_id, user_id, session_id, redirect_uri, callback_at, requesting_origin,
                                scopes, expires_at, revoked_at
                         from grants where id = $1";
     let Some(row) = statement!(unit, fetch_optional Row, FIND, id)? else { return Ok(None) };
@@ -122,11 +123,7 @@ pub struct Selection<'a> {
 
 /// Revokes grants, and with them every code and token that was issued on them. Says how many access tokens that
 /// ended.
-pub async fn revoke(
-    unit: &mut Unit,
-    selection: Selection<'_>,
-    now: UnixSeconds,
-) -> Result<u64, StoreError> {
+pub async fn revoke(unit: &mut Unit, selection: Selection<'_>, now: UnixSeconds) -> Result<u64, StoreError> {
     const REVOKE_TOKENS: &str = "update access_tokens set revoked_at = $6
                                  where revoked_at is null and expires_at > $6 and grant_id in
                                      (select id from grants
@@ -143,17 +140,8 @@ pub async fn revoke(
     if [id, client_id, organization_id, user_id, session_id].iter().all(Option::is_none) {
         return Ok(0);
     }
-    let ended = statement!(
-        unit,
-        execute,
-        REVOKE_TOKENS,
-        id,
-        client_id,
-        organization_id,
-        user_id,
-        session_id,
-        now
-    )?;
+    let ended =
+        statement!(unit, execute, REVOKE_TOKENS, id, client_id, organization_id, user_id, session_id, now)?;
     statement!(unit, execute, REVOKE, id, client_id, organization_id, user_id, session_id, now)?;
     Ok(ended)
 }

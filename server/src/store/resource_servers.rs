@@ -45,7 +45,6 @@ pub async fn find(unit: &mut Unit, id: &str) -> Result<Option<ResourceServer>, S
 
 /// Disables a resource server, from now on. False when there is none with this id.
 pub async fn revoke(unit: &mut Unit, id: &str, now: UnixSeconds) -> Result<bool, StoreError> {
-    const REVOKE: &str =
-        "update resource_servers set disabled_at = coalesce(disabled_at, $2) where id = $1";
+    const REVOKE: &str = "update resource_servers set disabled_at = coalesce(disabled_at, $2) where id = $1";
     Ok(statement!(unit, execute, REVOKE, id, now)? == 1)
 }

@@ -15,5 +15,6 @@ mod inert;
 mod login;
 mod logout;
 mod oauth;
+mod retention;
 mod toolbar;
 mod unavailable;

@@ -52,7 +52,11 @@ pub async fn redeem(app: &App, client_id: &str, parameters: &Parameters) -> Resu
             let line = Selection { id: Some(&given.id), ..Selection::default() };
             grants::revoke(&mut unit, line, now).await?;
             unit.commit().await?;
-            tracing::warn!(grant = given.id, client_id, "a refresh token was used again: its grant is revoked");
+            tracing::warn!(
+                grant = given.id,
+                client_id,
+                "a refresh token was used again: its grant is revoked"
+            );
             return Err(Error::InvalidGrant);
         }
     };

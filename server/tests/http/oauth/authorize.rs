@@ -204,7 +204,7 @@ async fn a_redirected_error_says_exactly_what_it_should() {
 async fn a_response_to_a_registered_redirect_names_no_origin() {
     let platform = Platform::new().await;
     let mut person = Person::signed_in(&platform, MEMBER).await;
-    let refused = person.ask(&Asking::redirect().with("scope", "openid")).await;
+    let refused = person.ask(&Asking::redirect().with("scope", "profile")).await;
     let granted = person.allow(&Asking::redirect()).await;
     for answer in [refused, granted] {
         let response = answer.response_to(ACME_REDIRECT);

@@ -19,10 +19,10 @@ const CHANGES: [&str; 7] = [
     "delete from memberships where user_id = 'max'",
     "delete from application_origins where origin = 'https://www.acme.example'",
     "update sessions set ended_at = 1",
-    "update applications set scopes = 'openid' where client_id = 'acmeclient'",
+    "update applications set scopes = 'profile' where client_id = 'acmeclient'",
 ];
 
-/// `openid` would be left of a request that names no scope.
+/// `profile` would be left of a request that names no scope.
 fn asking() -> Asking {
     Asking::new().with("scope", "project:read")
 }

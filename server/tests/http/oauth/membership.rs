@@ -62,7 +62,7 @@ async fn switching_the_account_goes_on_with_the_same_request() {
     let page = person.get(&next).await;
     let response = person.decide(&page, "approve").await.response_to(&Asking::callback(APP));
     assert_eq!(response["state"], "s7");
-    assert_eq!(platform.text("select user_id from access_tokens").await, "max");
+    assert_eq!(platform.text("select user_id from grants").await, "max");
 }
 
 #[tokio::test]

@@ -28,11 +28,69 @@ async fn a_token_stops_at_once() {
 async fn another_application_s_token_stays_as_it_is() {
     let platform = Platform::new().await;
     let token = platform.token(MEMBER).await;
-    for client_id in [GLOBEX_APP, "nobody", "ACMECLIENT"] {
-        let answer = revoke(&platform, &format!("client_id={client_id}&token={token}")).await;
-        assert_eq!((answer.status, answer.body.as_str()), (200, ""));
-    }
+    let answer = revoke(&platform, &format!("client_id={GLOBEX_APP}&token={token}")).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, ""));
     assert!(is_live(&platform, &token).await);
+    let tokens = platform.tokens(MEMBER).await;
+    let answer = revoke(&platform, &format!("client_id={GLOBEX_APP}&token={}", tokens.refresh)).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, ""));
+    assert!(is_live(&platform, &tokens.access).await);
+    assert_eq!(platform.refresh(&tokens.refresh).await.status, 200);
+}
+
+#[tokio::test]
+async fn who_is_not_an_application_of_ours_is_told_so() {
+    let platform = Platform::new().await;
+    let token = platform.token(MEMBER).await;
+    for who in ["", "client_id=&", "client_id=nobody&", "client_id=ACMECLIENT&"] {
+        let answer = revoke(&platform, &format!("{who}token={token}")).await;
+        answer.assert_api_error(401, "invalid_client");
+        assert_eq!(answer.header("www-authenticate"), Some("Basic realm=\"oauth\""));
+    }
+    for secret in ["client_secret=s", "client_assertion=a"] {
+        let answer = revoke(&platform, &format!("client_id={APP}&token={token}&{secret}")).await;
+        answer.assert_api_error(401, "invalid_client");
+    }
+    let site = Site::new(&platform, "").with(Some("Basic YWNtZWNsaWVudDo="));
+    let body = format!("client_id={APP}&token={token}");
+    site.send(Method::POST, "/oauth/revoke/", body).await.assert_api_error(401, "invalid_client");
+    assert!(is_live(&platform, &token).await);
+}
+
+/// RFC 7009 §2.1: all that was issued on the same grant.
+#[tokio::test]
+async fn a_refresh_token_stops_with_every_token_beside_it() {
+    let platform = Platform::new().await;
+    let other = platform.tokens(MEMBER).await;
+    let first = platform.tokens(MEMBER).await;
+    let second = platform.refreshed(&first.refresh).await;
+    // Even one that was replaced: whoever holds it means the line.
+    let answer = revoke(&platform, &format!("client_id={APP}&token={}", first.refresh)).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, ""));
+    for access in [&first.access, &second.access] {
+        assert!(!is_live(&platform, access).await);
+    }
+    platform.refresh(&second.refresh).await.assert_api_error(400, "invalid_grant");
+    assert!(is_live(&platform, &other.access).await, "and no other does");
+}
+
+#[tokio::test]
+async fn an_access_token_stops_alone() {
+    let platform = Platform::new().await;
+    let tokens = platform.tokens(MEMBER).await;
+    revoke(&platform, &format!("client_id={APP}&token={}", tokens.access)).await;
+    assert!(!is_live(&platform, &tokens.access).await);
+    assert_eq!(platform.refresh(&tokens.refresh).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_disabled_application_may_still_give_back_what_it_holds() {
+    let platform = Platform::new().await;
+    let tokens = platform.tokens(MEMBER).await;
+    platform.execute("update applications set disabled_at = 1 where client_id = 'acmeclient'").await;
+    let answer = revoke(&platform, &format!("client_id={APP}&token={}", tokens.refresh)).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(platform.count("select count(*) from grants where revoked_at is not null").await, 1);
 }
 
 #[tokio::test]
@@ -51,10 +109,8 @@ async fn what_is_missing_repeated_or_unreadable_is_named() {
     let platform = Platform::new().await;
     let token = platform.token(MEMBER).await;
     for (body, says) in [
-        (String::new(), "token is missing."),
         (format!("client_id={APP}"), "token is missing."),
-        (format!("token={token}"), "client_id is missing."),
-        (format!("token={token}&client_id="), "client_id is missing."),
+        (format!("client_id={APP}&token="), "token is missing."),
         (format!("token={token}&token={token}&client_id={APP}"), "A parameter is given more than once."),
         (format!("token={token}&client_id={APP}&client_id={APP}"), "A parameter is given more than once."),
         (format!("token={token}&client_id=%ff"), "The parameters cannot be read."),

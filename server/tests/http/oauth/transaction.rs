@@ -119,7 +119,7 @@ async fn is_decided_by_the_person_who_saw_the_page() {
     own.assert_page(200, "<bdi>Arno</bdi>");
     person.decide(&page, "approve").await.assert_error_page(403, FORGED);
     assert!(person.decide(&own, "approve").await.location().contains("#access_token="));
-    assert_eq!(platform.text("select user_id from access_tokens").await, "arno");
+    assert_eq!(platform.text("select user_id from grants").await, "arno");
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ async fn ignores_whatever_else_the_form_holds() {
     let response = person.post(query, &form).await.response_to(&Asking::callback(APP));
     assert_eq!((response["state"].as_str(), response["origin"].as_str()), ("s1", "https://www.acme.example"));
     assert_eq!(response["scope"], "org:read member:read project:read event:write openid");
-    assert_eq!(platform.text("select user_id || organization_id from access_tokens").await, "maxorg-acme");
+    assert_eq!(platform.text("select user_id || organization_id from grants").await, "maxorg-acme");
 }
 
 #[tokio::test]
@@ -208,7 +208,7 @@ async fn is_checked_again_when_it_is_decided() {
         "update organizations set disabled_at = 1 where slug = 'acme'",
         "delete from application_origins where origin = 'https://www.acme.example'",
         "delete from applications where client_id = 'acmeclient'",
-        "update applications set scopes = 'openid' where client_id = 'acmeclient'",
+        "update applications set scopes = 'profile' where client_id = 'acmeclient'",
     ] {
         let platform = Platform::new().await;
         let (mut person, page) = at_consent(&platform).await;

@@ -6,6 +6,7 @@ mod asking;
 mod person;
 mod platform;
 mod site;
+mod tokens;
 
 pub(crate) use answer::Answer;
 pub(crate) use asking::Asking;
@@ -15,3 +16,4 @@ pub(crate) use platform::{
     GLOBEX_SITE, LOCAL_REDIRECT, MEMBER, NOW, OUTSIDER, OWNER, PASSWORD, PLATFORM, Platform, STRANGER,
 };
 pub(crate) use site::{Site, anonymous};
+pub(crate) use tokens::{CHALLENGE, Form, Tokens, VERIFIER};

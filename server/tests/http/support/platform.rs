@@ -107,6 +107,11 @@ impl Platform {
         assert!(done.rows_affected() > 0, "{sql} changed nothing");
     }
 
+    /// Takes a table away, to show that nobody asks it.
+    pub(crate) async fn drop_table(&self, table: &str) {
+        sqlx::query(AssertSqlSafe(format!("drop table {table}"))).execute(&self.database).await.unwrap();
+    }
+
     /// One number out of the database.
     pub(crate) async fn count(&self, sql: &str) -> i64 {
         sqlx::query(AssertSqlSafe(sql)).fetch_one(&self.database).await.unwrap().get(0)

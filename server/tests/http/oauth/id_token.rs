@@ -1,0 +1,136 @@
+//! The id_token and the keys it is verified with (OpenID Connect Core §2, RFC 7517).
+
+use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::support::{APP, Asking, Form, MEMBER, NOW, PLATFORM, Person, Platform, Tokens, anonymous};
+
+fn decode(text: &str) -> Vec<u8> {
+    URL_SAFE_NO_PAD.decode(text).unwrap()
+}
+
+async fn keys(platform: &Platform) -> Vec<Value> {
+    let answer = anonymous(platform, "/oauth/jwks/").await;
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, Some("*")));
+    answer.json()["keys"].as_array().unwrap().clone()
+}
+
+/// The claims, after the signature was verified with the published key that the header names.
+async fn verified(platform: &Platform, token: &str) -> Value {
+    let [header, claims, signature] = token.split('.').collect::<Vec<_>>()[..] else { panic!("{token}") };
+    let named: Value = serde_json::from_slice(&decode(header)).unwrap();
+    assert_eq!((&named["alg"], &named["typ"]), (&json!("RS256"), &json!("JWT")));
+    let keys = keys(platform).await;
+    let key = keys.iter().find(|key| key["kid"] == named["kid"]).expect("the key is published");
+    let number = |name: &str| decode(key[name].as_str().unwrap());
+    let public = RsaPublicKeyComponents { n: number("n"), e: number("e") };
+    let signed = format!("{header}.{claims}");
+    public
+        .verify(&RSA_PKCS1_2048_8192_SHA256, signed.as_bytes(), &decode(signature))
+        .expect("a true signature");
+    serde_json::from_slice(&decode(claims)).unwrap()
+}
+
+async fn tokens(platform: &Platform, asking: &Asking) -> Tokens {
+    let code = Person::signed_in(platform, MEMBER).await.code(asking).await;
+    Tokens::of(&platform.exchange(&Form::code(&code)).await)
+}
+
+async fn allow_identity(platform: &Platform) {
+    platform.execute("update applications set scopes = 'org:read openid profile email'").await;
+    platform.make_key().await;
+}
+
+#[tokio::test]
+async fn it_says_who_signed_in_when_and_for_whom() {
+    let platform = Platform::new().await;
+    allow_identity(&platform).await;
+    let asking = Asking::code().with("scope", "openid profile email").with("nonce", "n-0S6_WzA2Mj");
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    platform.advance(100);
+    let code = person.code(&asking).await;
+    platform.advance(10);
+    let tokens = Tokens::of(&platform.exchange(&Form::code(&code)).await);
+    let claims = verified(&platform, &tokens.id_token.unwrap()).await;
+    let at_hash = URL_SAFE_NO_PAD.encode(&Sha256::digest(tokens.access.as_bytes())[..16]);
+    let expected = json!({
+        "iss": PLATFORM, "aud": APP, "sub": "max", "name": "Max", "email": MEMBER, "nonce": "n-0S6_WzA2Mj",
+        "auth_time": NOW, "iat": NOW + 110, "exp": NOW + 110 + 3600, "at_hash": at_hash,
+    });
+    assert_eq!(claims, expected);
+}
+
+#[tokio::test]
+async fn it_shows_no_more_than_the_scopes_do() {
+    let platform = Platform::new().await;
+    allow_identity(&platform).await;
+    let claims = verified(
+        &platform,
+        &tokens(&platform, &Asking::code().with("scope", "openid")).await.id_token.unwrap(),
+    )
+    .await;
+    let names: Vec<_> = claims.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names, ["at_hash", "aud", "auth_time", "exp", "iat", "iss", "sub"]);
+}
+
+#[tokio::test]
+async fn without_openid_there_is_none() {
+    let platform = Platform::new().await;
+    allow_identity(&platform).await;
+    let tokens = tokens(&platform, &Asking::code().with("scope", "org:read profile email")).await;
+    assert_eq!(tokens.id_token, None);
+}
+
+#[tokio::test]
+async fn a_published_key_shows_its_public_half_alone() {
+    let platform = Platform::new().await;
+    assert_eq!(keys(&platform).await.len(), 0);
+    platform.make_key().await;
+    platform.make_key().await;
+    let keys = keys(&platform).await;
+    assert_eq!(keys.len(), 1, "a second start makes no second key");
+    let names: Vec<_> = keys[0].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names, ["alg", "e", "kid", "kty", "n", "use"]);
+    assert_eq!((decode(keys[0]["n"].as_str().unwrap()).len(), &keys[0]["e"]), (256, &json!("AQAB")));
+    // PKCS #8 begins with a sequence; sealed it is noise.
+    let sealed = platform.text("select hex(sealed_key) from signing_keys").await;
+    assert!(
+        sealed.len() > 2 * 1200 && !sealed.contains("2A864886F70D010101"),
+        "the key's kind is not readable"
+    );
+}
+
+#[tokio::test]
+async fn a_new_key_signs_at_once_and_the_old_one_is_published_for_a_day() {
+    let platform = Platform::new().await;
+    allow_identity(&platform).await;
+    let asking = Asking::code().with("scope", "openid");
+    let before = tokens(&platform, &asking).await.id_token.unwrap();
+    let app = &platform.app;
+    let kid = app.signing_keys.rotate(&app.store, &app.clock, &app.entropy).await.unwrap();
+    let after = tokens(&platform, &asking).await.id_token.unwrap();
+    let header = String::from_utf8(decode(after.split('.').next().unwrap())).unwrap();
+    assert!(header.contains(&kid), "{header}");
+    verified(&platform, &before).await;
+    verified(&platform, &after).await;
+    platform.advance(24 * 3600);
+    assert_eq!(keys(&platform).await.len(), 1);
+    verified(&platform, &after).await;
+}
+
+#[tokio::test]
+async fn a_key_under_another_secret_signs_nothing_and_issues_nothing() {
+    let platform = Platform::new().await;
+    allow_identity(&platform).await;
+    platform
+        .execute("update signing_keys set sealed_key = x'00112233445566778899aabbccddeeff00112233'")
+        .await;
+    let code = Person::signed_in(&platform, MEMBER).await.code(&Asking::code().with("scope", "openid")).await;
+    platform.exchange(&Form::code(&code)).await.assert_api_error(500, "server_error");
+    assert_eq!(platform.issued().await.0, 0);
+    let app = &platform.app;
+    app.signing_keys.rotate(&app.store, &app.clock, &app.entropy).await.unwrap();
+    assert_eq!(platform.exchange(&Form::code(&code)).await.status, 200, "the code was not lost");
+}

@@ -1,0 +1,94 @@
+//! What has expired is deleted, and nothing that is still of use.
+
+use latchkey_server::retention::sweep;
+
+use crate::support::{Asking, Form, MEMBER, Person, Platform, Site};
+
+const DAY: i64 = 24 * 3600;
+
+async fn rows(platform: &Platform) -> [i64; 6] {
+    let mut rows = [0; 6];
+    for (count, table) in rows.iter_mut().zip([
+        "transactions",
+        "authorization_codes",
+        "access_tokens",
+        "refresh_tokens",
+        "grants",
+        "sessions",
+    ]) {
+        *count = platform.count(&format!("select count(*) from {table}")).await;
+    }
+    rows
+}
+
+#[tokio::test]
+async fn nothing_is_left_in_the_end_and_nothing_goes_too_early() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    person.ask(&Asking::code()).await;
+    let unused = person.code(&Asking::code()).await;
+    let fragment = person.token(&Asking::new()).await;
+    let tokens = platform.tokens(MEMBER).await;
+    platform.refreshed(&tokens.refresh).await;
+    let before = rows(&platform).await;
+    assert_eq!(before, [1, 2, 3, 2, 3, 2]);
+    assert_eq!(sweep(&platform.app).await.unwrap(), 0);
+    assert_eq!(rows(&platform).await, before);
+
+    platform.advance(60);
+    sweep(&platform.app).await.unwrap();
+    assert_eq!(rows(&platform).await, [1, 1, 3, 2, 2, 2], "the code that nobody used");
+    platform.exchange(&Form::code(&unused)).await.assert_api_error(400, "invalid_grant");
+
+    platform.advance(540);
+    sweep(&platform.app).await.unwrap();
+    assert_eq!(rows(&platform).await, [0, 1, 3, 2, 2, 2], "the request that nobody decided");
+    assert_eq!(Site::new(&platform, &fragment).get("/api/0/").await.status, 200);
+
+    platform.advance(3000);
+    sweep(&platform.app).await.unwrap();
+    assert_eq!(rows(&platform).await, [0, 1, 0, 2, 1, 2], "the access tokens, and the fragment's grant");
+
+    platform.advance(15 * DAY);
+    sweep(&platform.app).await.unwrap();
+    assert_eq!(rows(&platform).await, [0, 1, 0, 2, 1, 1], "the session that nothing came from any more");
+
+    platform.advance(16 * DAY);
+    sweep(&platform.app).await.unwrap();
+    assert_eq!(rows(&platform).await, [0, 1, 0, 0, 1, 1], "the refresh tokens that nobody used");
+
+    platform.advance(90 * DAY);
+    sweep(&platform.app).await.unwrap();
+    assert_eq!(rows(&platform).await, [0; 6]);
+}
+
+#[tokio::test]
+async fn more_than_one_batch_goes_in_one_round() {
+    let platform = Platform::new().await;
+    Person::signed_in(&platform, MEMBER).await.ask(&Asking::new()).await;
+    platform
+        .execute(
+            "with recursive n (i) as (select 1 union all select i + 1 from n where i < 2500)
+             insert into transactions select randomblob(32), browser_hash, client_id, response_type, redirect_uri,
+                    callback_at, requesting_origin, scopes, state, prompt, login_hint, user_id, shown_scopes,
+                    created_at, 1, code_challenge, nonce, max_age, redirect_given_at
+             from transactions, n",
+        )
+        .await;
+    assert_eq!(sweep(&platform.app).await.unwrap(), 2500);
+    assert_eq!(platform.count("select count(*) from transactions").await, 1);
+}
+
+#[tokio::test]
+async fn a_key_that_was_retired_goes_after_a_day() {
+    let platform = Platform::new().await;
+    platform.make_key().await;
+    let app = &platform.app;
+    app.signing_keys.rotate(&app.store, &app.clock, &app.entropy).await.unwrap();
+    platform.advance(DAY - 1);
+    sweep(app).await.unwrap();
+    assert_eq!(platform.count("select count(*) from signing_keys").await, 2);
+    platform.advance(1);
+    sweep(app).await.unwrap();
+    assert_eq!(platform.count("select count(*) from signing_keys").await, 1);
+}
