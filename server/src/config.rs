@@ -21,6 +21,20 @@ impl Default for Lifetimes {
     }
 }
 
+/// How much is done at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Passwords that are worked on or wait for it. One takes some tens of milliseconds of one processor, so that the
+    /// last of these waits for a second or two.
+    pub passwords: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { passwords: 64 }
+    }
+}
+
 /// The settings of a running server.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -28,12 +42,14 @@ pub struct Config {
     pub public_url: Origin,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// How much is done at once.
+    pub limits: Limits,
 }
 
 impl Config {
     /// The settings for a platform at this origin.
     pub fn new(public_url: Origin) -> Self {
-        Self { public_url, lifetimes: Lifetimes::default() }
+        Self { public_url, lifetimes: Lifetimes::default(), limits: Limits::default() }
     }
 
     /// The issuer identifier (RFC 8414 §2).

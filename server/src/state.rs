@@ -32,7 +32,7 @@ pub struct Parts {
 impl App {
     /// Puts the parts together.
     pub fn new(config: Config, store: Store, clock: Clock, entropy: Entropy) -> Result<Self, PasswordError> {
-        let passwords = Passwords::new(&entropy)?;
+        let passwords = Passwords::new(&entropy, config.limits.passwords)?;
         Ok(Self(Arc::new(Parts { config, store, clock, entropy, passwords })))
     }
 }

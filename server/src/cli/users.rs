@@ -40,7 +40,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
         Command::Add { email, name, password_stdin: _ } => {
             let email = read("--email", &email, registration::email)?;
             let name = read("--name", &name, registration::name)?;
-            let passwords = Passwords::new(&context.entropy)?;
+            let passwords = Passwords::new(&context.entropy, 1)?;
             let password_hash = passwords.hash(password()?, &context.entropy).await?;
             let user = User { id: context.entropy.id()?, email, name, password_hash, disabled_at: None };
             let mut unit = context.store.write().await?;

@@ -10,7 +10,10 @@ use axum::{
 use axum_extra::extract::cookie::CookieJar;
 
 use crate::{
-    directory::session,
+    directory::{
+        attempt::{self, Attempt, Refusal},
+        session,
+    },
     http::{
         browser::{self, Browser},
         error::{Error, PageError},
@@ -25,7 +28,7 @@ use crate::{
     },
     secret::Secret,
     state::App,
-    store::{self, Unit},
+    store::{self, Unit, sessions::Session, users::User},
 };
 
 /// What the login form's CSRF token is good for.
@@ -38,7 +41,7 @@ struct LoginPage<'a> {
     continuing: Option<&'a Continuing>,
     email: &'a str,
     csrf: String,
-    error: Option<&'static str>,
+    error: Option<Refusal>,
 }
 
 /// An authorization request that goes on after the login.
@@ -79,7 +82,7 @@ pub async fn get(
     let mut unit = app.store.read().await?;
     let continuing = Continuing::find(&app, &mut unit, &browser, &parameters).await?;
     let hint = continuing.as_ref().and_then(|continuing| continuing.transaction.request.login_hint.clone());
-    Ok(form(StatusCode::OK, &browser, continuing.as_ref(), hint.as_deref().unwrap_or_default(), None))
+    Ok(form(&browser, continuing.as_ref(), hint.as_deref().unwrap_or_default(), None))
 }
 
 /// Takes `email` and `password`.
@@ -101,15 +104,25 @@ pub async fn post(
     drop(unit);
 
     let stored = user.as_ref().map(|user| user.password_hash.clone());
-    let is_right = app.passwords.verify(Secret::new(password), stored).await?;
-    let Some(user) = user.filter(|_| is_right) else {
+    let refusal = match (attempt::verify(&app, Secret::new(password), stored).await?, user) {
+        (Attempt::Right, Some(user)) => return enter(&app, &browser, continuing, before, &user).await,
         // One answer for an unknown address, a wrong password and a disabled account.
-        let error = "The e-mail address or the password is not right. Check both and try again.";
-        return Ok(form(StatusCode::UNPROCESSABLE_ENTITY, &browser, continuing.as_ref(), email, Some(error)));
+        (Attempt::Right, None) => Refusal::Wrong,
+        (Attempt::Refused(refusal), _) => refusal,
     };
+    Ok(refusal.mark(form(&browser, continuing.as_ref(), email, Some(refusal))))
+}
 
+/// Opens the session and leads on.
+async fn enter(
+    app: &App,
+    browser: &Browser,
+    continuing: Option<Continuing>,
+    before: Option<Session>,
+    user: &User,
+) -> Result<Response, PageError> {
     let mut unit = app.store.write().await?;
-    let secret = session::open(&app, &mut unit, before.as_ref(), &user.id).await?;
+    let secret = session::open(app, &mut unit, before.as_ref(), &user.id).await?;
     unit.commit().await?;
     let cookie = browser::cookie(browser::SESSION, secret.expose().to_owned());
     let next = match &continuing {
@@ -119,13 +132,8 @@ pub async fn post(
     Ok((browser.remember(CookieJar::new()).add(cookie), Redirect::to(&next)).into_response())
 }
 
-fn form(
-    status: StatusCode,
-    browser: &Browser,
-    continuing: Option<&Continuing>,
-    email: &str,
-    error: Option<&'static str>,
-) -> Response {
+fn form(browser: &Browser, continuing: Option<&Continuing>, email: &str, error: Option<Refusal>) -> Response {
+    let status = error.map_or(StatusCode::OK, Refusal::status);
     let targets = continuing.map(|continuing| form_targets(&continuing.transaction.request.target));
     let page = LoginPage { continuing, email, csrf: browser.csrf(CSRF_PURPOSE), error };
     let page = page::respond(status, &page, &targets.unwrap_or_default());

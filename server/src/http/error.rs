@@ -75,6 +75,9 @@ pub enum Error {
     /// The wasm files were not built.
     #[error("the iframe's files are not built")]
     NotBuilt,
+    /// More is asked at this moment than the server can do.
+    #[error("too much is asked of the service at once")]
+    Overloaded,
     /// Something the answer depends on did not answer: nothing is let through then.
     #[error("the service cannot answer right now")]
     Unavailable(#[source] Cause),
@@ -163,6 +166,9 @@ impl Error {
                 "not_built",
                 "Run `cargo xtask build` in the source folder, then start the server again.",
             ),
+            Self::Overloaded => {
+                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "Try again in a few seconds.")
+            }
             Self::Unavailable(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "Try again in a moment.")
             }
@@ -210,7 +216,7 @@ impl Error {
         if let Some(challenge) = self.challenge().and_then(|text| HeaderValue::from_str(&text).ok()) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
-        if matches!(self, Self::Unavailable(_)) {
+        if matches!(self, Self::Unavailable(_) | Self::Overloaded) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if let Some(cause) = self.cause() {
@@ -244,6 +250,7 @@ impl From<PasswordError> for Error {
         match error {
             PasswordError::TooLong => Self::parameter("password", "is longer than any password can be"),
             PasswordError::TooShort => Self::parameter("password", "is shorter than any password can be"),
+            PasswordError::Overloaded => Self::Overloaded,
             PasswordError::Failed => Self::Unavailable(Arc::new(error)),
         }
     }

@@ -5,6 +5,8 @@ use axum::{
     http::{Request, header},
 };
 
+use latchkey_server::config::Limits;
+
 use crate::support::{ADMIN, Asking, MEMBER, PASSWORD, PLATFORM, Person, Platform, Site, anonymous};
 
 const WRONG: &str = "The e-mail address or the password is not right. Check both and try again.";
@@ -191,4 +193,15 @@ async fn a_session_lasts_fourteen_days() {
     person.get("/").await.assert_page(200, "Welcome");
     platform.advance(1);
     person.get("/").await.assert_page(200, "You are signed out");
+}
+
+#[tokio::test]
+async fn a_flood_of_passwords_ends_in_words_and_not_in_a_queue() {
+    let platform = Platform::limited(Limits { passwords: 0, ..Limits::default() }).await;
+    let mut person = Person::new(&platform);
+    let answer = person.log_in("/login/", MEMBER, PASSWORD).await;
+    answer.assert_page(503, "id=\"error\">Too many people are signing in at this moment. Try again in a few");
+    answer.assert_page(503, &format!("value=\"{MEMBER}\""));
+    assert_eq!(answer.header("retry-after"), Some("2"));
+    assert_eq!(person.session(), None);
 }

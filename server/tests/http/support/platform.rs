@@ -10,7 +10,7 @@ use latchkey_protocol::{
 use latchkey_server::{
     applications::ResponseTypes,
     clock::Clock,
-    config::Config,
+    config::{Config, Limits},
     directory::password::Passwords,
     routes,
     secret::{Entropy, Secret},
@@ -74,10 +74,18 @@ impl Platform {
 
     /// A platform whose pages lie at this origin.
     pub(crate) async fn at(public_url: &str) -> Self {
+        Self::with(Config::new(Origin::parse(public_url).unwrap())).await
+    }
+
+    /// A platform that does this much at once.
+    pub(crate) async fn limited(limits: Limits) -> Self {
+        Self::with(Config { limits, ..Config::new(Origin::parse(PLATFORM).unwrap()) }).await
+    }
+
+    async fn with(config: Config) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let file = folder.path().join("latchkey.db");
         let store = Store::open(&DatabaseUrl::Sqlite(file.clone())).await.unwrap();
-        let config = Config::new(Origin::parse(public_url).unwrap());
         let app = App::new(config, store, Clock::manual(NOW), Entropy::seeded(1)).unwrap();
         let mut unit = app.store.write().await.unwrap();
         populate(&mut unit).await;
@@ -139,7 +147,7 @@ async fn password_hash() -> String {
     static HASH: OnceCell<String> = OnceCell::const_new();
     let hash = || async {
         let entropy = Entropy::seeded(0);
-        Passwords::new(&entropy).unwrap().hash(Secret::new(PASSWORD), &entropy).await.unwrap()
+        Passwords::new(&entropy, 1).unwrap().hash(Secret::new(PASSWORD), &entropy).await.unwrap()
     };
     HASH.get_or_init(hash).await.clone()
 }
