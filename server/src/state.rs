@@ -5,7 +5,10 @@ use std::{ops::Deref, sync::Arc};
 use crate::{
     clock::Clock,
     config::Config,
-    directory::password::{PasswordError, Passwords},
+    directory::{
+        password::{PasswordError, Passwords},
+        throttle::Throttle,
+    },
     secret::Entropy,
     store::Store,
 };
@@ -27,13 +30,16 @@ pub struct Parts {
     pub entropy: Entropy,
     /// The hashing of passwords.
     pub passwords: Passwords,
+    /// How often passwords are tried.
+    pub throttle: Throttle,
 }
 
 impl App {
     /// Puts the parts together.
     pub fn new(config: Config, store: Store, clock: Clock, entropy: Entropy) -> Result<Self, PasswordError> {
         let passwords = Passwords::new(&entropy, config.limits.passwords)?;
-        Ok(Self(Arc::new(Parts { config, store, clock, entropy, passwords })))
+        let throttle = Throttle::new(&config.limits, clock.clone());
+        Ok(Self(Arc::new(Parts { config, store, clock, entropy, passwords, throttle })))
     }
 }
 

@@ -1,8 +1,12 @@
 //! The options of every command: from the line, else from the environment, else from a TOML file.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::Args;
+use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::{cli::CliError, store::DatabaseUrl};
@@ -24,6 +28,16 @@ pub(super) struct Options {
     /// The platform's origin, as browsers see it: https://platform.example
     #[arg(long, global = true, env = "LATCHKEY_PUBLIC_URL", value_name = "ORIGIN")]
     public_url: Option<String>,
+    /// A proxy whose X-Forwarded-For is believed, by its address or network; again for each: 10.0.0.0/8
+    #[arg(
+        long = "trusted-proxy",
+        global = true,
+        env = "LATCHKEY_TRUSTED_PROXY",
+        value_name = "CIDR",
+        value_delimiter = ','
+    )]
+    #[serde(rename = "trusted_proxy", default)]
+    trusted_proxies: Vec<String>,
     /// What the server logs: error, warn, info, debug, trace, or a filter of tracing-subscriber [default: info]
     #[arg(long, global = true, env = "LATCHKEY_LOG", value_name = "FILTER")]
     log: Option<String>,
@@ -42,6 +56,11 @@ impl Options {
             database: self.database.or(file.database),
             listen: self.listen.or(file.listen),
             public_url: self.public_url.or(file.public_url),
+            trusted_proxies: if self.trusted_proxies.is_empty() {
+                file.trusted_proxies
+            } else {
+                self.trusted_proxies
+            },
             log: self.log.or(file.log),
         })
     }
@@ -55,6 +74,19 @@ impl Options {
     /// Where to listen.
     pub(super) fn listen(&self) -> SocketAddr {
         self.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8000)))
+    }
+
+    /// Whose `X-Forwarded-For` is believed.
+    pub(super) fn trusted_proxies(&self) -> Result<Vec<IpNet>, CliError> {
+        let given = self.trusted_proxies.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
+        let read = |text: &str| {
+            let alone = || text.parse::<IpAddr>().ok().map(IpNet::from);
+            text.parse().ok().or_else(alone).ok_or_else(|| {
+                let wanted = "it is neither an address nor a network such as 10.0.0.0/8 or 2001:db8::/32";
+                CliError::Refused(format!("--trusted-proxy {text:?}: {wanted}"))
+            })
+        };
+        given.map(read).collect()
     }
 
     /// What to log.

@@ -28,10 +28,11 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
 
+    let config = Config { trusted_proxies: options.trusted_proxies()?, ..Config::new(public_url) };
     let address = options.listen();
     let listener = listen(address).await?;
     let Context { store, clock, entropy } = Context::open(options).await?;
-    let app = App::new(Config::new(public_url), store, clock, entropy)?;
+    let app = App::new(config, store, clock, entropy)?;
     tracing::info!("listening on {address} as {}", app.config.public_url);
     if !app.config.public_url.is_https() {
         tracing::info!("the public URL is plain http on loopback, for development: no HSTS is sent");
@@ -73,6 +74,7 @@ async fn sweep(app: App) {
     let mut ticks = tokio::time::interval(SWEEP_EVERY);
     loop {
         ticks.tick().await;
+        app.throttle.sweep();
         // One batch at a time, so that others get to write in between.
         loop {
             match sweep_once(&app).await {

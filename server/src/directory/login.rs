@@ -15,6 +15,7 @@ use crate::{
         session,
     },
     http::{
+        address::ClientAddress,
         browser::{self, Browser},
         error::{Error, PageError},
         origin_check::{read_form, require_token},
@@ -89,6 +90,7 @@ pub async fn get(
 pub async fn post(
     State(app): State<App>,
     browser: Browser,
+    address: ClientAddress,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, PageError> {
@@ -104,7 +106,8 @@ pub async fn post(
     drop(unit);
 
     let stored = user.as_ref().map(|user| user.password_hash.clone());
-    let refusal = match (attempt::verify(&app, Secret::new(password), stored).await?, user) {
+    let attempt = attempt::verify(&app, address, email, Secret::new(password), stored).await?;
+    let refusal = match (attempt, user) {
         (Attempt::Right, Some(user)) => return enter(&app, &browser, continuing, before, &user).await,
         // One answer for an unknown address, a wrong password and a disabled account.
         (Attempt::Right, None) => Refusal::Wrong,

@@ -9,3 +9,4 @@ pub mod organizations;
 pub mod password;
 pub mod projects;
 pub mod session;
+pub mod throttle;

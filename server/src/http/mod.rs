@@ -1,5 +1,6 @@
-//! What every endpoint shares: errors and their renderers, pages, forms, cookies, headers, CORS, files.
+//! What every endpoint shares: errors and their renderers, pages, forms, cookies, addresses, headers, CORS, files.
 
+pub mod address;
 pub mod assets;
 pub mod browser;
 pub mod cors;

@@ -21,7 +21,7 @@ pub struct User {
 }
 
 /// One account per address, however it is written.
-fn email_key(email: &str) -> String {
+pub fn email_key(email: &str) -> String {
     email.trim().to_lowercase()
 }
 

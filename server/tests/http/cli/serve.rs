@@ -126,3 +126,20 @@ fn a_log_filter_that_makes_no_sense_is_refused() {
     command.args(["--log", "a=b=c"]);
     run(command).assert_refused("--log \"a=b=c\": ");
 }
+
+#[test]
+fn a_proxy_that_is_no_address_is_refused_wherever_it_was_named() {
+    let folder = tempdir().unwrap();
+    let says = "--trusted-proxy \"10.0.0.0/33\": it is neither an address nor a network such as 10.0.0.0/8";
+    let mut line = serve(folder.path(), &free_address());
+    line.args(["--trusted-proxy", "10.0.0.1", "--trusted-proxy", "10.0.0.0/33"]);
+    run(line).assert_refused(says);
+    let mut environment = serve(folder.path(), &free_address());
+    environment.env("LATCHKEY_TRUSTED_PROXY", "fd00::/8, 10.0.0.0/33");
+    run(environment).assert_refused(says);
+    let file = folder.path().join("latchkey.toml");
+    std::fs::write(&file, "trusted_proxy = [\"fd00::1\", \"10.0.0.0/33\"]").unwrap();
+    let mut settings = serve(folder.path(), &free_address());
+    settings.arg("--config").arg(&file);
+    run(settings).assert_refused(says);
+}
