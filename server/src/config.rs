@@ -1,6 +1,6 @@
 //! The settings of a running server.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, time::Duration};
 
 use ipnet::IpNet;
 use latchkey_protocol::origin::Origin;
@@ -53,11 +53,25 @@ pub struct Limits {
     /// Passwords that are worked on or wait for it. One takes some tens of milliseconds of one processor, so that the
     /// last of these waits for a second or two.
     pub passwords: usize,
+    /// Requests that are answered at once.
+    pub requests: usize,
+    /// Open connections. Together with the database's own files they fit under the 1024 that a process may have open
+    /// where nobody says otherwise.
+    pub connections: usize,
+    /// How long a connection may take for the head of a request, and stay idle before it.
+    pub header_timeout: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { per_account: Rate::new(10, 1), per_address: Rate::new(60, 30), passwords: 64 }
+        Self {
+            per_account: Rate::new(10, 1),
+            per_address: Rate::new(60, 30),
+            passwords: 64,
+            requests: 256,
+            connections: 900,
+            header_timeout: Duration::from_secs(30),
+        }
     }
 }
 

@@ -26,7 +26,7 @@ use crate::{
     http::{
         assets, cors,
         error::{ApiError, Error, LoggedCause},
-        headers, page,
+        headers, load, page,
         parameters::MAX_LENGTH,
     },
     oauth::{authorize, revoke},
@@ -44,7 +44,7 @@ pub fn service(app: &App) -> NormalizePath<Router> {
 
 fn router(app: &App) -> Router {
     Router::new()
-        .merge(pages())
+        .merge(pages(app))
         .merge(documents())
         .merge(tokens(app))
         .merge(api(app))
@@ -61,7 +61,7 @@ fn router(app: &App) -> Router {
 }
 
 /// For a person with a browser of their own: first-party cookies, forms held to their own page, no CORS.
-fn pages() -> Router<App> {
+fn pages(app: &App) -> Router<App> {
     Router::new()
         .route("/", get(home::get))
         .route("/login", get(login::get).post(login::post))
@@ -71,6 +71,7 @@ fn pages() -> Router<App> {
         .route("/toolbar/{client_id}", get(frame::get))
         .route("/toolbar/{client_id}/callback", get(callback::get))
         .method_not_allowed_fallback(page::method_not_allowed)
+        .layer(from_fn_with_state(app.clone(), load::shed_page))
 }
 
 /// For anybody: nothing in them depends on who asks.
@@ -88,6 +89,7 @@ fn tokens(app: &App) -> Router<App> {
     Router::new()
         .route("/oauth/revoke", post(revoke::post))
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(app.clone(), load::shed_api))
         .layer(cors::registered_origins(app))
 }
 
@@ -98,6 +100,7 @@ fn api(app: &App) -> Router<App> {
             router.route(route.path, guard(app, route.rule, (route.methods)()))
         })
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(app.clone(), load::shed_api))
         // A site must be able to read that there is nothing: without CORS its browser says no more than that the
         // network failed.
         .route("/api/{*nothing}", any(async || ApiError(Error::NotFound)))

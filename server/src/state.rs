@@ -2,6 +2,8 @@
 
 use std::{ops::Deref, sync::Arc};
 
+use tokio::sync::Semaphore;
+
 use crate::{
     clock::Clock,
     config::Config,
@@ -32,6 +34,8 @@ pub struct Parts {
     pub passwords: Passwords,
     /// How often passwords are tried.
     pub throttle: Throttle,
+    /// A permit for each request that may be answered at once.
+    pub requests: Semaphore,
 }
 
 impl App {
@@ -39,7 +43,8 @@ impl App {
     pub fn new(config: Config, store: Store, clock: Clock, entropy: Entropy) -> Result<Self, PasswordError> {
         let passwords = Passwords::new(&entropy, config.limits.passwords)?;
         let throttle = Throttle::new(&config.limits, clock.clone());
-        Ok(Self(Arc::new(Parts { config, store, clock, entropy, passwords, throttle })))
+        let requests = Semaphore::new(config.limits.requests);
+        Ok(Self(Arc::new(Parts { config, store, clock, entropy, passwords, throttle, requests })))
     }
 }
 

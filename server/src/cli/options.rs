@@ -2,14 +2,16 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
     path::PathBuf,
+    time::Duration,
 };
 
 use clap::Args;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::{cli::CliError, store::DatabaseUrl};
+use crate::{cli::CliError, config::Limits, store::DatabaseUrl};
 
 /// The options that every command takes, anywhere on the line.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
@@ -38,6 +40,16 @@ pub(super) struct Options {
     )]
     #[serde(rename = "trusted_proxy", default)]
     trusted_proxies: Vec<String>,
+    /// The most connections that are open at once [default: 900]
+    #[arg(long, global = true, env = "LATCHKEY_MAX_CONNECTIONS", value_name = "NUMBER")]
+    max_connections: Option<NonZeroU32>,
+    /// The most requests that are answered at once; more get a 503 [default: 256]
+    #[arg(long, global = true, env = "LATCHKEY_MAX_REQUESTS", value_name = "NUMBER")]
+    max_requests: Option<NonZeroU32>,
+    /// How long a connection may take for the head of a request and stay idle before it: longer than the proxy
+    /// keeps an idle one [default: 30]
+    #[arg(long, global = true, env = "LATCHKEY_HEADER_TIMEOUT_SECS", value_name = "SECONDS")]
+    header_timeout_secs: Option<NonZeroU32>,
     /// What the server logs: error, warn, info, debug, trace, or a filter of tracing-subscriber [default: info]
     #[arg(long, global = true, env = "LATCHKEY_LOG", value_name = "FILTER")]
     log: Option<String>,
@@ -61,6 +73,9 @@ impl Options {
             } else {
                 self.trusted_proxies
             },
+            max_connections: self.max_connections.or(file.max_connections),
+            max_requests: self.max_requests.or(file.max_requests),
+            header_timeout_secs: self.header_timeout_secs.or(file.header_timeout_secs),
             log: self.log.or(file.log),
         })
     }
@@ -87,6 +102,19 @@ impl Options {
             })
         };
         given.map(read).collect()
+    }
+
+    /// How much is done at once.
+    pub(super) fn limits(&self) -> Limits {
+        let default = Limits::default();
+        let count = |number: NonZeroU32| number.get() as usize;
+        let secs = |number: NonZeroU32| Duration::from_secs(number.get().into());
+        Limits {
+            connections: self.max_connections.map_or(default.connections, count),
+            requests: self.max_requests.map_or(default.requests, count),
+            header_timeout: self.header_timeout_secs.map_or(default.header_timeout, secs),
+            ..default
+        }
     }
 
     /// What to log.

@@ -12,6 +12,7 @@ mod dump;
 mod headers;
 mod home;
 mod inert;
+mod load;
 mod login;
 mod logout;
 mod oauth;
