@@ -18,6 +18,7 @@ use tower_http::{
 };
 
 use crate::{
+    account::password,
     directory::{home, login, logout, members, organizations, projects},
     gate::{
         OrganizationRule::{InPath, Own},
@@ -66,6 +67,7 @@ fn pages(app: &App) -> Router<App> {
         .route("/", get(home::get))
         .route("/login", get(login::get).post(login::post))
         .route("/logout", post(logout::post))
+        .route("/account/password", get(password::get).post(password::post))
         // HEAD must not run what GET may do here, which is to issue a token (RFC 9110 §9.3.2).
         .route("/oauth/authorize", get(authorize::get).head(page::method_not_allowed).post(authorize::post))
         .route("/toolbar/{client_id}", get(frame::get))

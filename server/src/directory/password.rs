@@ -32,6 +32,17 @@ pub enum PasswordError {
     Failed,
 }
 
+/// Whether an account may have this password.
+pub fn check(password: &Secret) -> Result<(), PasswordError> {
+    if password.expose().chars().count() < MIN_PASSWORD {
+        Err(PasswordError::TooShort)
+    } else if password.expose().len() > MAX_PASSWORD {
+        Err(PasswordError::TooLong)
+    } else {
+        Ok(())
+    }
+}
+
 /// Hashes and verifies passwords.
 #[derive(Debug, Clone)]
 pub struct Passwords {
@@ -65,12 +76,7 @@ impl Passwords {
 
     /// The PHC string of a new password.
     pub async fn hash(&self, password: Secret, entropy: &Entropy) -> Result<String, PasswordError> {
-        if password.expose().chars().count() < MIN_PASSWORD {
-            return Err(PasswordError::TooShort);
-        }
-        if password.expose().len() > MAX_PASSWORD {
-            return Err(PasswordError::TooLong);
-        }
+        check(&password)?;
         let salt = entropy.bytes().map_err(|_| PasswordError::Failed)?;
         self.take_turn(move || {
             let hash = Argon2::default().hash_password_with_salt(password.expose().as_bytes(), &salt[..16]);

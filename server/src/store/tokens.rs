@@ -160,6 +160,13 @@ pub async fn revoke_of_session(
     statement!(unit, execute, REVOKE_OF_SESSION, session_id, now)
 }
 
+/// Revokes what came from any session of a person.
+pub async fn revoke_of_user(unit: &mut Unit, user_id: &str, now: UnixSeconds) -> Result<u64, StoreError> {
+    const REVOKE_OF_USER: &str =
+        "update access_tokens set revoked_at = $2 where user_id = $1 and revoked_at is null";
+    statement!(unit, execute, REVOKE_OF_USER, user_id, now)
+}
+
 /// Revokes what a person holds for an organization.
 pub async fn revoke_of_member(
     unit: &mut Unit,

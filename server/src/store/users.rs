@@ -47,6 +47,12 @@ pub async fn find_by_email(unit: &mut Unit, email: &str) -> Result<Option<User>,
     statement!(unit, fetch_optional User, FIND_BY_EMAIL, email_key(email))
 }
 
+/// Gives a person another password, if theirs is still the one that was looked at; says whether it was.
+pub async fn touch_password(unit: &mut Unit, id: &str, from: &str, to: &str) -> Result<bool, StoreError> {
+    const TOUCH_PASSWORD: &str = "update users set password_hash = $3 where id = $1 and password_hash = $2";
+    Ok(statement!(unit, execute, TOUCH_PASSWORD, id, from, to)? == 1)
+}
+
 /// Disables a person, from now on.
 pub async fn revoke(unit: &mut Unit, id: &str, now: UnixSeconds) -> Result<(), StoreError> {
     const REVOKE: &str = "update users set disabled_at = coalesce(disabled_at, $2) where id = $1";

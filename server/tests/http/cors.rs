@@ -144,6 +144,7 @@ async fn no_page_is_readable_by_anybody() {
             "/",
             "/login/",
             "/logout/",
+            "/account/password/",
             "/oauth/authorize/",
             "/toolbar/acmeclient/",
             "/toolbar/acmeclient/callback/",

@@ -54,6 +54,16 @@ async fn of_pages() {
 }
 
 #[tokio::test]
+async fn of_pages_for_who_is_signed_in() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    for path in ["/", "/account/password/"] {
+        assert_eq!(snapshot(&person.get(path).await), expected(200, PAGE), "{path}");
+    }
+    assert_eq!(snapshot(&anonymous(&platform, "/account/password/").await), expected(303, NOTHING));
+}
+
+#[tokio::test]
 async fn of_the_api_and_of_what_is_no_page() {
     let platform = Platform::new().await;
     let token = platform.token(MEMBER).await;
@@ -155,6 +165,7 @@ async fn a_slash_at_the_end_is_optional_everywhere() {
     for path in [
         "/login",
         "/logout",
+        "/account/password",
         "/oauth/authorize",
         "/oauth/revoke",
         "/toolbar/acmeclient",
@@ -174,6 +185,7 @@ async fn a_slash_at_the_end_is_optional_everywhere() {
         let (without, with) = (site.get(path).await, site.get(&format!("{path}/")).await);
         assert_eq!(without.status, with.status, "{path}");
         assert_eq!(snapshot(&without), snapshot(&with), "{path}");
-        assert!(without.header("location").is_none() && (path == "/nowhere" || with.status != 404), "{path}");
+        assert_eq!(without.header("location"), with.header("location"), "{path}");
+        assert!(path == "/nowhere" || with.status != 404, "{path}");
     }
 }

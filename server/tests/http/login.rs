@@ -5,7 +5,10 @@ use axum::{
     http::{Request, header},
 };
 
-use latchkey_server::config::{Config, Limits};
+use latchkey_server::{
+    config::{Config, Limits},
+    store::{self, Unit},
+};
 
 use crate::support::{ADMIN, Asking, MEMBER, PASSWORD, PLATFORM, Person, Platform, Site, anonymous};
 
@@ -296,4 +299,38 @@ async fn an_address_counts_as_the_trusted_proxy_saw_it_and_not_as_the_client_say
     use_up(&mut direct, 60).await;
     let mut direct = direct.forwarded_for("192.0.2.2");
     direct.log_in("/login/", MEMBER, PASSWORD).await.assert_page(429, TOO_OFTEN);
+}
+
+/// A login whose account is changed after it was read and before the session is opened.
+async fn overtaken_by(change: impl AsyncFnOnce(&mut Unit)) {
+    let platform = Platform::new().await;
+    let mut person = Person::new(&platform);
+    let csrf = person.get("/login/").await.field("csrf");
+    let mut unit = platform.app.store.write().await.unwrap();
+    let login = tokio::spawn(async move {
+        let form = [("csrf", csrf.as_str()), ("email", MEMBER), ("password", PASSWORD)];
+        person.post("/login/", &form).await
+    });
+    // An attempt is counted once the account was read; the session waits for the one writer.
+    while platform.app.throttle.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    change(&mut unit).await;
+    unit.commit().await.unwrap();
+    login.await.unwrap().assert_page(422, WRONG);
+    assert_eq!(platform.count("select count(*) from sessions").await, 0);
+}
+
+#[tokio::test]
+async fn a_password_that_is_replaced_while_it_is_verified_opens_nothing() {
+    overtaken_by(async |unit| {
+        let user = store::users::find(unit, "max").await.unwrap().unwrap();
+        assert!(store::users::touch_password(unit, "max", &user.password_hash, "other").await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_account_that_is_disabled_while_its_password_is_verified_is_not_opened() {
+    overtaken_by(async |unit| store::users::revoke(unit, "max", 1).await.unwrap()).await;
 }

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod account;
 mod api;
 mod assets;
 mod cli;

@@ -1,0 +1,3 @@
+//! What a person sees and changes of their own account, in a session of their own.
+
+pub mod password;
