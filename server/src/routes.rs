@@ -18,7 +18,7 @@ use tower_http::{
 };
 
 use crate::{
-    account::password,
+    account::{applications, authorizations, password},
     directory::{home, login, logout, members, organizations, projects},
     gate::{
         OrganizationRule::{InPath, Own},
@@ -48,6 +48,7 @@ fn router(app: &App) -> Router {
         .merge(pages(app))
         .merge(documents())
         .merge(tokens(app))
+        .merge(session_api(app))
         .merge(api(app))
         .fallback(page::not_found)
         .layer(
@@ -67,6 +68,7 @@ fn pages(app: &App) -> Router<App> {
         .route("/", get(home::get))
         .route("/login", get(login::get).post(login::post))
         .route("/logout", post(logout::post))
+        .route("/account/applications", get(applications::get).post(applications::post))
         .route("/account/password", get(password::get).post(password::post))
         // HEAD must not run what GET may do here, which is to issue a token (RFC 9110 §9.3.2).
         .route("/oauth/authorize", get(authorize::get).head(page::method_not_allowed).post(authorize::post))
@@ -93,6 +95,14 @@ fn tokens(app: &App) -> Router<App> {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), load::shed_api))
         .layer(cors::registered_origins(app))
+}
+
+/// For a person's own session, from the platform's own pages: no token opens these, no site may read them.
+fn session_api(app: &App) -> Router<App> {
+    Router::new()
+        .route("/api/0/api-authorizations", get(authorizations::get).delete(authorizations::delete))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(app.clone(), load::shed_api))
 }
 
 /// For who holds a token, which comes in the header: every route through the gate, each with its rule.

@@ -79,21 +79,25 @@ impl Continuing {
 /// somebody sends leads anywhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Destination {
+    /// What the person allowed.
+    Applications,
     /// The person's password.
     Password,
 }
 
 impl Destination {
-    const ALL: [Self; 1] = [Self::Password];
+    const ALL: [Self; 2] = [Self::Applications, Self::Password];
 
     const fn name(self) -> &'static str {
         match self {
+            Self::Applications => "applications",
             Self::Password => "password",
         }
     }
 
     const fn path(self) -> &'static str {
         match self {
+            Self::Applications => "/account/applications/",
             Self::Password => "/account/password/",
         }
     }

@@ -66,6 +66,9 @@ pub enum Error {
     /// The token does not hold the scope that the route declares.
     #[error("the token lacks a scope")]
     InsufficientScope(Scope),
+    /// The address is for a person's own session at the platform, and there is none, or a token came instead.
+    #[error("this address takes a session at the platform, and no access token")]
+    SessionRequired,
     /// There is nothing at this address.
     #[error("there is nothing at this address")]
     NotFound,
@@ -155,6 +158,12 @@ impl Error {
             Self::InsufficientScope(_) => {
                 (StatusCode::FORBIDDEN, "insufficient_scope", "Sign in again and ask for the scope.")
             }
+            // Not 401, which is to name a scheme of the Authorization header (RFC 9110 §15.5.2): there is none to use.
+            Self::SessionRequired => (
+                StatusCode::FORBIDDEN,
+                "session_required",
+                "Sign in at the platform in this browser, and send no Authorization header.",
+            ),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "Check the address."),
             Self::MethodNotAllowed => (
                 StatusCode::METHOD_NOT_ALLOWED,

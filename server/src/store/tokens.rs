@@ -167,6 +167,18 @@ pub async fn revoke_of_user(unit: &mut Unit, user_id: &str, now: UnixSeconds) ->
     statement!(unit, execute, REVOKE_OF_USER, user_id, now)
 }
 
+/// Revokes what an application holds for a person.
+pub async fn revoke_of_authorization(
+    unit: &mut Unit,
+    user_id: &str,
+    client_id: &str,
+    now: UnixSeconds,
+) -> Result<u64, StoreError> {
+    const REVOKE_OF_AUTHORIZATION: &str = "update access_tokens set revoked_at = $3
+                                           where user_id = $1 and client_id = $2 and revoked_at is null";
+    statement!(unit, execute, REVOKE_OF_AUTHORIZATION, user_id, client_id, now)
+}
+
 /// Revokes what a person holds for an organization.
 pub async fn revoke_of_member(
     unit: &mut Unit,

@@ -57,9 +57,10 @@ async fn of_pages() {
 async fn of_pages_for_who_is_signed_in() {
     let platform = Platform::new().await;
     let mut person = Person::signed_in(&platform, MEMBER).await;
-    for path in ["/", "/account/password/"] {
+    for path in ["/", "/account/applications/", "/account/password/"] {
         assert_eq!(snapshot(&person.get(path).await), expected(200, PAGE), "{path}");
     }
+    assert_eq!(snapshot(&person.get("/api/0/api-authorizations/").await), expected(200, NOTHING));
     assert_eq!(snapshot(&anonymous(&platform, "/account/password/").await), expected(303, NOTHING));
 }
 
@@ -74,6 +75,7 @@ async fn of_the_api_and_of_what_is_no_page() {
         ("/api/0/organizations/acme/members/", 200),
         ("/api/0/organizations/acme/projects/", 200),
         ("/api/0/organizations/globex/", 403),
+        ("/api/0/api-authorizations/", 403),
         ("/api/0/nowhere/", 404),
         ("/api/0/?access_token=x", 400),
         ("/oauth/revoke/", 405),
@@ -165,7 +167,9 @@ async fn a_slash_at_the_end_is_optional_everywhere() {
     for path in [
         "/login",
         "/logout",
+        "/account/applications",
         "/account/password",
+        "/api/0/api-authorizations",
         "/oauth/authorize",
         "/oauth/revoke",
         "/toolbar/acmeclient",

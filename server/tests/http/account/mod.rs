@@ -1,3 +1,4 @@
 //! `/account/…`
 
+mod applications;
 mod password;
