@@ -1,8 +1,11 @@
 //! Time as an argument.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 /// A moment, in seconds since the Unix epoch.
@@ -31,6 +34,19 @@ impl Clock {
                 .duration_since(std::time::UNIX_EPOCH)
                 .map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX)),
             Self::Manual(now) => now.load(Ordering::SeqCst),
+        }
+    }
+
+    /// How long it is since some fixed moment: for what lies between two of these. It never goes back, even where
+    /// the machine's clock is set.
+    #[allow(clippy::disallowed_methods, reason = "this is the one place that asks the machine")]
+    pub fn elapsed(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        match self {
+            Self::System => START.elapsed(),
+            Self::Manual(now) => {
+                Duration::from_secs(u64::try_from(now.load(Ordering::SeqCst)).unwrap_or_default())
+            }
         }
     }
 

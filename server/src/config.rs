@@ -1,5 +1,8 @@
 //! The settings of a running server.
 
+use std::{num::NonZeroU32, time::Duration};
+
+use ipnet::IpNet;
 use latchkey_protocol::origin::Origin;
 
 use crate::clock::UnixSeconds;
@@ -39,6 +42,57 @@ impl Default for Lifetimes {
     }
 }
 
+/// So many at once, and so many a minute from then on.
+#[derive(Debug, Clone, Copy)]
+pub struct Rate {
+    /// How many at once.
+    pub burst: NonZeroU32,
+    /// How many a minute from then on.
+    pub per_minute: NonZeroU32,
+}
+
+impl Rate {
+    /// A rate; nothing at all is not one, and counts as one.
+    pub const fn new(burst: u32, per_minute: u32) -> Self {
+        const fn at_least_one(number: u32) -> NonZeroU32 {
+            NonZeroU32::MIN.saturating_add(number.saturating_sub(1))
+        }
+        Self { burst: at_least_one(burst), per_minute: at_least_one(per_minute) }
+    }
+}
+
+/// How often, and how much at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Attempts at the password of one account, from wherever they come.
+    pub per_account: Rate,
+    /// Attempts at passwords from one address, for whatever account.
+    pub per_address: Rate,
+    /// Passwords that are worked on or wait for it. One takes some tens of milliseconds of one processor, so that the
+    /// last of these waits for a second or two.
+    pub passwords: usize,
+    /// Requests that are answered at once.
+    pub requests: usize,
+    /// Open connections. Together with the database's own files they fit under the 1024 that a process may have open
+    /// where nobody says otherwise.
+    pub connections: usize,
+    /// How long a connection may take for the head of a request, and stay idle before it.
+    pub header_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            per_account: Rate::new(10, 1),
+            per_address: Rate::new(60, 30),
+            passwords: 64,
+            requests: 256,
+            connections: 900,
+            header_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
 /// The settings of a running server.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -46,12 +100,21 @@ pub struct Config {
     pub public_url: Origin,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// How often, and how much at once.
+    pub limits: Limits,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Config {
     /// The settings for a platform at this origin.
     pub fn new(public_url: Origin) -> Self {
-        Self { public_url, lifetimes: Lifetimes::default() }
+        Self {
+            public_url,
+            lifetimes: Lifetimes::default(),
+            limits: Limits::default(),
+            trusted_proxies: vec![],
+        }
     }
 
     /// The issuer identifier (RFC 8414 §2).

@@ -4,6 +4,7 @@
 //! A reader finds any behaviour in three hops with the same name at each: [`routes`] → the endpoint's file →
 //! [`store`].
 
+pub mod account;
 pub mod applications;
 pub mod cli;
 pub mod clock;

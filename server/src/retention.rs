@@ -52,6 +52,7 @@ pub async fn run(app: App) {
     let mut ticks = tokio::time::interval(EVERY);
     loop {
         ticks.tick().await;
+        app.throttle.sweep();
         match sweep(&app).await {
             Ok(0) => {}
             Ok(swept) => tracing::debug!(swept, "expired rows were deleted"),

@@ -17,6 +17,7 @@ use tower_http::{
 };
 
 use crate::{
+    account::{applications, authorizations, password},
     directory::{home, login, logout, members, organizations, projects},
     gate::{
         OrganizationRule::{InPath, Own},
@@ -25,7 +26,7 @@ use crate::{
     http::{
         assets, cors,
         error::{ApiError, Error, LoggedCause},
-        headers, page,
+        headers, load, page,
         parameters::MAX_LENGTH,
     },
     oauth::{authorize, introspect, metadata, revoke, signing_keys, token, userinfo},
@@ -43,10 +44,11 @@ pub fn service(app: &App) -> NormalizePath<Router> {
 
 fn router(app: &App) -> Router {
     Router::new()
-        .merge(pages())
+        .merge(pages(app))
         .merge(documents())
         .merge(clients(app))
-        .merge(resource_servers())
+        .merge(resource_servers(app))
+        .merge(session_api(app))
         .merge(api(app))
         .fallback(page::not_found)
         .layer(
@@ -61,16 +63,19 @@ fn router(app: &App) -> Router {
 }
 
 /// For a person with a browser of their own: first-party cookies, forms held to their own page, no CORS.
-fn pages() -> Router<App> {
+fn pages(app: &App) -> Router<App> {
     Router::new()
         .route("/", get(home::get))
         .route("/login", get(login::get).post(login::post))
         .route("/logout", post(logout::post))
+        .route("/account/applications", get(applications::get).post(applications::post))
+        .route("/account/password", get(password::get).post(password::post))
         // HEAD must not run what GET may do here, which is to issue a token (RFC 9110 §9.3.2).
         .route("/oauth/authorize", get(authorize::get).head(page::method_not_allowed).post(authorize::post))
         .route("/toolbar/{client_id}", get(frame::get))
         .route("/toolbar/{client_id}/callback", get(callback::get))
         .method_not_allowed_fallback(page::method_not_allowed)
+        .layer(from_fn_with_state(app.clone(), load::shed_page))
 }
 
 /// For anybody: nothing in them depends on who asks.
@@ -99,14 +104,24 @@ fn clients(app: &App) -> Router<App> {
         .route("/oauth/token", post(token::post))
         .route("/oauth/revoke", post(revoke::post))
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(app.clone(), load::shed_api))
         .layer(cors::registered_origins(app))
 }
 
 /// For servers with a secret of their own: no browser calls these, so no site reads them.
-fn resource_servers() -> Router<App> {
+fn resource_servers(app: &App) -> Router<App> {
     Router::new()
         .route("/oauth/introspect", post(introspect::post))
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(app.clone(), load::shed_api))
+}
+
+/// For a person's own session, from the platform's own pages: no token opens these, no site may read them.
+fn session_api(app: &App) -> Router<App> {
+    Router::new()
+        .route("/api/0/api-authorizations", get(authorizations::get).delete(authorizations::delete))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(app.clone(), load::shed_api))
 }
 
 /// For who holds a token, which comes in the header: every route through the gate, each with its rule.
@@ -116,6 +131,7 @@ fn api(app: &App) -> Router<App> {
             router.route(route.path, guard(app, route.rule, (route.methods)()))
         })
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(app.clone(), load::shed_api))
         // A site must be able to read that there is nothing: without CORS its browser says no more than that the
         // network failed.
         .route("/api/{*nothing}", any(async || ApiError(Error::NotFound)))

@@ -2,10 +2,15 @@
 
 use std::{ops::Deref, sync::Arc};
 
+use tokio::sync::Semaphore;
+
 use crate::{
     clock::Clock,
     config::Config,
-    directory::password::{PasswordError, Passwords},
+    directory::{
+        password::{PasswordError, Passwords},
+        throttle::Throttle,
+    },
     oauth::signing_keys::SigningKeys,
     secret::{Entropy, Secret},
     store::Store,
@@ -30,6 +35,10 @@ pub struct Parts {
     pub passwords: Passwords,
     /// The keys that sign id_tokens.
     pub signing_keys: SigningKeys,
+    /// How often passwords are tried.
+    pub throttle: Throttle,
+    /// A permit for each request that may be answered at once.
+    pub requests: Semaphore,
 }
 
 impl App {
@@ -41,9 +50,20 @@ impl App {
         entropy: Entropy,
         secret: &Secret,
     ) -> Result<Self, PasswordError> {
-        let passwords = Passwords::new(&entropy)?;
+        let passwords = Passwords::new(&entropy, config.limits.passwords)?;
         let signing_keys = SigningKeys::new(secret);
-        Ok(Self(Arc::new(Parts { config, store, clock, entropy, passwords, signing_keys })))
+        let throttle = Throttle::new(&config.limits, clock.clone());
+        let requests = Semaphore::new(config.limits.requests);
+        Ok(Self(Arc::new(Parts {
+            config,
+            store,
+            clock,
+            entropy,
+            passwords,
+            signing_keys,
+            throttle,
+            requests,
+        })))
     }
 }
 

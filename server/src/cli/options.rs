@@ -1,11 +1,17 @@
 //! The options of every command: from the line, else from the environment, else from a TOML file.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::Args;
+use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::{cli::CliError, store::DatabaseUrl};
+use crate::{cli::CliError, config::Limits, store::DatabaseUrl};
 
 /// The options that every command takes, anywhere on the line.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
@@ -24,6 +30,26 @@ pub(super) struct Options {
     /// The platform's origin, as browsers see it: https://platform.example
     #[arg(long, global = true, env = "LATCHKEY_PUBLIC_URL", value_name = "ORIGIN")]
     public_url: Option<String>,
+    /// A proxy whose X-Forwarded-For is believed, by its address or network; again for each: 10.0.0.0/8
+    #[arg(
+        long = "trusted-proxy",
+        global = true,
+        env = "LATCHKEY_TRUSTED_PROXY",
+        value_name = "CIDR",
+        value_delimiter = ','
+    )]
+    #[serde(rename = "trusted_proxy", default)]
+    trusted_proxies: Vec<String>,
+    /// The most connections that are open at once [default: 900]
+    #[arg(long, global = true, env = "LATCHKEY_MAX_CONNECTIONS", value_name = "NUMBER")]
+    max_connections: Option<NonZeroU32>,
+    /// The most requests that are answered at once; more get a 503 [default: 256]
+    #[arg(long, global = true, env = "LATCHKEY_MAX_REQUESTS", value_name = "NUMBER")]
+    max_requests: Option<NonZeroU32>,
+    /// How long a connection may take for the head of a request and stay idle before it: longer than the proxy
+    /// keeps an idle one [default: 30]
+    #[arg(long, global = true, env = "LATCHKEY_HEADER_TIMEOUT_SECS", value_name = "SECONDS")]
+    header_timeout_secs: Option<NonZeroU32>,
     /// What the server logs: error, warn, info, debug, trace, or a filter of tracing-subscriber [default: info]
     #[arg(long, global = true, env = "LATCHKEY_LOG", value_name = "FILTER")]
     log: Option<String>,
@@ -42,6 +68,14 @@ impl Options {
             database: self.database.or(file.database),
             listen: self.listen.or(file.listen),
             public_url: self.public_url.or(file.public_url),
+            trusted_proxies: if self.trusted_proxies.is_empty() {
+                file.trusted_proxies
+            } else {
+                self.trusted_proxies
+            },
+            max_connections: self.max_connections.or(file.max_connections),
+            max_requests: self.max_requests.or(file.max_requests),
+            header_timeout_secs: self.header_timeout_secs.or(file.header_timeout_secs),
             log: self.log.or(file.log),
         })
     }
@@ -55,6 +89,32 @@ impl Options {
     /// Where to listen.
     pub(super) fn listen(&self) -> SocketAddr {
         self.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8000)))
+    }
+
+    /// Whose `X-Forwarded-For` is believed.
+    pub(super) fn trusted_proxies(&self) -> Result<Vec<IpNet>, CliError> {
+        let given = self.trusted_proxies.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
+        let read = |text: &str| {
+            let alone = || text.parse::<IpAddr>().ok().map(IpNet::from);
+            text.parse().ok().or_else(alone).ok_or_else(|| {
+                let wanted = "it is neither an address nor a network such as 10.0.0.0/8 or 2001:db8::/32";
+                CliError::Refused(format!("--trusted-proxy {text:?}: {wanted}"))
+            })
+        };
+        given.map(read).collect()
+    }
+
+    /// How much is done at once.
+    pub(super) fn limits(&self) -> Limits {
+        let default = Limits::default();
+        let count = |number: NonZeroU32| number.get() as usize;
+        let secs = |number: NonZeroU32| Duration::from_secs(number.get().into());
+        Limits {
+            connections: self.max_connections.map_or(default.connections, count),
+            requests: self.max_requests.map_or(default.requests, count),
+            header_timeout: self.header_timeout_secs.map_or(default.header_timeout, secs),
+            ..default
+        }
     }
 
     /// What to log.

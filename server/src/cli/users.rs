@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 use crate::{
     applications::registration,
     cli::{CliError, Context, read, taken},
-    directory::password::{MAX_PASSWORD, Passwords},
+    directory::{
+        password::{MAX_PASSWORD, Passwords},
+        session,
+    },
     secret::Secret,
     store::{self, Unit, users::User},
 };
@@ -27,6 +30,15 @@ pub(super) enum Command {
         #[arg(long, required = true)]
         password_stdin: bool,
     },
+    /// Give a person another password: all their sessions and tokens end. It is read from standard input.
+    Password {
+        /// Their e-mail address.
+        #[arg(long)]
+        email: String,
+        /// Read the password from standard input: it never stands on the line, where others can see it.
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
     /// Disable a person: their sessions and tokens stop working at once.
     Disable {
         /// Their e-mail address.
@@ -40,7 +52,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
         Command::Add { email, name, password_stdin: _ } => {
             let email = read("--email", &email, registration::email)?;
             let name = read("--name", &name, registration::name)?;
-            let passwords = Passwords::new(&context.entropy)?;
+            let passwords = Passwords::new(&context.entropy, 1)?;
             let password_hash = passwords.hash(password()?, &context.entropy).await?;
             let user = User { id: context.entropy.id()?, email, name, password_hash, disabled_at: None };
             let mut unit = context.store.write().await?;
@@ -48,6 +60,21 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
             added.map_err(taken("an account with the address", &user.email))?;
             unit.commit().await?;
             Ok(json!({ "id": user.id, "email": user.email, "name": user.name }))
+        }
+        Command::Password { email, password_stdin: _ } => {
+            let passwords = Passwords::new(&context.entropy, 1)?;
+            let hash = passwords.hash(password()?, &context.entropy).await?;
+            let mut unit = context.store.write().await?;
+            let user = find(&mut unit, &email).await?;
+            store::users::touch_password(&mut unit, &user.id, &user.password_hash, &hash).await?;
+            let ended = session::close_all(&mut unit, &user.id, context.clock.now()).await?;
+            unit.commit().await?;
+            Ok(json!({
+                "id": user.id,
+                "email": user.email,
+                "sessions_ended": ended.sessions,
+                "tokens_revoked": ended.tokens,
+            }))
         }
         Command::Disable { email } => {
             let mut unit = context.store.write().await?;

@@ -1,4 +1,4 @@
-//! `POST /logout/`: ends the session, and everything that came from it.
+//! `POST /logout/`: ends the session, or with `everywhere` all of the person's, and everything that came from them.
 
 use axum::{
     body::Bytes,
@@ -32,7 +32,11 @@ pub async fn post(
     require_token(&form, &browser, CSRF_PURPOSE)?;
     let mut unit = app.store.write().await?;
     if let Some(session) = session::current(&app, &mut unit, &headers).await? {
-        session::close(&app, &mut unit, &session).await?;
+        if form.get("everywhere").is_some() {
+            session::close_all(&mut unit, &session.user_id, app.clock.now()).await?;
+        } else {
+            session::close(&app, &mut unit, &session).await?;
+        }
         unit.commit().await?;
     }
     let mut gone = browser::cookie(browser::SESSION, String::new());

@@ -1,5 +1,6 @@
 //! Users, organizations, memberships, projects; login and sessions.
 
+pub mod attempt;
 pub mod home;
 pub mod login;
 pub mod logout;
@@ -8,3 +9,4 @@ pub mod organizations;
 pub mod password;
 pub mod projects;
 pub mod session;
+pub mod throttle;

@@ -3,10 +3,11 @@
 use axum::http::HeaderMap;
 
 use crate::{
+    clock::UnixSeconds,
     http::{browser, error::Error},
     secret::Secret,
     state::App,
-    store::{self, Unit, grants::Selection, sessions::Session},
+    store::{self, StoreError, Unit, grants::Selection, sessions::Session},
 };
 
 /// The live session that a request's cookie opens.
@@ -47,4 +48,22 @@ pub async fn close(app: &App, unit: &mut Unit, session: &Session) -> Result<(), 
     let came_from_it = Selection { session_id: Some(&session.id), ..Selection::default() };
     store::grants::revoke(unit, came_from_it, now).await?;
     Ok(())
+}
+
+/// What ended with the sessions of a person.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended {
+    /// How many sessions were live.
+    pub sessions: u64,
+    /// How many tokens were revoked.
+    pub tokens: u64,
+}
+
+/// Ends every session of a person and revokes everything that came from any of them: whoever signs out everywhere or
+/// has another password wants nothing left that the old ones opened.
+pub async fn close_all(unit: &mut Unit, user_id: &str, now: UnixSeconds) -> Result<Ended, StoreError> {
+    let sessions = store::sessions::revoke_of_user(unit, user_id, now).await?;
+    let theirs = Selection { user_id: Some(user_id), ..Selection::default() };
+    let tokens = store::grants::revoke(unit, theirs, now).await?;
+    Ok(Ended { sessions, tokens })
 }

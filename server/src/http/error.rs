@@ -90,6 +90,9 @@ pub enum Error {
     /// The token does not hold the scope that the route declares.
     #[error("the token lacks a scope")]
     InsufficientScope(Scope),
+    /// The address is for a person's own session at the platform, and there is none, or a token came instead.
+    #[error("this address takes a session at the platform, and no access token")]
+    SessionRequired,
     /// There is nothing at this address.
     #[error("there is nothing at this address")]
     NotFound,
@@ -99,6 +102,9 @@ pub enum Error {
     /// The wasm files were not built.
     #[error("the iframe's files are not built")]
     NotBuilt,
+    /// More is asked at this moment than the server can do.
+    #[error("too much is asked of the service at once")]
+    Overloaded,
     /// Something the answer depends on did not answer: nothing is let through then.
     #[error("the service cannot answer right now")]
     Unavailable(#[source] Cause),
@@ -207,6 +213,12 @@ impl Error {
             Self::InsufficientScope(_) => {
                 (StatusCode::FORBIDDEN, "insufficient_scope", "Sign in again and ask for the scope.")
             }
+            // Not 401, which is to name a scheme of the Authorization header (RFC 9110 §15.5.2): there is none to use.
+            Self::SessionRequired => (
+                StatusCode::FORBIDDEN,
+                "session_required",
+                "Sign in at the platform in this browser, and send no Authorization header.",
+            ),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "Check the address."),
             Self::MethodNotAllowed => (
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -218,6 +230,9 @@ impl Error {
                 "not_built",
                 "Run `cargo xtask build` in the source folder, then start the server again.",
             ),
+            Self::Overloaded => {
+                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "Try again in a few seconds.")
+            }
             Self::Unavailable(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "Try again in a moment.")
             }
@@ -260,7 +275,7 @@ impl Error {
         if let Some(challenge) = self.challenge() {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
-        if matches!(self, Self::Unavailable(_)) {
+        if matches!(self, Self::Unavailable(_) | Self::Overloaded) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if let Some(cause) = self.cause() {
@@ -294,6 +309,7 @@ impl From<PasswordError> for Error {
         match error {
             PasswordError::TooLong => Self::parameter("password", "is longer than any password can be"),
             PasswordError::TooShort => Self::parameter("password", "is shorter than any password can be"),
+            PasswordError::Overloaded => Self::Overloaded,
             PasswordError::Failed => Self::Unavailable(Arc::new(error)),
         }
     }

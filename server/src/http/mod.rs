@@ -1,11 +1,15 @@
-//! What every endpoint shares: errors and their renderers, pages, forms, cookies, headers, CORS, files.
+//! What every endpoint shares: connections and load, errors and their renderers, pages, forms, cookies, addresses,
+//! headers, CORS, files.
 
+pub mod address;
 pub mod assets;
 pub mod browser;
+pub mod connections;
 pub mod cors;
 pub mod error;
 pub mod form;
 pub mod headers;
+pub mod load;
 pub mod origin_check;
 pub mod page;
 pub mod parameters;

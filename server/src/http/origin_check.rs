@@ -18,11 +18,11 @@ pub fn require_token(form: &Parameters, browser: &Browser, purpose: &str) -> Res
     if browser.accepts(purpose, form.get("csrf").unwrap_or_default()) { Ok(()) } else { Err(Error::Forged) }
 }
 
-/// Refuses a POST that does not come from a page of the platform itself.
+/// Refuses a request that changes something and does not come from a page of the platform itself.
 ///
-/// Browsers send `Origin` with every POST; where an old one does not, `Sec-Fetch-Site` must say it. A request with
-/// neither is not from a browser's form.
-fn require_same_origin(headers: &HeaderMap, platform: &Origin) -> Result<(), Error> {
+/// Browsers send `Origin` with everything but GET and HEAD; where an old one does not, `Sec-Fetch-Site` must say it. A request with
+/// neither is not from one of our pages.
+pub fn require_same_origin(headers: &HeaderMap, platform: &Origin) -> Result<(), Error> {
     let is_own = match (headers.get(header::ORIGIN), headers.get("sec-fetch-site")) {
         (Some(origin), Some(site)) => origin == platform.as_str() && site == "same-origin",
         (Some(origin), None) => origin == platform.as_str(),

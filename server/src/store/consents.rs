@@ -20,6 +20,45 @@ pub struct Subject<'a> {
     pub redirect_uri: &'a str,
 }
 
+/// What a person allowed, with the names of whom they allowed it.
+#[derive(Debug, Clone)]
+pub struct Allowed {
+    /// The application.
+    pub client_id: String,
+    /// Its name.
+    pub application_name: String,
+    /// The organization it belongs to.
+    pub organization_id: String,
+    /// Its slug.
+    pub organization_slug: String,
+    /// Its name.
+    pub organization_name: String,
+    /// On which site.
+    pub requesting_origin: String,
+    /// With responses to where.
+    pub redirect_uri: String,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// Since when.
+    pub created_at: UnixSeconds,
+    /// When the person last allowed it.
+    pub updated_at: UnixSeconds,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    client_id: String,
+    application_name: String,
+    organization_id: String,
+    organization_slug: String,
+    organization_name: String,
+    requesting_origin: String,
+    redirect_uri: String,
+    scopes: String,
+    created_at: UnixSeconds,
+    updated_at: UnixSeconds,
+}
+
 /// What the person allowed there, if anything.
 pub async fn find(unit: &mut Unit, subject: Subject<'_>) -> Result<Option<Scopes>, StoreError> {
     const FIND: &str = "select scopes from consents
@@ -60,4 +99,45 @@ pub async fn insert(
         now
     )?;
     Ok(())
+}
+
+/// All that a person allowed: by the names of organizations and applications, then by site; the rows of one
+/// organization, and of one application, stand together.
+pub async fn list_of_user(unit: &mut Unit, user_id: &str) -> Result<Vec<Allowed>, StoreError> {
+    const LIST_OF_USER: &str = "select c.client_id, a.name as application_name,
+                                       o.id as organization_id, o.slug as organization_slug,
+                                       o.name as organization_name,
+                                       c.requesting_origin, c.redirect_uri, c.scopes, c.created_at, c.updated_at
+                                from consents c
+                                join applications a on a.client_id = c.client_id
+                                join organizations o on o.id = a.organization_id
+                                where c.user_id = $1
+                                order by o.name, o.id, a.name, a.client_id, c.requesting_origin, c.redirect_uri";
+    let rows = statement!(unit, fetch_all Row, LIST_OF_USER, user_id)?;
+    let read = |row: Row| {
+        Ok(Allowed {
+            scopes: scopes(&row.scopes, "consents.scopes")?,
+            client_id: row.client_id,
+            application_name: row.application_name,
+            organization_id: row.organization_id,
+            organization_slug: row.organization_slug,
+            organization_name: row.organization_name,
+            requesting_origin: row.requesting_origin,
+            redirect_uri: row.redirect_uri,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// Forgets what a person allowed an application, on every site, and says how much that was; the caller revokes the
+/// tokens that came from it.
+pub async fn remove_of_application(
+    unit: &mut Unit,
+    user_id: &str,
+    client_id: &str,
+) -> Result<u64, StoreError> {
+    const REMOVE_OF_APPLICATION: &str = "delete from consents where user_id = $1 and client_id = $2";
+    statement!(unit, execute, REMOVE_OF_APPLICATION, user_id, client_id)
 }

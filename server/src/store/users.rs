@@ -21,7 +21,7 @@ pub struct User {
 }
 
 /// One account per address, however it is written.
-fn email_key(email: &str) -> String {
+pub fn email_key(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
@@ -45,6 +45,12 @@ pub async fn find_by_email(unit: &mut Unit, email: &str) -> Result<Option<User>,
     const FIND_BY_EMAIL: &str =
         "select id, email, name, password_hash, disabled_at from users where email_key = $1";
     statement!(unit, fetch_optional User, FIND_BY_EMAIL, email_key(email))
+}
+
+/// Gives a person another password, if theirs is still the one that was looked at; says whether it was.
+pub async fn touch_password(unit: &mut Unit, id: &str, from: &str, to: &str) -> Result<bool, StoreError> {
+    const TOUCH_PASSWORD: &str = "update users set password_hash = $3 where id = $1 and password_hash = $2";
+    Ok(statement!(unit, execute, TOUCH_PASSWORD, id, from, to)? == 1)
 }
 
 /// Disables a person, from now on.

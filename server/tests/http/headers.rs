@@ -54,6 +54,17 @@ async fn of_pages() {
 }
 
 #[tokio::test]
+async fn of_pages_for_who_is_signed_in() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    for path in ["/", "/account/applications/", "/account/password/"] {
+        assert_eq!(snapshot(&person.get(path).await), expected(200, PAGE), "{path}");
+    }
+    assert_eq!(snapshot(&person.get("/api/0/api-authorizations/").await), expected(200, NOTHING));
+    assert_eq!(snapshot(&anonymous(&platform, "/account/password/").await), expected(303, NOTHING));
+}
+
+#[tokio::test]
 async fn of_the_api_and_of_what_is_no_page() {
     let platform = Platform::new().await;
     let token = platform.token(MEMBER).await;
@@ -64,6 +75,7 @@ async fn of_the_api_and_of_what_is_no_page() {
         ("/api/0/organizations/acme/members/", 200),
         ("/api/0/organizations/acme/projects/", 200),
         ("/api/0/organizations/globex/", 403),
+        ("/api/0/api-authorizations/", 403),
         ("/api/0/nowhere/", 404),
         ("/api/0/?access_token=x", 400),
         ("/oauth/revoke/", 405),
@@ -155,6 +167,9 @@ async fn a_slash_at_the_end_is_optional_everywhere() {
     for path in [
         "/login",
         "/logout",
+        "/account/applications",
+        "/account/password",
+        "/api/0/api-authorizations",
         "/oauth/authorize",
         "/oauth/revoke",
         "/toolbar/acmeclient",
@@ -174,6 +189,7 @@ async fn a_slash_at_the_end_is_optional_everywhere() {
         let (without, with) = (site.get(path).await, site.get(&format!("{path}/")).await);
         assert_eq!(without.status, with.status, "{path}");
         assert_eq!(snapshot(&without), snapshot(&with), "{path}");
-        assert!(without.header("location").is_none() && (path == "/nowhere" || with.status != 404), "{path}");
+        assert_eq!(without.header("location"), with.header("location"), "{path}");
+        assert!(path == "/nowhere" || with.status != 404, "{path}");
     }
 }

@@ -56,6 +56,23 @@ async fn on_the_home_page() {
 }
 
 #[tokio::test]
+async fn on_the_applications_page() {
+    let platform = hostile().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    person.token(&Asking::new()).await;
+    assert_inert(&person.get("/account/applications/").await);
+}
+
+#[tokio::test]
+async fn on_the_password_page() {
+    let platform = hostile().await;
+    platform
+        .execute(&format!("update users set email = '{}' where id = 'max'", HOSTILE.replace('\'', "''")))
+        .await;
+    assert_inert(&Person::signed_in(&platform, MEMBER).await.get("/account/password/").await);
+}
+
+#[tokio::test]
 async fn on_the_iframe_s_page() {
     let platform = hostile().await;
     let page = anonymous(&platform, &format!("/toolbar/{APP}/")).await;

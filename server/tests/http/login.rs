@@ -5,6 +5,11 @@ use axum::{
     http::{Request, header},
 };
 
+use latchkey_server::{
+    config::{Config, Limits},
+    store::{self, Unit},
+};
+
 use crate::support::{ADMIN, Asking, MEMBER, PASSWORD, PLATFORM, Person, Platform, Site, anonymous};
 
 const WRONG: &str = "The e-mail address or the password is not right. Check both and try again.";
@@ -191,4 +196,141 @@ async fn a_session_lasts_fourteen_days() {
     person.get("/").await.assert_page(200, "Welcome");
     platform.advance(1);
     person.get("/").await.assert_page(200, "You are signed out");
+}
+
+#[tokio::test]
+async fn a_flood_of_passwords_ends_in_words_and_not_in_a_queue() {
+    let platform = Platform::limited(Limits { passwords: 0, ..Limits::default() }).await;
+    let mut person = Person::new(&platform);
+    let answer = person.log_in("/login/", MEMBER, PASSWORD).await;
+    answer.assert_page(503, "id=\"error\">Too many people are signing in at this moment. Try again in a few");
+    answer.assert_page(503, &format!("value=\"{MEMBER}\""));
+    assert_eq!(answer.header("retry-after"), Some("2"));
+    assert_eq!(person.session(), None);
+}
+
+const TOO_OFTEN: &str = "id=\"error\">There were too many attempts. Wait ";
+
+#[tokio::test]
+async fn an_account_s_password_is_tried_ten_times_and_then_once_a_minute() {
+    for email in [MEMBER, "nobody@example.org"] {
+        let platform = Platform::limited(Limits::default()).await;
+        let mut person = Person::new(&platform);
+        for _ in 0..10 {
+            person.log_in("/login/", email, "wrong horse").await.assert_page(422, WRONG);
+        }
+        for password in ["wrong horse", PASSWORD] {
+            let answer = person.log_in("/login/", email, password).await;
+            answer.assert_page(429, &format!("{TOO_OFTEN}60 seconds and try again, or ask your platform"));
+            answer.assert_page(429, &format!("value=\"{email}\""));
+            assert_eq!(answer.header("retry-after"), Some("60"));
+            assert!(!answer.body.contains("aria-invalid"), "nobody looked at the password");
+        }
+        let mut elsewhere = Person::new(&platform).at("198.51.100.7");
+        elsewhere.log_in("/login/", &email.to_uppercase(), PASSWORD).await.assert_page(429, TOO_OFTEN);
+        platform.advance(59);
+        assert_eq!(person.log_in("/login/", email, "x").await.header("retry-after"), Some("1"));
+        platform.advance(1);
+        person.log_in("/login/", email, "wrong horse").await.assert_page(422, WRONG);
+        person.log_in("/login/", email, PASSWORD).await.assert_page(429, TOO_OFTEN);
+        assert_eq!(person.session(), None);
+    }
+}
+
+#[tokio::test]
+async fn another_account_s_attempts_keep_nobody_out() {
+    let platform = Platform::limited(Limits::default()).await;
+    let mut person = Person::new(&platform);
+    for _ in 0..11 {
+        person.log_in("/login/", ADMIN, "wrong horse").await;
+    }
+    assert_eq!(person.log_in("/login/", MEMBER, PASSWORD).await.location(), "/");
+}
+
+/// Without a computation, as in a flood: what is counted are attempts, not answers.
+async fn use_up(person: &mut Person, attempts: usize) {
+    for i in 0..attempts {
+        person
+            .log_in("/login/", &format!("a{i}@example.org"), PASSWORD)
+            .await
+            .assert_page(503, "Too many people");
+    }
+}
+
+async fn flooded() -> Platform {
+    let trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+    let limits = Limits { passwords: 0, ..Limits::default() };
+    Platform::with(Config { limits, trusted_proxies, ..Platform::config() }).await
+}
+
+#[tokio::test]
+async fn passwords_are_tried_sixty_times_from_one_address_and_then_every_two_seconds() {
+    let platform = flooded().await;
+    for (one, same, other) in [
+        ("203.0.113.9", "::ffff:203.0.113.9", "203.0.113.10"),
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1"),
+    ] {
+        let mut person = Person::new(&platform).at(one);
+        use_up(&mut person, 60).await;
+        let mut person = Person::new(&platform).at(same);
+        let answer = person.log_in("/login/", MEMBER, PASSWORD).await;
+        answer.assert_page(429, &format!("{TOO_OFTEN}2 seconds"));
+        assert_eq!(answer.header("retry-after"), Some("2"));
+        use_up(&mut Person::new(&platform).at(other), 1).await;
+        platform.advance(2);
+        use_up(&mut person, 1).await;
+        person.log_in("/login/", MEMBER, PASSWORD).await.assert_page(429, TOO_OFTEN);
+        platform.advance(3600);
+    }
+}
+
+#[tokio::test]
+async fn an_address_counts_as_the_trusted_proxy_saw_it_and_not_as_the_client_says() {
+    let platform = flooded().await;
+    let mut person = Person::new(&platform).at("10.0.0.1").forwarded_for("192.0.2.66, 198.51.100.1");
+    use_up(&mut person, 60).await;
+    for invented in ["192.0.2.67, 198.51.100.1", "198.51.100.1", "198.51.100.1, 10.0.0.2"] {
+        let mut person = person.clone().forwarded_for(invented);
+        person.log_in("/login/", MEMBER, PASSWORD).await.assert_page(429, TOO_OFTEN);
+    }
+    use_up(&mut person.clone().forwarded_for("198.51.100.1, 198.51.100.2"), 1).await;
+
+    let mut direct = Person::new(&platform).at("203.0.113.9").forwarded_for("192.0.2.1");
+    use_up(&mut direct, 60).await;
+    let mut direct = direct.forwarded_for("192.0.2.2");
+    direct.log_in("/login/", MEMBER, PASSWORD).await.assert_page(429, TOO_OFTEN);
+}
+
+/// A login whose account is changed after it was read and before the session is opened.
+async fn overtaken_by(change: impl AsyncFnOnce(&mut Unit)) {
+    let platform = Platform::new().await;
+    let mut person = Person::new(&platform);
+    let csrf = person.get("/login/").await.field("csrf");
+    let mut unit = platform.app.store.write().await.unwrap();
+    let login = tokio::spawn(async move {
+        let form = [("csrf", csrf.as_str()), ("email", MEMBER), ("password", PASSWORD)];
+        person.post("/login/", &form).await
+    });
+    // An attempt is counted once the account was read; the session waits for the one writer.
+    while platform.app.throttle.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    change(&mut unit).await;
+    unit.commit().await.unwrap();
+    login.await.unwrap().assert_page(422, WRONG);
+    assert_eq!(platform.count("select count(*) from sessions").await, 0);
+}
+
+#[tokio::test]
+async fn a_password_that_is_replaced_while_it_is_verified_opens_nothing() {
+    overtaken_by(async |unit| {
+        let user = store::users::find(unit, "max").await.unwrap().unwrap();
+        assert!(store::users::touch_password(unit, "max", &user.password_hash, "other").await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_account_that_is_disabled_while_its_password_is_verified_is_not_opened() {
+    overtaken_by(async |unit| store::users::revoke(unit, "max", 1).await.unwrap()).await;
 }

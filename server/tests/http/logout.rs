@@ -1,6 +1,6 @@
 //! `POST /logout/`
 
-use crate::support::{Asking, MEMBER, PLATFORM, Person, Platform, Site};
+use crate::support::{ADMIN, Asking, MEMBER, PLATFORM, Person, Platform, Site};
 
 async fn sign_out(person: &mut Person) -> crate::support::Answer {
     let csrf = person.get("/").await.field("csrf");
@@ -70,4 +70,39 @@ async fn of_somebody_who_is_signed_out_leads_home() {
     for _ in 0..2 {
         assert_eq!(person.post("/logout/", &[("csrf", &csrf)]).await.location(), "/");
     }
+}
+
+#[tokio::test]
+async fn everywhere_ends_every_session_of_the_person_and_what_came_from_them() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let mut elsewhere = Person::signed_in(&platform, MEMBER).await;
+    let mut colleague = Person::signed_in(&platform, ADMIN).await;
+    let (own, other) = (person.token(&Asking::new()).await, elsewhere.token(&Asking::new()).await);
+    let colleague_s = colleague.token(&Asking::new()).await;
+    let page = person.get("/").await;
+    assert!(page.body.contains("name=\"everywhere\" value=\"yes\">Sign out everywhere</button>"));
+    let csrf = page.field("csrf");
+    let answer = person.post("/logout/", &[("csrf", &csrf), ("everywhere", "yes")]).await;
+    assert_eq!((answer.location(), person.session()), ("/", None));
+    elsewhere.get("/").await.assert_page(200, "You are signed out");
+    for token in [own, other] {
+        Site::new(&platform, &token).get("/api/0/").await.assert_api_error(401, "invalid_token");
+    }
+    colleague.get("/").await.assert_page(200, "Welcome, <bdi>Arno</bdi>");
+    assert_eq!(Site::new(&platform, &colleague_s).get("/api/0/").await.status, 200);
+}
+
+#[tokio::test]
+async fn everywhere_needs_the_csrf_token_and_a_page_of_the_platform_as_well() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let csrf = person.get("/").await.field("csrf");
+    let forms = [(Some(PLATFORM), "wrong"), (Some("https://www.acme.example"), csrf.as_str()), (None, &csrf)];
+    for (origin, csrf) in forms {
+        let form = [("csrf", csrf), ("everywhere", "yes")];
+        let answer = person.post_from(origin, "/logout/", &form).await;
+        answer.assert_error_page(403, "The form does not come from this page");
+    }
+    person.get("/").await.assert_page(200, "Welcome");
 }

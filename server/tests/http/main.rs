@@ -4,6 +4,7 @@
 
 mod support;
 
+mod account;
 mod api;
 mod assets;
 mod cli;
@@ -12,6 +13,7 @@ mod dump;
 mod headers;
 mod home;
 mod inert;
+mod load;
 mod login;
 mod logout;
 mod oauth;

@@ -1,5 +1,6 @@
 //! `/api/0/…`
 
+mod authorizations;
 mod gate;
 mod members;
 mod organizations;

@@ -348,6 +348,29 @@ async fn what_another_process_changes_counts_at_the_next_request() {
 }
 
 #[tokio::test]
+async fn another_password_ends_what_the_old_one_opened() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let token = person.token(&Asking::new()).await;
+    let other = platform.token(MEMBER).await;
+    let line = ["user", "password", "--email", MEMBER, "--password-stdin"];
+    let set = |password: &str| on_with(&platform.folder(), &line, password);
+    set("short\n").assert_refused("a password has at least 8 characters");
+    assert_eq!(Site::new(&platform, &token).get("/api/0/").await.status, 200);
+    let said = set("another horse\n").json();
+    let expected = json!({ "id": "max", "email": MEMBER, "sessions_ended": 2, "tokens_revoked": 2 });
+    assert_eq!(said, expected);
+    for token in [token, other] {
+        assert_eq!(Site::new(&platform, &token).get("/api/0/").await.status, 401);
+    }
+    person.get("/").await.assert_page(200, "You are signed out");
+    assert_eq!(person.log_in("/login/", MEMBER, PASSWORD).await.status, 422);
+    assert_eq!(person.log_in("/login/", MEMBER, "another horse").await.location(), "/");
+    let line = ["user", "password", "--email", "x@y.org", "--password-stdin"];
+    on_with(&platform.folder(), &line, "another horse").assert_refused("there is no user \"x@y.org\"");
+}
+
+#[tokio::test]
 async fn one_token_is_revoked_by_itself_or_by_its_id() {
     let platform = Platform::new().await;
     let (one, other) = (platform.token(MEMBER).await, platform.token(MEMBER).await);

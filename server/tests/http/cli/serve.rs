@@ -5,6 +5,7 @@ use std::{
     net::{TcpListener, TcpStream},
     path::Path,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use tempfile::tempdir;
@@ -125,4 +126,120 @@ fn a_log_filter_that_makes_no_sense_is_refused() {
     let mut command = serve(tempdir().unwrap().path(), &free_address());
     command.args(["--log", "a=b=c"]);
     run(command).assert_refused("--log \"a=b=c\": ");
+}
+
+#[test]
+fn a_proxy_that_is_no_address_is_refused_wherever_it_was_named() {
+    let folder = tempdir().unwrap();
+    let says = "--trusted-proxy \"10.0.0.0/33\": it is neither an address nor a network such as 10.0.0.0/8";
+    let mut line = serve(folder.path(), &free_address());
+    line.args(["--trusted-proxy", "10.0.0.1", "--trusted-proxy", "10.0.0.0/33"]);
+    run(line).assert_refused(says);
+    let mut environment = serve(folder.path(), &free_address());
+    environment.env("LATCHKEY_TRUSTED_PROXY", "fd00::/8, 10.0.0.0/33");
+    run(environment).assert_refused(says);
+    let file = folder.path().join("latchkey.toml");
+    std::fs::write(&file, "trusted_proxy = [\"fd00::1\", \"10.0.0.0/33\"]").unwrap();
+    let mut settings = serve(folder.path(), &free_address());
+    settings.arg("--config").arg(&file);
+    run(settings).assert_refused(says);
+}
+
+/// Waits until the other side ends the connection, and returns what it said.
+fn rest(mut stream: TcpStream) -> String {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_client_that_is_slow_with_its_request_s_head_is_dropped() {
+    let folder = tempdir().unwrap();
+    let address = free_address();
+    let mut command = serve(folder.path(), &address);
+    command.args(["--header-timeout-secs", "1"]);
+    let (_running, _, _stderr) = start(command);
+    let mut streams =
+        ["", "GET /healthz HTTP/1.1\r\nHost: x\r\n", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"].map(
+            |head| {
+                let mut stream = TcpStream::connect(&address).unwrap();
+                stream.write_all(head.as_bytes()).unwrap();
+                stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+                stream
+            },
+        );
+    let answers = streams.each_mut().map(|stream| rest(stream.try_clone().unwrap()));
+    assert!(!answers[0].contains("204") && !answers[1].contains("204"), "{answers:?}");
+    assert!(answers[2].starts_with("HTTP/1.1 204 "), "who was answered may stay idle no longer: {answers:?}");
+    assert!(get(&address, "/healthz").starts_with("HTTP/1.1 204 "), "the server goes on");
+}
+
+#[test]
+fn so_many_connections_are_open_at_once_and_the_next_one_waits() {
+    let folder = tempdir().unwrap();
+    let address = free_address();
+    let mut command = serve(folder.path(), &address);
+    command.env("LATCHKEY_MAX_CONNECTIONS", "2");
+    let (_running, _, _stderr) = start(command);
+    let held: Vec<_> = (0..2).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    let mut waiting = TcpStream::connect(&address).unwrap();
+    write!(waiting, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    waiting.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    assert!(waiting.read(&mut [0]).is_err(), "there is no place");
+    drop(held);
+    waiting.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    assert!(rest(waiting).starts_with("HTTP/1.1 204 "));
+}
+
+#[test]
+fn a_head_that_is_too_long_is_refused() {
+    let folder = tempdir().unwrap();
+    let address = free_address();
+    let (_running, _, _stderr) = start(serve(folder.path(), &address));
+    let mut stream = TcpStream::connect(&address).unwrap();
+    // The server hangs up in the middle; how much of it was written by then is not the question.
+    let _ = write!(stream, "GET /login/?x={} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(1 << 20));
+    let mut answer = [0; 12];
+    let read = stream.read(&mut answer).unwrap_or_default();
+    let answer = String::from_utf8_lossy(&answer[..read]);
+    assert!(["", "HTTP/1.1 414", "HTTP/1.1 431"].contains(&&*answer), "{answer}");
+    assert!(get(&address, "/healthz").starts_with("HTTP/1.1 204 "), "the server goes on");
+}
+
+#[test]
+fn the_server_hands_on_who_asks() {
+    let folder = tempdir().unwrap();
+    let address = free_address();
+    let (_running, _, _stderr) = start(serve(folder.path(), &address));
+    let mut stream = TcpStream::connect(&address).unwrap();
+    let head = "POST /login/ HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    assert!(
+        rest(stream).starts_with("HTTP/1.1 403 "),
+        "a form from nowhere, not a failure to tell its sender"
+    );
+}
+
+#[test]
+fn a_request_that_is_under_way_is_finished_when_the_server_ends() {
+    let folder = tempdir().unwrap();
+    let address = free_address();
+    let (mut running, _, mut stderr) = start(serve(folder.path(), &address));
+    let mut stream = TcpStream::connect(&address).unwrap();
+    let head =
+        "POST /oauth/revoke/ HTTP/1.1\r\nHost: x\r\nContent-Length: 17\r\nExpect: 100-continue\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut begun = [0; 25];
+    stream.read_exact(&mut begun).unwrap();
+    assert_eq!(String::from_utf8_lossy(&begun), "HTTP/1.1 100 Continue\r\n\r\n");
+    signal(&running, "-TERM");
+    let mut said = String::new();
+    let mut lines = BufReader::new(&mut stderr);
+    while !said.contains("stopping") {
+        assert!(lines.read_line(&mut said).unwrap() > 0, "it ended: {said}");
+    }
+    stream.write_all(b"token=a&client_id").unwrap();
+    let answer = rest(stream);
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("client_id is missing"), "{answer}");
+    assert_eq!(running.0.wait().unwrap().code(), Some(0));
 }

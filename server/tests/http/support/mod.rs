@@ -13,7 +13,7 @@ pub(crate) use asking::Asking;
 pub(crate) use person::Person;
 pub(crate) use platform::{
     ACME, ACME_LOCAL, ACME_REDIRECT, ACME_SITE, ADMIN, APP, BOTH, GLOBEX, GLOBEX_APP, GLOBEX_REDIRECT,
-    GLOBEX_SITE, LOCAL_REDIRECT, MEMBER, NOW, OUTSIDER, OWNER, PASSWORD, PLATFORM, Platform, STRANGER,
+    GLOBEX_SITE, LOCAL_REDIRECT, MEMBER, NOW, OUTSIDER, OWNER, PASSWORD, PEER, PLATFORM, Platform, STRANGER,
 };
 pub(crate) use site::{Site, anonymous};
 pub(crate) use tokens::{CHALLENGE, Form, Tokens, VERIFIER};

@@ -7,7 +7,7 @@ use axum::{
     http::{Method, Request, header},
 };
 
-use super::{Answer, Asking, PASSWORD, PLATFORM, Platform};
+use super::{Answer, Asking, PASSWORD, PEER, PLATFORM, Platform};
 
 /// A cookie, as it was set: its value, and its attributes in the order of the alphabet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,13 +20,26 @@ pub(crate) struct Cookie {
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
     platform: Platform,
+    peer: String,
+    /// What the proxy before the platform writes into the headers.
+    forwarded_for: Option<String>,
     pub(crate) cookies: BTreeMap<String, Cookie>,
 }
 
 impl Person {
     /// Somebody with a fresh browser.
     pub(crate) fn new(platform: &Platform) -> Self {
-        Self { platform: platform.clone(), cookies: BTreeMap::new() }
+        Self { platform: platform.clone(), peer: PEER.into(), forwarded_for: None, cookies: BTreeMap::new() }
+    }
+
+    /// The same browser at another address.
+    pub(crate) fn at(self, peer: &str) -> Self {
+        Self { peer: peer.into(), ..self }
+    }
+
+    /// The same browser, whose requests bring this `X-Forwarded-For`.
+    pub(crate) fn forwarded_for(self, list: &str) -> Self {
+        Self { forwarded_for: Some(list.into()), ..self }
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Answer {
@@ -64,7 +77,10 @@ impl Person {
         if !cookies.is_empty() {
             request.headers_mut().insert(header::COOKIE, cookies.join("; ").parse().unwrap());
         }
-        let answer = self.platform.send(request).await;
+        if let Some(list) = &self.forwarded_for {
+            request.headers_mut().insert("x-forwarded-for", list.parse().unwrap());
+        }
+        let answer = self.platform.send_from(&self.peer, request).await;
         for cookie in answer.headers.get_all(header::SET_COOKIE) {
             self.keep(cookie.to_str().unwrap());
         }

@@ -1,8 +1,8 @@
 //! A platform with two organizations, people in one, the other, both and none, and an application each.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use axum::{Router, body::Body, http::Request};
+use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
 use latchkey_protocol::{
     origin::Origin,
     scope::{Role, Scopes},
@@ -10,7 +10,7 @@ use latchkey_protocol::{
 use latchkey_server::{
     applications::{ResponseType, ResponseTypes},
     clock::Clock,
-    config::Config,
+    config::{Config, Limits, Rate},
     directory::password::Passwords,
     routes,
     secret::{Entropy, Secret},
@@ -30,6 +30,9 @@ use super::{Answer, Asking, Person};
 /// Where the clock stands at first.
 pub(crate) const NOW: i64 = 1_800_000_000;
 pub(crate) const PLATFORM: &str = "https://platform.example";
+
+/// Where everybody's connections come from who does not say otherwise.
+pub(crate) const PEER: &str = "192.0.2.1";
 
 /// An organization, by id and slug.
 pub(crate) const ACME: (&str, &str) = ("org-acme", "acme");
@@ -74,10 +77,25 @@ impl Platform {
 
     /// A platform whose pages lie at this origin.
     pub(crate) async fn at(public_url: &str) -> Self {
+        // Whoever tests something else signs people in as often as they like.
+        let limits = Limits { per_account: Rate::new(1000, 1), ..Limits::default() };
+        Self::with(Config { limits, ..Config::new(Origin::parse(public_url).unwrap()) }).await
+    }
+
+    /// A platform that does this much, this often.
+    pub(crate) async fn limited(limits: Limits) -> Self {
+        Self::with(Config { limits, ..Self::config() }).await
+    }
+
+    /// The settings of a platform that nobody said anything about.
+    pub(crate) fn config() -> Config {
+        Config::new(Origin::parse(PLATFORM).unwrap())
+    }
+
+    pub(crate) async fn with(config: Config) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let file = folder.path().join("latchkey.db");
         let store = Store::open(&DatabaseUrl::Sqlite(file.clone())).await.unwrap();
-        let config = Config::new(Origin::parse(public_url).unwrap());
         let secret = Secret::new("the secret that is not in the database");
         let app = App::new(config, store, Clock::manual(NOW), Entropy::seeded(1), &secret).unwrap();
         let mut unit = app.store.write().await.unwrap();
@@ -97,7 +115,15 @@ impl Platform {
         self.folder.path().to_owned()
     }
 
+    /// Sends a request over a connection from an address of its own.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        self.send_from(PEER, request).await
+    }
+
+    /// Sends a request over a connection from this address.
+    pub(crate) async fn send_from(&self, peer: &str, mut request: Request<Body>) -> Answer {
+        let peer = SocketAddr::new(peer.parse().unwrap(), 40_000);
+        request.extensions_mut().insert(ConnectInfo(peer));
         Answer::of(self.service.clone().oneshot(request).await.unwrap()).await
     }
 
@@ -145,7 +171,7 @@ async fn password_hash() -> String {
     static HASH: OnceCell<String> = OnceCell::const_new();
     let hash = || async {
         let entropy = Entropy::seeded(0);
-        Passwords::new(&entropy).unwrap().hash(Secret::new(PASSWORD), &entropy).await.unwrap()
+        Passwords::new(&entropy, 1).unwrap().hash(Secret::new(PASSWORD), &entropy).await.unwrap()
     };
     HASH.get_or_init(hash).await.clone()
 }

@@ -1,0 +1,155 @@
+//! `/account/applications/`: what a person allowed, and the button that ends it.
+
+use askama::Template;
+use axum::{
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Redirect, Response},
+};
+use axum_extra::extract::cookie::CookieJar;
+use latchkey_protocol::scope::Scopes;
+use time::OffsetDateTime;
+
+use crate::{
+    account::authorizations::{self, Authorization},
+    clock::UnixSeconds,
+    directory::{
+        login::{self, Destination},
+        session,
+    },
+    http::{
+        browser::Browser,
+        error::PageError,
+        origin_check::{read_form, require_token},
+        page,
+    },
+    oauth::request::words,
+    state::App,
+};
+
+/// What the forms' CSRF token is good for.
+const CSRF_PURPOSE: &str = "applications";
+/// The page, and where its forms lead.
+const PATH: &str = "/account/applications/";
+
+#[derive(Template)]
+#[template(path = "applications.html")]
+struct ApplicationsPage {
+    organizations: Vec<Organization>,
+    csrf: String,
+}
+
+/// An organization with the applications of it that the person allowed.
+struct Organization {
+    id: String,
+    name: String,
+    applications: Vec<Application>,
+}
+
+struct Application {
+    client_id: String,
+    name: String,
+    sites: Vec<String>,
+    scopes: Vec<&'static str>,
+    since: Day,
+}
+
+/// A day, for machines and for people.
+#[derive(Debug, PartialEq, Eq)]
+struct Day {
+    iso: String,
+    words: String,
+}
+
+impl Day {
+    /// The day of a moment, in UTC: the server doesn't know where the person is.
+    fn of(moment: UnixSeconds) -> Self {
+        let date = OffsetDateTime::from_unix_timestamp(moment).unwrap_or(OffsetDateTime::UNIX_EPOCH).date();
+        let (year, month, day) = date.to_calendar_date();
+        Self {
+            iso: format!("{year:04}-{:02}-{day:02}", u8::from(month)),
+            words: format!("{day} {month} {year}"),
+        }
+    }
+}
+
+/// Shows the page.
+pub async fn get(
+    State(app): State<App>,
+    browser: Browser,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let mut unit = app.store.read().await?;
+    let Some(session) = session::current(&app, &mut unit, &headers).await? else {
+        return Ok(login::before(Destination::Applications).into_response());
+    };
+    let allowed = authorizations::list(&mut unit, &session.user_id).await?;
+    let page = ApplicationsPage { organizations: grouped(allowed), csrf: browser.csrf(CSRF_PURPOSE) };
+    Ok((browser.remember(CookieJar::new()), page::respond(StatusCode::OK, &page, &[])).into_response())
+}
+
+/// Ends the access of the application that `client_id` names. One that has none any more is no error: who pressed the
+/// button twice has what they wanted.
+pub async fn post(
+    State(app): State<App>,
+    browser: Browser,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, PageError> {
+    let form = read_form(&headers, &body, &app.config.public_url)?;
+    require_token(&form, &browser, CSRF_PURPOSE)?;
+    let client_id = form.require("client_id")?;
+    let mut unit = app.store.write().await?;
+    let Some(session) = session::current(&app, &mut unit, &headers).await? else {
+        return Ok(login::before(Destination::Applications).into_response());
+    };
+    authorizations::end(&mut unit, &session.user_id, client_id, app.clock.now()).await?;
+    unit.commit().await?;
+    Ok(Redirect::to(PATH).into_response())
+}
+
+fn grouped(allowed: Vec<Authorization>) -> Vec<Organization> {
+    let mut organizations: Vec<Organization> = Vec::new();
+    for authorization in allowed {
+        let Authorization { application, organization, sites } = authorization;
+        let since = sites.iter().map(|site| site.allowed_at).min().unwrap_or_default();
+        let scopes = sites.iter().fold(Scopes::default(), |all, site| all.union(site.scopes));
+        let mut origins: Vec<_> = sites.into_iter().map(|site| site.requesting_origin).collect();
+        // They come in the order of the alphabet; one may have several redirect URIs.
+        origins.dedup();
+        let application = Application {
+            client_id: application.client_id,
+            name: application.name,
+            sites: origins,
+            scopes: words(scopes),
+            since: Day::of(since),
+        };
+        match organizations.last_mut() {
+            Some(last) if last.id == organization.id => last.applications.push(application),
+            Some(_) | None => organizations.push(Organization {
+                id: organization.id,
+                name: organization.name,
+                applications: vec![application],
+            }),
+        }
+    }
+    organizations
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_told_to_machines_and_to_people() {
+        for (moment, iso, words) in [
+            (0, "1970-01-01", "1 January 1970"),
+            (1_800_000_000, "2027-01-15", "15 January 2027"),
+            (951_782_399, "2000-02-28", "28 February 2000"),
+            (i64::MAX, "1970-01-01", "1 January 1970"),
+        ] {
+            assert_eq!(Day::of(moment), Day { iso: iso.into(), words: words.into() }, "{moment}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What a person allowed: the list, the end of one of them, and `/api/0/api-authorizations/`, which is both for
+//! programs on the platform's own pages.
+
+use axum::{
+    Json,
+    extract::{RawQuery, State},
+    http::{HeaderMap, StatusCode, header},
+};
+use latchkey_protocol::{frame::Organization, scope::Scopes};
+use serde::{Serialize, Serializer};
+
+use crate::{
+    clock::UnixSeconds,
+    directory::session,
+    http::{
+        error::{ApiError, Error},
+        origin_check::require_same_origin,
+        parameters::Parameters,
+    },
+    state::App,
+    store::{self, StoreError, Unit, consents::Allowed, grants::Selection, sessions::Session},
+};
+
+/// What a person allowed one application.
+#[derive(Debug, Serialize)]
+pub struct Authorization {
+    /// The application.
+    pub application: Application,
+    /// The organization that it belongs to, and that its tokens open.
+    pub organization: Organization,
+    /// Where it was allowed: never empty.
+    pub sites: Vec<Site>,
+}
+
+/// An application, for who allowed it.
+#[derive(Debug, Serialize)]
+pub struct Application {
+    /// Its public id.
+    pub client_id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// Where an application was allowed, and what it may do there.
+#[derive(Debug, Serialize)]
+pub struct Site {
+    /// The site.
+    pub requesting_origin: String,
+    /// Where responses go.
+    pub redirect_uri: String,
+    /// What was allowed.
+    #[serde(serialize_with = "names")]
+    pub scopes: Scopes,
+    /// Since when, in seconds since the Unix epoch.
+    pub allowed_at: UnixSeconds,
+    /// When the person last allowed it.
+    pub updated_at: UnixSeconds,
+}
+
+fn names<S: Serializer>(scopes: &Scopes, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(scopes.names())
+}
+
+/// What this person allowed: by the names of the organizations, and of the applications in each.
+pub async fn list(unit: &mut Unit, user_id: &str) -> Result<Vec<Authorization>, StoreError> {
+    let mut found: Vec<Authorization> = Vec::new();
+    for allowed in store::consents::list_of_user(unit, user_id).await? {
+        let Allowed { client_id, requesting_origin, redirect_uri, scopes, .. } = allowed;
+        let (allowed_at, updated_at) = (allowed.created_at, allowed.updated_at);
+        let site = Site { requesting_origin, redirect_uri, scopes, allowed_at, updated_at };
+        match found.last_mut() {
+            Some(last) if last.application.client_id == client_id => last.sites.push(site),
+            Some(_) | None => found.push(Authorization {
+                application: Application { client_id, name: allowed.application_name },
+                organization: Organization {
+                    id: allowed.organization_id,
+                    slug: allowed.organization_slug,
+                    name: allowed.organization_name,
+                },
+                sites: vec![site],
+            }),
+        }
+    }
+    Ok(found)
+}
+
+/// Ends what this person allowed the application, on every site, and revokes all it holds for them. `false` where
+/// there was nothing to end.
+pub async fn end(
+    unit: &mut Unit,
+    user_id: &str,
+    client_id: &str,
+    now: UnixSeconds,
+) -> Result<bool, StoreError> {
+    let consents = store::consents::remove_of_application(unit, user_id, client_id).await?;
+    let theirs = Selection { user_id: Some(user_id), client_id: Some(client_id), ..Selection::default() };
+    let tokens = store::grants::revoke(unit, theirs, now).await?;
+    Ok(consents + tokens > 0)
+}
+
+/// Lists what the person allowed.
+pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Json<Vec<Authorization>>, ApiError> {
+    let mut unit = app.store.read().await?;
+    let session = require_session(&app, &mut unit, &headers).await?;
+    Ok(Json(list(&mut unit, &session.user_id).await?))
+}
+
+/// Ends one of them: the one of the `client_id` in the query, as the content of a DELETE has no meaning
+/// (RFC 9110 §9.3.5).
+pub async fn delete(
+    State(app): State<App>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<StatusCode, ApiError> {
+    require_same_origin(&headers, &app.config.public_url)?;
+    let parameters = Parameters::parse(query.as_deref().unwrap_or_default())?;
+    let mut unit = app.store.write().await?;
+    let session = require_session(&app, &mut unit, &headers).await?;
+    let client_id = parameters.require("client_id")?;
+    if !end(&mut unit, &session.user_id, client_id, app.clock.now()).await? {
+        return Err(Error::NotFound.into());
+    }
+    unit.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The person's own session. Whoever sends an `Authorization` wants to act by a token, which never manages what
+/// tokens stand on, whatever cookies come along.
+async fn require_session(app: &App, unit: &mut Unit, headers: &HeaderMap) -> Result<Session, Error> {
+    if headers.contains_key(header::AUTHORIZATION) {
+        return Err(Error::SessionRequired);
+    }
+    session::current(app, unit, headers).await?.ok_or(Error::SessionRequired)
+}

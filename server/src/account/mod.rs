@@ -1,0 +1,5 @@
+//! What a person sees and changes of their own account, in a session of their own.
+
+pub mod applications;
+pub mod authorizations;
+pub mod password;

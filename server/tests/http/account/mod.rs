@@ -1,0 +1,4 @@
+//! `/account/…`
+
+mod applications;
+mod password;

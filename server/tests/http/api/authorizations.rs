@@ -1,0 +1,233 @@
+//! `/api/0/api-authorizations/`
+
+use axum::{
+    body::Body,
+    http::{Method, Request, header},
+};
+use serde_json::json;
+
+use crate::support::{
+    ACME_LOCAL, ACME_REDIRECT, ACME_SITE, ADMIN, APP, Answer, Asking, BOTH, GLOBEX_APP, GLOBEX_REDIRECT,
+    GLOBEX_SITE, MEMBER, NOW, PLATFORM, Person, Platform, Site, anonymous,
+};
+
+const PATH: &str = "/api/0/api-authorizations/";
+
+fn globex() -> Asking {
+    Asking::redirect().with("client_id", GLOBEX_APP).with("redirect_uri", GLOBEX_REDIRECT)
+}
+
+/// Sends a request as a script on a page of the platform does.
+async fn delete(person: &mut Person, query: &str) -> Answer {
+    delete_from(person, &[("origin", PLATFORM), ("sec-fetch-site", "same-origin")], query).await
+}
+
+async fn delete_from(person: &mut Person, headers: &[(&str, &str)], query: &str) -> Answer {
+    let request = Request::delete(format!("{PATH}?{query}"));
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    person.send(request.body(Body::empty()).unwrap()).await
+}
+
+async fn works(platform: &Platform, token: &str, site: &str) -> bool {
+    Site::new(platform, token).from(Some(site)).get("/api/0/").await.status == 200
+}
+
+#[tokio::test]
+async fn the_list_names_application_organization_and_sites_literally() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, BOTH).await;
+    person.token(&Asking::new().with("scope", "project:read org:read")).await;
+    platform.advance(60);
+    person.token(&Asking::new().with("scope", "project:write")).await;
+    person.token(&Asking::redirect().with("scope", "org:read")).await;
+    person.token(&globex().with("scope", "org:read")).await;
+    let callback = Asking::callback(APP);
+    let expected = json!([
+        {
+            "application": { "client_id": APP, "name": "Acme Toolbar" },
+            "organization": { "id": "org-acme", "slug": "acme", "name": "Acme Rockets" },
+            "sites": [
+                {
+                    "requesting_origin": ACME_SITE,
+                    "redirect_uri": callback,
+                    "scopes": ["org:read", "project:write"],
+                    "allowed_at": NOW,
+                    "updated_at": NOW + 60,
+                },
+                {
+                    "requesting_origin": ACME_SITE,
+                    "redirect_uri": ACME_REDIRECT,
+                    "scopes": ["org:read"],
+                    "allowed_at": NOW + 60,
+                    "updated_at": NOW + 60,
+                },
+            ],
+        },
+        {
+            "application": { "client_id": GLOBEX_APP, "name": "Globex Toolbar" },
+            "organization": { "id": "org-globex", "slug": "globex", "name": "Globex Corporation" },
+            "sites": [{
+                "requesting_origin": GLOBEX_SITE,
+                "redirect_uri": GLOBEX_REDIRECT,
+                "scopes": ["org:read"],
+                "allowed_at": NOW + 60,
+                "updated_at": NOW + 60,
+            }],
+        },
+    ]);
+    let answer = person.get(PATH).await;
+    assert_eq!((answer.status, answer.json()), (200, expected));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+}
+
+#[tokio::test]
+async fn the_list_holds_only_what_the_person_themselves_allowed() {
+    let platform = Platform::new().await;
+    Person::signed_in(&platform, ADMIN).await.token(&Asking::new()).await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    assert_eq!(person.get(PATH).await.json(), json!([]));
+    person.token(&Asking::new()).await;
+    assert_eq!(person.get(PATH).await.json().as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_end_forgets_the_consents_and_revokes_the_tokens_of_every_site_and_session() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let one = person.token(&Asking::new()).await;
+    let other = person.token(&Asking::new().with("origin", ACME_LOCAL)).await;
+    let third = Person::signed_in(&platform, MEMBER).await.token(&Asking::redirect()).await;
+    let answer = delete(&mut person, &format!("client_id={APP}")).await;
+    assert_eq!((answer.status, answer.body.as_str()), (204, ""));
+    for (token, site) in [(one, ACME_SITE), (other, ACME_LOCAL), (third, ACME_SITE)] {
+        assert!(!works(&platform, &token, site).await);
+    }
+    assert_eq!(person.get(PATH).await.json(), json!([]));
+    assert_eq!(platform.count("select count(*) from consents").await, 0);
+    person.ask(&Asking::new()).await.assert_page(200, "id=\"allow\"");
+}
+
+#[tokio::test]
+async fn an_end_leaves_other_applications_and_other_people_alone() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, BOTH).await;
+    let acme = person.token(&Asking::new()).await;
+    let globex = person.token(&globex()).await;
+    let mut colleague = Person::signed_in(&platform, MEMBER).await;
+    let colleague_s = colleague.token(&Asking::new()).await;
+    assert_eq!(delete(&mut person, &format!("client_id={APP}")).await.status, 204);
+    assert!(!works(&platform, &acme, ACME_SITE).await);
+    assert!(works(&platform, &globex, GLOBEX_SITE).await);
+    assert!(works(&platform, &colleague_s, ACME_SITE).await);
+    let left = person.get(PATH).await.json();
+    assert_eq!(
+        (left.as_array().unwrap().len(), &left[0]["application"]["client_id"]),
+        (1, &json!(GLOBEX_APP))
+    );
+    assert_eq!(colleague.get(PATH).await.json().as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_end_needs_no_token_to_end() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    person.token(&Asking::new()).await;
+    platform.execute("delete from access_tokens").await;
+    assert_eq!(delete(&mut person, &format!("client_id={APP}")).await.status, 204);
+    assert_eq!(platform.count("select count(*) from consents").await, 0);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_404_and_what_is_not_named_a_400() {
+    let platform = Platform::new().await;
+    Person::signed_in(&platform, ADMIN).await.token(&Asking::new()).await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    for query in [format!("client_id={APP}"), "client_id=nobody".into(), format!("client_id={GLOBEX_APP}")] {
+        delete(&mut person, &query).await.assert_api_error(404, "not_found");
+    }
+    for query in ["", "client_id=", "client_id=a&client_id=a"] {
+        delete(&mut person, query).await.assert_api_error(400, "invalid_request");
+    }
+    person.token(&Asking::new()).await;
+    assert_eq!(delete(&mut person, &format!("client_id={APP}")).await.status, 204);
+    delete(&mut person, &format!("client_id={APP}")).await.assert_api_error(404, "not_found");
+    assert_eq!(platform.count("select count(*) from consents").await, 1, "the colleague's");
+}
+
+#[tokio::test]
+async fn an_end_comes_from_a_page_of_the_platform_alone() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let token = person.token(&Asking::new()).await;
+    let query = format!("client_id={APP}");
+    for headers in [
+        &[][..],
+        &[("origin", ACME_SITE)],
+        &[("origin", "null")],
+        &[("origin", "https://sibling.platform.example"), ("sec-fetch-site", "same-site")],
+        &[("origin", PLATFORM), ("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "none")],
+    ] {
+        delete_from(&mut person, headers, &query).await.assert_api_error(403, "forged_request");
+    }
+    assert!(works(&platform, &token, ACME_SITE).await);
+    assert_eq!(delete_from(&mut person, &[("sec-fetch-site", "same-origin")], &query).await.status, 204);
+}
+
+#[tokio::test]
+async fn only_a_live_session_opens_it() {
+    let platform = Platform::new().await;
+    anonymous(&platform, PATH).await.assert_api_error(403, "session_required");
+    let mut nobody = Person::new(&platform);
+    delete(&mut nobody, &format!("client_id={APP}")).await.assert_api_error(403, "session_required");
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    platform.execute("update sessions set ended_at = 1").await;
+    person.get(PATH).await.assert_api_error(403, "session_required");
+}
+
+#[tokio::test]
+async fn no_token_opens_it_even_beside_a_session() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let token = person.token(&Asking::new()).await;
+    Site::new(&platform, &token).get(PATH).await.assert_api_error(403, "session_required");
+    for authorization in [format!("Bearer {token}"), "Bearer x".into(), "Basic eDp5".into(), String::new()] {
+        for method in [Method::GET, Method::DELETE] {
+            let request = Request::builder()
+                .method(method)
+                .uri(format!("{PATH}?client_id={APP}"))
+                .header(header::ORIGIN, PLATFORM)
+                .header(header::AUTHORIZATION, &authorization);
+            let answer = person.send(request.body(Body::empty()).unwrap()).await;
+            answer.assert_api_error(403, "session_required");
+            assert_eq!(answer.header("www-authenticate"), None);
+        }
+    }
+    assert!(works(&platform, &token, ACME_SITE).await);
+}
+
+#[tokio::test]
+async fn no_site_may_read_it_or_ask_to() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    person.token(&Asking::new()).await;
+    for origin in [ACME_SITE, ACME_LOCAL, GLOBEX_SITE, "null", "https://evil.example"] {
+        let request = Request::get(PATH).header(header::ORIGIN, origin).body(Body::empty()).unwrap();
+        let site = Site::new(&platform, "x").from(Some(origin));
+        for answer in [person.send(request).await, site.preflight("DELETE", PATH).await, site.get(PATH).await]
+        {
+            for name in ["access-control-allow-origin", "access-control-allow-methods"] {
+                assert_eq!(answer.header(name), None, "{origin}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_method_is_not_allowed() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let answer = person.post(PATH, &[("client_id", APP)]).await;
+    answer.assert_api_error(405, "method_not_allowed");
+    assert_eq!(answer.header("allow"), Some("GET,HEAD,DELETE"));
+}
