@@ -11,7 +11,11 @@ use clap::Args;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::{cli::CliError, config::Limits, store::DatabaseUrl};
+use crate::{
+    cli::CliError,
+    config::{Lifetimes, Limits},
+    store::DatabaseUrl,
+};
 
 /// The options that every command takes, anywhere on the line.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
@@ -50,6 +54,18 @@ pub(super) struct Options {
     /// keeps an idle one [default: 30]
     #[arg(long, global = true, env = "LATCHKEY_HEADER_TIMEOUT_SECS", value_name = "SECONDS")]
     header_timeout_secs: Option<NonZeroU32>,
+    /// How long an access token lives [default: 3600]
+    #[arg(long, global = true, env = "LATCHKEY_ACCESS_TOKEN_SECS", value_name = "SECONDS")]
+    access_token_secs: Option<NonZeroU32>,
+    /// How long a refresh token lives that nobody uses [default: 2592000, 30 days]
+    #[arg(long, global = true, env = "LATCHKEY_REFRESH_IDLE_SECS", value_name = "SECONDS")]
+    refresh_idle_secs: Option<NonZeroU32>,
+    /// How long a line of refresh tokens lives in all [default: 7776000, 90 days]
+    #[arg(long, global = true, env = "LATCHKEY_REFRESH_TOTAL_SECS", value_name = "SECONDS")]
+    refresh_total_secs: Option<NonZeroU32>,
+    /// How long a session at the platform lives [default: 1209600, 14 days]
+    #[arg(long, global = true, env = "LATCHKEY_SESSION_SECS", value_name = "SECONDS")]
+    session_secs: Option<NonZeroU32>,
     /// What the server logs: error, warn, info, debug, trace, or a filter of tracing-subscriber [default: info]
     #[arg(long, global = true, env = "LATCHKEY_LOG", value_name = "FILTER")]
     log: Option<String>,
@@ -76,6 +92,10 @@ impl Options {
             max_connections: self.max_connections.or(file.max_connections),
             max_requests: self.max_requests.or(file.max_requests),
             header_timeout_secs: self.header_timeout_secs.or(file.header_timeout_secs),
+            access_token_secs: self.access_token_secs.or(file.access_token_secs),
+            refresh_idle_secs: self.refresh_idle_secs.or(file.refresh_idle_secs),
+            refresh_total_secs: self.refresh_total_secs.or(file.refresh_total_secs),
+            session_secs: self.session_secs.or(file.session_secs),
             log: self.log.or(file.log),
         })
     }
@@ -113,6 +133,19 @@ impl Options {
             connections: self.max_connections.map_or(default.connections, count),
             requests: self.max_requests.map_or(default.requests, count),
             header_timeout: self.header_timeout_secs.map_or(default.header_timeout, secs),
+            ..default
+        }
+    }
+
+    /// How long things live.
+    pub(super) fn lifetimes(&self) -> Lifetimes {
+        let default = Lifetimes::default();
+        let secs = |given: Option<NonZeroU32>, default| given.map_or(default, |secs| secs.get().into());
+        Lifetimes {
+            access_token_secs: secs(self.access_token_secs, default.access_token_secs),
+            refresh_idle_secs: secs(self.refresh_idle_secs, default.refresh_idle_secs),
+            refresh_total_secs: secs(self.refresh_total_secs, default.refresh_total_secs),
+            session_secs: secs(self.session_secs, default.session_secs),
             ..default
         }
     }

@@ -22,6 +22,7 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
 
     let config = Config {
+        lifetimes: options.lifetimes(),
         limits: options.limits(),
         trusted_proxies: options.trusted_proxies()?,
         ..Config::new(public_url)

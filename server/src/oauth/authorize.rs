@@ -157,7 +157,7 @@ async fn proceed(
         (Next::Ask(scopes), Some(session)) => {
             keep(app, &transaction, browser, Some(&Shown { user_id: session.user_id.clone(), scopes }))
                 .await?;
-            let page = consent::ask(browser, &transaction, client, session, scopes);
+            let page = consent::ask(browser, &transaction, client, session, scopes, &app.config.lifetimes);
             Ok((browser.remember(CookieJar::new()), page).into_response())
         }
         (Next::TellNotAMember, Some(session)) => {

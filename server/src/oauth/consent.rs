@@ -5,10 +5,13 @@ use axum::{http::StatusCode, response::Response};
 use latchkey_protocol::scope::Scopes;
 
 use crate::{
+    applications::ResponseType,
+    clock::UnixSeconds,
+    config::Lifetimes,
     http::{browser::Browser, page},
     oauth::{
         client::Client,
-        request::{Target, words},
+        request::{Request, Target, words},
         transaction::Transaction,
     },
     secret::Secret,
@@ -24,6 +27,7 @@ struct ConsentPage<'a> {
     scopes: Vec<&'static str>,
     name: &'a str,
     email: &'a str,
+    duration: String,
     transaction: &'a str,
     csrf: String,
 }
@@ -49,6 +53,7 @@ pub fn ask(
     client: &Client,
     session: &Session,
     scopes: Scopes,
+    lifetimes: &Lifetimes,
 ) -> Response {
     let target = &transaction.request.target;
     let page = ConsentPage {
@@ -58,6 +63,7 @@ pub fn ask(
         scopes: words(scopes),
         name: &session.name,
         email: &session.email,
+        duration: duration(&transaction.request, lifetimes),
         transaction: transaction.id.expose(),
         csrf: browser.csrf(&csrf_purpose(&transaction.id, &session.user_id)),
     };
@@ -80,7 +86,56 @@ pub fn tell_not_a_member(
     page::respond(StatusCode::FORBIDDEN, &page, &[])
 }
 
+/// For how long, in words: a token in the fragment ends by itself; a code begins a line of refresh tokens.
+fn duration(request: &Request, lifetimes: &Lifetimes) -> String {
+    match request.response_type {
+        ResponseType::Token => format!("for {}", span(lifetimes.access_token_secs)),
+        ResponseType::Code => {
+            format!("for up to {} without asking again", span(lifetimes.refresh_total_secs))
+        }
+    }
+}
+
+/// A span of time in the largest unit it has two of, or exactly one of, rounded up.
+fn span(secs: UnixSeconds) -> String {
+    const UNITS: [(UnixSeconds, &str, &str); 4] = [
+        (24 * 3600, "one day", "days"),
+        (3600, "one hour", "hours"),
+        (60, "one minute", "minutes"),
+        (1, "one second", "seconds"),
+    ];
+    let fits = |(unit, ..): &&(UnixSeconds, _, _)| secs == *unit || secs >= 2 * unit;
+    match UNITS.iter().find(fits) {
+        Some((unit, one, _)) if secs == *unit => (*one).to_owned(),
+        Some((unit, _, many)) => format!("{} {many}", (secs + unit - 1) / unit),
+        None => "a moment".to_owned(),
+    }
+}
+
 /// Where the redirect after a form may lead, besides our own pages.
 pub fn form_targets(target: &Target) -> Vec<&str> {
     if target.is_callback { vec![] } else { vec![target.requesting_origin.as_str()] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_told_in_the_unit_that_fits() {
+        for (secs, words) in [
+            (0, "a moment"),
+            (1, "one second"),
+            (60, "one minute"),
+            (90, "90 seconds"),
+            (3600, "one hour"),
+            (5400, "90 minutes"),
+            (2 * 3600, "2 hours"),
+            (24 * 3600, "one day"),
+            (36 * 3600, "36 hours"),
+            (90 * 24 * 3600, "90 days"),
+        ] {
+            assert_eq!(span(secs), words, "{secs}");
+        }
+    }
 }

@@ -419,3 +419,91 @@ fn who_takes_their_time_to_type_a_token_keeps_nobody_from_writing() {
     drop(slow.stdin.take());
     assert!(!slow.wait().unwrap().success(), "nothing is no token");
 }
+
+#[test]
+fn an_application_may_use_tokens_or_codes_or_both() {
+    let folder = with_acme();
+    let add = |more: &[&str]| {
+        let line = ["--origin", "https://a.com", "--redirect-uri", "https://a.com/cb"];
+        add_app(&folder, &[&line[..], more].concat())
+    };
+    for (given, kept) in [
+        (&[][..], json!(["token"])),
+        (&["--response-type", "code"], json!(["code"])),
+        (&["--response-type", "code", "--response-type", "token"], json!(["token", "code"])),
+        (&["--response-type", "code", "--response-type", "code"], json!(["code"])),
+    ] {
+        assert_eq!(add(given).json()["response_types"], kept);
+    }
+    for wrong in ["id_token", "CODE", "code token", ""] {
+        add(&["--response-type", wrong]).assert_refused("is not one of token and code");
+    }
+}
+
+#[test]
+fn a_resource_server_is_told_its_secret_once() {
+    let folder = with_acme();
+    let added = on(folder.path(), &["resource-server", "add", "--name", "API", "--org", "acme"]).json();
+    let (id, secret) = (added["id"].as_str().unwrap(), added["secret"].as_str().unwrap());
+    assert_eq!(added, json!({ "id": id, "secret": secret, "name": "API", "organization": "acme" }));
+    assert_eq!((id.len(), secret.len()), (22, 43));
+    let all = on(folder.path(), &["resource-server", "add", "--name", "All"]).json();
+    assert_eq!(all["organization"], json!(null));
+    let file = std::fs::read(folder.path().join("latchkey.db")).unwrap();
+    assert!(!file.windows(43).any(|window| window == secret.as_bytes()));
+    let disabled = on(folder.path(), &["resource-server", "disable", "--id", id]).json();
+    assert_eq!(disabled, json!({ "id": id, "disabled": true }));
+    on(folder.path(), &["resource-server", "disable", "--id", "x"])
+        .assert_refused("no resource server \"x\"");
+    let line = ["resource-server", "add", "--name", "API", "--org", "nobody"];
+    on(folder.path(), &line).assert_refused("no organization \"nobody\"");
+    on(folder.path(), &["resource-server", "add", "--name", ""]).assert_refused("--name \"\"");
+}
+
+#[test]
+fn a_key_is_rotated_under_a_secret_that_only_its_owner_reads() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = with_acme();
+    let rotate = || on(folder.path(), &["key", "rotate"]);
+    let (first, second) = (rotate().json(), rotate().json());
+    assert_ne!(first["kid"], second["kid"]);
+    let secret = folder.path().join("latchkey.db.secret");
+    assert_eq!(std::fs::metadata(&secret).unwrap().permissions().mode() & 0o777, 0o600);
+    std::fs::set_permissions(&secret, PermissionsExt::from_mode(0o644)).unwrap();
+    rotate().assert_refused("can be read by others: run `chmod 600");
+    let with_secret = |text: &str| {
+        let mut command = latchkey(&["key", "rotate", "--database", &database(folder.path())]);
+        command.env("LATCHKEY_SECRET", text);
+        run(command)
+    };
+    with_secret("short").assert_refused("LATCHKEY_SECRET has fewer than 32 bytes");
+    assert!(with_secret(&"s".repeat(32)).json()["kid"].is_string(), "the file is not asked then");
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_revoked_with_all_that_was_issued_beside_it() {
+    let platform = Platform::new().await;
+    let tokens = platform.tokens(MEMBER).await;
+    let other = platform.tokens(MEMBER).await;
+    let line = ["token", "revoke", "--token-stdin"];
+    let said = on_with(&platform.folder(), &line, &tokens.refresh).json();
+    assert_eq!(said, json!({ "revoked": 1 }));
+    platform.refresh(&tokens.refresh).await.assert_api_error(400, "invalid_grant");
+    assert_eq!(Site::new(&platform, &tokens.access).get("/api/0/").await.status, 401);
+    assert_eq!(platform.refresh(&other.refresh).await.status, 200);
+    on_with(&platform.folder(), &line, "lkrt_x").assert_refused("does not hold an access token");
+    let both = ["token", "revoke", "--token-stdin", "--org", "acme"];
+    assert_eq!(on_with(&platform.folder(), &both, &other.refresh).code, Some(2), "one, or all of somebody's");
+}
+
+#[tokio::test]
+async fn removing_a_member_ends_their_refresh_tokens() {
+    let platform = Platform::new().await;
+    let tokens = platform.tokens(MEMBER).await;
+    let line = ["member", "remove", "--org", "acme", "--email", MEMBER];
+    assert_eq!(on(&platform.folder(), &line).json()["tokens_revoked"], 1);
+    platform.refresh(&tokens.refresh).await.assert_api_error(400, "invalid_grant");
+    // Who comes back begins anew.
+    on(&platform.folder(), &["member", "add", "--org", "acme", "--email", MEMBER, "--role", "member"]).json();
+    platform.refresh(&tokens.refresh).await.assert_api_error(400, "invalid_grant");
+}

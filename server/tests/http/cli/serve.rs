@@ -226,8 +226,8 @@ fn a_request_that_is_under_way_is_finished_when_the_server_ends() {
     let address = free_address();
     let (mut running, _, mut stderr) = start(serve(folder.path(), &address));
     let mut stream = TcpStream::connect(&address).unwrap();
-    let head =
-        "POST /oauth/revoke/ HTTP/1.1\r\nHost: x\r\nContent-Length: 17\r\nExpect: 100-continue\r\n\r\n";
+    let head = "POST /oauth/revoke/ HTTP/1.1\r\nHost: x\r\nContent-Length: 17\r\nExpect: 100-continue\r\n\
+                Content-Type: application/x-www-form-urlencoded\r\n\r\n";
     stream.write_all(head.as_bytes()).unwrap();
     let mut begun = [0; 25];
     stream.read_exact(&mut begun).unwrap();
@@ -240,6 +240,6 @@ fn a_request_that_is_under_way_is_finished_when_the_server_ends() {
     }
     stream.write_all(b"token=a&client_id").unwrap();
     let answer = rest(stream);
-    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("client_id is missing"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains("client_id is missing"), "{answer}");
     assert_eq!(running.0.wait().unwrap().code(), Some(0));
 }
