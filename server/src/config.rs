@@ -68,6 +68,8 @@ pub struct Limits {
     pub per_account: Rate,
     /// Attempts at passwords from one address, for whatever account.
     pub per_address: Rate,
+    /// Authorization requests that are kept for a decision, from one address.
+    pub transactions: Rate,
     /// Passwords that are worked on or wait for it. One takes some tens of milliseconds of one processor, so that the
     /// last of these waits for a second or two.
     pub passwords: usize,
@@ -85,6 +87,7 @@ impl Default for Limits {
         Self {
             per_account: Rate::new(10, 1),
             per_address: Rate::new(60, 30),
+            transactions: Rate::new(120, 60),
             passwords: 64,
             requests: 256,
             connections: 900,

@@ -1,4 +1,5 @@
-//! How often a password may be tried: for one account, from wherever; and from one address, for whatever account.
+//! How often a password may be tried: for one account, from wherever; and from one address, for whatever account. And
+//! how often one address may begin an authorization request, which is kept before anybody is known.
 
 use std::{fmt, net::IpAddr, time::Duration};
 
@@ -41,6 +42,7 @@ pub struct Throttle {
     per_address: Keyed<IpAddr>,
     /// By the digest of the address: it is of one size, and what somebody typed is not kept.
     per_account: Keyed<[u8; 32]>,
+    transactions: Keyed<IpAddr>,
 }
 
 type Keyed<K> = RateLimiter<K, DashMapStateStore<K>, Intervals, NoOpMiddleware<Duration>>;
@@ -52,6 +54,7 @@ impl Throttle {
         Self {
             per_address: keyed(limits.per_address, &clock),
             per_account: keyed(limits.per_account, &clock),
+            transactions: keyed(limits.transactions, &clock),
             clock,
         }
     }
@@ -66,17 +69,25 @@ impl Throttle {
         passed.map_err(|refused| Wait(refused.wait_time_from(self.clock.now())))
     }
 
+    /// Counts an authorization request that is to be kept, or says how long to wait.
+    pub fn begin(&self, address: ClientAddress) -> Result<(), Wait> {
+        let passed = self.transactions.check_key(&address.holder());
+        passed.map_err(|refused| Wait(refused.wait_time_from(self.clock.now())))
+    }
+
     /// Forgets everybody who has waited long enough.
     pub fn sweep(&self) {
         self.per_address.retain_recent();
         self.per_address.shrink_to_fit();
         self.per_account.retain_recent();
         self.per_account.shrink_to_fit();
+        self.transactions.retain_recent();
+        self.transactions.shrink_to_fit();
     }
 
-    /// How many addresses and accounts are remembered.
+    /// How much is remembered of addresses and accounts.
     pub fn len(&self) -> usize {
-        self.per_address.len() + self.per_account.len()
+        self.per_address.len() + self.per_account.len() + self.transactions.len()
     }
 
     /// Whether nobody is.

@@ -13,7 +13,7 @@ use axum::{
 use latchkey_protocol::scope::Scope;
 
 use crate::{
-    directory::password::PasswordError,
+    directory::{password::PasswordError, throttle::Wait},
     http::page::{self, ErrorPage},
     secret::NoEntropy,
     store::StoreError,
@@ -105,6 +105,9 @@ pub enum Error {
     /// More is asked at this moment than the server can do.
     #[error("too much is asked of the service at once")]
     Overloaded,
+    /// The same address asks too often.
+    #[error("too much is asked from one address")]
+    TooOften(Wait),
     /// Something the answer depends on did not answer: nothing is let through then.
     #[error("the service cannot answer right now")]
     Unavailable(#[source] Cause),
@@ -233,6 +236,9 @@ impl Error {
             Self::Overloaded => {
                 (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "Try again in a few seconds.")
             }
+            Self::TooOften(_) => {
+                (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", "Wait a minute, then try again.")
+            }
             Self::Unavailable(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "Try again in a moment.")
             }
@@ -275,8 +281,13 @@ impl Error {
         if let Some(challenge) = self.challenge() {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
-        if matches!(self, Self::Unavailable(_) | Self::Overloaded) {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        let retry_after = match self {
+            Self::Unavailable(_) | Self::Overloaded => Some(1),
+            Self::TooOften(wait) => Some(wait.secs()),
+            _ => None,
+        };
+        if let Some(secs) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
         }
         if let Some(cause) = self.cause() {
             response.extensions_mut().insert(LoggedCause(cause));

@@ -15,6 +15,7 @@ use latchkey_protocol::scope::Scopes;
 use crate::{
     directory::session,
     http::{
+        address::ClientAddress,
         browser::Browser,
         error::{Error, PageError},
         origin_check::{read_form, require_token},
@@ -40,6 +41,7 @@ pub const PATH: &str = "/oauth/authorize/";
 pub async fn get(
     State(app): State<App>,
     browser: Browser,
+    address: ClientAddress,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageError> {
@@ -49,13 +51,13 @@ pub async fn get(
     if let Some(id) = parameters.get("transaction") {
         let transaction = Transaction::find(&app, &mut unit, &browser, id).await?;
         let client = Client::require(&mut unit, &transaction.request.client_id).await?;
-        return proceed(&app, unit, &browser, transaction, &client, session.as_ref()).await;
+        return proceed(&app, unit, Asker { browser, address }, transaction, &client, session.as_ref()).await;
     }
     let client = Client::require(&mut unit, parameters.require("client_id")?).await?;
     match Request::validate(&parameters, &client.application, &app.config) {
         Ok(request) => {
             let transaction = Transaction::begin(&app, request)?;
-            proceed(&app, unit, &browser, transaction, &client, session.as_ref()).await
+            proceed(&app, unit, Asker { browser, address }, transaction, &client, session.as_ref()).await
         }
         Err(Invalid::Page(error)) => Err(error.into()),
         Err(Invalid::Redirect { error, target, state, response_type, prompt_none }) => {
@@ -123,11 +125,17 @@ pub async fn post(
     Ok(granted)
 }
 
+/// Who asks, as far as that is known of somebody who is not signed in.
+struct Asker {
+    browser: Browser,
+    address: ClientAddress,
+}
+
 /// Does what is decided now.
 async fn proceed(
     app: &App,
     mut unit: Unit,
-    browser: &Browser,
+    asker: Asker,
     transaction: Transaction,
     client: &Client,
     session: Option<&Session>,
@@ -155,20 +163,21 @@ async fn proceed(
             Ok(granted)
         }
         (Next::Ask(scopes), Some(session)) => {
-            keep(app, &transaction, browser, Some(&Shown { user_id: session.user_id.clone(), scopes }))
+            keep(app, &transaction, &asker, Some(&Shown { user_id: session.user_id.clone(), scopes }))
                 .await?;
+            let browser = &asker.browser;
             let page = consent::ask(browser, &transaction, client, session, scopes, &app.config.lifetimes);
-            Ok((browser.remember(CookieJar::new()), page).into_response())
+            Ok((asker.browser.remember(CookieJar::new()), page).into_response())
         }
         (Next::TellNotAMember, Some(session)) => {
-            keep(app, &transaction, browser, None).await?;
+            keep(app, &transaction, &asker, None).await?;
             let page = tell_not_a_member(app, &transaction, client, session);
-            Ok((browser.remember(CookieJar::new()), page).into_response())
+            Ok((asker.browser.remember(CookieJar::new()), page).into_response())
         }
         (Next::LogIn | Next::Grant(_) | Next::Ask(_) | Next::TellNotAMember, _) => {
-            keep(app, &transaction, browser, None).await?;
+            keep(app, &transaction, &asker, None).await?;
             let login = Redirect::to(&transaction::address("/login/", &transaction.id));
-            Ok((browser.remember(CookieJar::new()), login).into_response())
+            Ok((asker.browser.remember(CookieJar::new()), login).into_response())
         }
     }
 }
@@ -197,11 +206,14 @@ async fn facts(
 async fn keep(
     app: &App,
     transaction: &Transaction,
-    browser: &Browser,
+    asker: &Asker,
     shown: Option<&Shown>,
 ) -> Result<(), Error> {
+    if !transaction.is_stored() {
+        app.throttle.begin(asker.address).map_err(Error::TooOften)?;
+    }
     let mut unit = app.store.write().await?;
-    transaction.keep(app, &mut unit, browser, shown).await?;
+    transaction.keep(app, &mut unit, &asker.browser, shown).await?;
     Ok(unit.commit().await?)
 }
 

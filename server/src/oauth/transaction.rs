@@ -55,6 +55,11 @@ impl Transaction {
         Ok(Self { id, request: request_of(row)?, created_at, shown, is_stored: true })
     }
 
+    /// Whether the store has it already.
+    pub fn is_stored(&self) -> bool {
+        self.is_stored
+    }
+
     /// Keeps the transaction until the person has decided. `shown` is its consent page, if that
     /// is shown now.
     pub async fn keep(

@@ -18,7 +18,7 @@ const FOREIGN: [&str; 6] = [
 
 fn bearer_paths() -> Vec<(&'static str, String)> {
     let api = API.iter().map(|route| ("GET", route.path.replace("{organization}", "acme") + "/"));
-    api.chain([("POST", "/oauth/revoke/".to_owned())]).collect()
+    api.chain([("POST", "/oauth/token/".to_owned()), ("POST", "/oauth/revoke/".to_owned())]).collect()
 }
 
 fn allowed(answer: &Answer) -> Option<&str> {
@@ -129,9 +129,16 @@ async fn a_public_document_is_readable_by_everybody() {
     let platform = Platform::new().await;
     for origin in FOREIGN.into_iter().chain([ACME_SITE]) {
         let site = Site::new(&platform, "").with(None).from(Some(origin));
-        let answer = site.get(&format!("/toolbar/{APP}/status/")).await;
-        assert_eq!((answer.status, allowed(&answer)), (200, Some("*")));
-        assert_varies(&answer);
+        for path in [
+            &format!("/toolbar/{APP}/status/"),
+            "/.well-known/oauth-authorization-server",
+            "/.well-known/openid-configuration",
+            "/.well-known/oauth-protected-resource",
+            "/oauth/jwks/",
+        ] {
+            let answer = site.get(path).await;
+            assert_eq!((answer.status, allowed(&answer)), (200, Some("*")), "{path}");
+        }
     }
 }
 
@@ -148,6 +155,7 @@ async fn no_page_is_readable_by_anybody() {
             "/account/password/",
             "/api/0/api-authorizations/",
             "/oauth/authorize/",
+            "/oauth/introspect/",
             "/toolbar/acmeclient/",
             "/toolbar/acmeclient/callback/",
             "/nowhere/",

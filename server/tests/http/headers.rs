@@ -79,6 +79,9 @@ async fn of_the_api_and_of_what_is_no_page() {
         ("/api/0/nowhere/", 404),
         ("/api/0/?access_token=x", 400),
         ("/oauth/revoke/", 405),
+        ("/oauth/token/", 405),
+        ("/oauth/introspect/", 405),
+        ("/oauth/userinfo/", 200),
         ("/healthz", 204),
         ("/readyz", 204),
         ("/toolbar/acmeclient/status/", 200),
@@ -91,6 +94,22 @@ async fn of_the_api_and_of_what_is_no_page() {
     assert_eq!(snapshot(&answer), expected(401, NOTHING));
     let answer = Site::new(&platform, "x").preflight("GET", "/api/0/").await;
     assert_eq!(snapshot(&answer), expected(200, NOTHING));
+}
+
+/// They are public and the same for everybody, so whoever wants may keep them for a while.
+#[tokio::test]
+async fn of_documents() {
+    let platform = Platform::new().await;
+    for (path, max_age) in [
+        ("/.well-known/oauth-authorization-server", 3600),
+        ("/.well-known/openid-configuration", 3600),
+        ("/.well-known/oauth-protected-resource", 3600),
+        ("/oauth/jwks/", 300),
+    ] {
+        let answer = anonymous(&platform, path).await;
+        let expected = expected(200, NOTHING).replace("no-store", &format!("public, max-age={max_age}"));
+        assert_eq!(snapshot(&answer), expected, "{path}");
+    }
 }
 
 #[tokio::test]

@@ -22,13 +22,16 @@ const CHANGES: [&str; 7] = [
     "update applications set scopes = 'profile' where client_id = 'acmeclient'",
 ];
 
-/// `profile` would be left of a request that names no scope.
-fn asking() -> Asking {
-    Asking::new().with("scope", "project:read")
+/// By a token in the fragment and by a code; `profile` would be left of a request that names no scope.
+fn askings() -> [Asking; 2] {
+    let code = Asking::code().with("redirect_uri", &Asking::callback(APP)).with("origin", ACME_SITE);
+    [Asking::new(), code].map(|asking| asking.with("scope", "project:read"))
 }
 
-async fn tokens(platform: &Platform) -> i64 {
-    platform.count("select count(*) from access_tokens").await
+async fn count(platform: &Platform) -> i64 {
+    platform
+        .count("select (select count(*) from access_tokens) + (select count(*) from authorization_codes)")
+        .await
 }
 
 /// Whatever leads here: what the function itself asks, without the pages before it.
@@ -57,7 +60,7 @@ async fn by_the_issuing_function_itself() {
         }
         let issued = issue_directly(&platform, &session, Scopes::of(&[Scope::ProjectRead])).await;
         assert_eq!(issued.is_some(), change.is_none(), "{change:?}");
-        assert_eq!(tokens(&platform).await, i64::from(change.is_none()), "{change:?}");
+        assert_eq!(count(&platform).await, i64::from(change.is_none()), "{change:?}");
     }
 }
 
@@ -66,7 +69,8 @@ async fn by_the_issuing_function_itself() {
 async fn by_the_pages_of_a_session_that_expired() {
     let platform = Platform::new().await;
     let mut person = Person::signed_in(&platform, MEMBER).await;
-    let page = person.ask(&asking()).await;
+    let [asking, _] = askings();
+    let page = person.ask(&asking).await;
     platform.execute("update sessions set expires_at = 1").await;
     assert!(person.decide(&page, "approve").await.location().starts_with("/login/?transaction="));
     assert_eq!(platform.issued().await, (0, 0));
@@ -79,7 +83,7 @@ async fn by_a_session_of_somebody_else() {
     let session = platform.text("select id from sessions").await;
     assert!(issue_directly(&platform, &session, Scopes::of(&[Scope::ProjectRead])).await.is_none());
     assert!(issue_directly(&platform, "nobody", Scopes::of(&[Scope::ProjectRead])).await.is_none());
-    assert_eq!(tokens(&platform).await, 0);
+    assert_eq!(count(&platform).await, 0);
 }
 
 #[tokio::test]
@@ -94,42 +98,45 @@ async fn a_token_holds_no_more_than_application_and_role() {
 
 #[tokio::test]
 async fn by_the_consent_page() {
-    for change in CHANGES {
+    for (change, asking) in CHANGES.into_iter().flat_map(|change| askings().map(|asking| (change, asking))) {
         let platform = Platform::new().await;
         let mut person = Person::signed_in(&platform, MEMBER).await;
-        let page = person.ask(&asking()).await;
+        let page = person.ask(&asking).await;
         platform.execute(change).await;
         let answer = person.decide(&page, "approve").await;
-        assert!(!answer.headers.values().any(|value| value.as_bytes().windows(5).any(|w| w == b"lkat_")));
+        for secret in [b"lkat_", b"lkac_"] {
+            assert!(!answer.headers.values().any(|value| value.as_bytes().windows(5).any(|w| w == secret)));
+        }
         assert_eq!(platform.issued().await, (0, 0), "{change}");
+        assert_eq!(platform.count("select count(*) from grants").await, 0, "{change}");
     }
 }
 
 #[tokio::test]
 async fn by_a_remembered_consent() {
-    for change in CHANGES {
+    for (change, asking) in CHANGES.into_iter().flat_map(|change| askings().map(|asking| (change, asking))) {
         for prompt in ["", "none"] {
             let platform = Platform::new().await;
             let mut person = Person::signed_in(&platform, MEMBER).await;
-            person.allow(&asking()).await;
+            person.allow(&asking).await;
             platform.execute(change).await;
-            person.ask(&asking().with("prompt", prompt)).await;
-            assert_eq!(tokens(&platform).await, 1, "{change}: no second one");
+            person.ask(&asking.clone().with("prompt", prompt)).await;
+            assert_eq!(count(&platform).await, 1, "{change}: no second one");
         }
     }
 }
 
 #[tokio::test]
 async fn by_a_login_that_goes_on_with_a_remembered_consent() {
-    for change in CHANGES {
+    for (change, asking) in CHANGES.into_iter().flat_map(|change| askings().map(|asking| (change, asking))) {
         let platform = Platform::new().await;
-        Person::signed_in(&platform, MEMBER).await.allow(&asking()).await;
+        Person::signed_in(&platform, MEMBER).await.allow(&asking).await;
         let mut person = Person::new(&platform);
-        let login = person.ask(&asking()).await.location().to_owned();
+        let login = person.ask(&asking).await.location().to_owned();
         let next = person.log_in(&login, MEMBER, PASSWORD).await.location().to_owned();
         platform.execute(change).await;
         person.get(&next).await;
-        assert_eq!(tokens(&platform).await, 1, "{change}: no second one");
+        assert_eq!(count(&platform).await, 1, "{change}: no second one");
     }
 }
 

@@ -31,6 +31,22 @@ async fn with_a_token() {
 }
 
 #[tokio::test]
+async fn with_a_code() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    for state in STATES {
+        let asking = Asking::code().with("state", state);
+        let page = person.ask(&asking.clone().with("prompt", "consent")).await;
+        for answer in [person.allow(&asking).await, person.decide(&page, "deny").await] {
+            let address = url::Url::parse(answer.location()).unwrap();
+            assert_eq!(address.fragment(), None);
+            let states: Vec<_> = address.query_pairs().filter(|(name, _)| name == "state").collect();
+            assert_eq!(states, [("state".into(), state.into())]);
+        }
+    }
+}
+
+#[tokio::test]
 async fn with_an_error() {
     let platform = Platform::new().await;
     let mut person = Person::signed_in(&platform, MEMBER).await;

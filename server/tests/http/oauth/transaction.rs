@@ -1,5 +1,7 @@
 //! One request being decided: whose it is, how long, how often, and that nothing sent later changes it.
 
+use latchkey_server::config::{Limits, Rate};
+
 use crate::support::{
     ADMIN, APP, Answer, Asking, GLOBEX_REDIRECT, MEMBER, PASSWORD, Person, Platform, STRANGER,
 };
@@ -287,4 +289,25 @@ async fn is_taken_by_one_of_twenty_at_once() {
     statuses.sort_unstable();
     let expected: Vec<_> = std::iter::once(303).chain([400; 19]).collect();
     assert_eq!((statuses, platform.issued().await), (expected, (1, 1)));
+}
+
+/// It is kept before anybody is known: one address does not fill the database.
+#[tokio::test]
+async fn is_begun_so_often_from_one_address_and_no_oftener() {
+    let platform = Platform::limited(Limits { transactions: Rate::new(3, 60), ..Limits::default() }).await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    for _ in 0..3 {
+        assert_eq!(person.ask(&Asking::new()).await.status, 200);
+    }
+    let page = person.ask(&Asking::new()).await;
+    page.assert_error_page(429, "Too much is asked from one address");
+    assert_eq!(page.header("retry-after"), Some("1"));
+    assert_eq!(platform.count("select count(*) from transactions").await, 3);
+    platform.advance(1);
+    let page = person.ask(&Asking::new()).await;
+    // Going on with one counts for nothing, and neither does what is answered at once.
+    let again = format!("/oauth/authorize/?transaction={}", page.field("transaction"));
+    assert_eq!(person.get(&again).await.status, 200);
+    assert_eq!(person.ask(&Asking::new().with("prompt", "none")).await.status, 303);
+    assert_eq!(person.decide(&page, "approve").await.status, 303);
 }
