@@ -73,6 +73,8 @@ pub struct Limits {
     pub passwords: usize,
     /// Requests that are answered at once.
     pub requests: usize,
+    /// How long a request may take, its body included.
+    pub request_time: Duration,
     /// Open connections. Together with the database's own files they fit under the 1024 that a process may have open
     /// where nobody says otherwise.
     pub connections: usize,
@@ -87,6 +89,7 @@ impl Default for Limits {
             per_address: Rate::new(60, 30),
             passwords: 64,
             requests: 256,
+            request_time: Duration::from_secs(30),
             connections: 900,
             header_timeout: Duration::from_secs(30),
         }
