@@ -75,6 +75,8 @@ pub struct Limits {
     pub passwords: usize,
     /// Requests that are answered at once.
     pub requests: usize,
+    /// How long a request may take, its body included.
+    pub request_time: Duration,
     /// Open connections. Together with the database's own files they fit under the 1024 that a process may have open
     /// where nobody says otherwise.
     pub connections: usize,
@@ -90,6 +92,7 @@ impl Default for Limits {
             transactions: Rate::new(120, 60),
             passwords: 64,
             requests: 256,
+            request_time: Duration::from_secs(30),
             connections: 900,
             header_timeout: Duration::from_secs(30),
         }

@@ -34,9 +34,6 @@ use crate::{
     toolbar::{callback, frame, status},
 };
 
-/// How long a request may take.
-const TIME_LIMIT: Duration = Duration::from_secs(30);
-
 /// Everything the server answers.
 pub fn service(app: &App) -> NormalizePath<Router> {
     NormalizePath::trim_trailing_slash(router(app))
@@ -56,7 +53,10 @@ fn router(app: &App) -> Router {
                 .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log).on_failure(()))
                 .layer(from_fn_with_state(app.clone(), headers::add))
                 .layer(CatchPanicLayer::custom(panicked))
-                .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME_LIMIT))
+                .layer(TimeoutLayer::with_status_code(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    app.config.limits.request_time,
+                ))
                 .layer(DefaultBodyLimit::max(MAX_LENGTH)),
         )
         .with_state(app.clone())

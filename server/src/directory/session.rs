@@ -53,9 +53,9 @@ pub async fn close(app: &App, unit: &mut Unit, session: &Session) -> Result<(), 
 /// What ended with the sessions of a person.
 #[derive(Debug, Clone, Copy)]
 pub struct Ended {
-    /// How many sessions were live.
+    /// How many sessions nobody had ended before.
     pub sessions: u64,
-    /// How many tokens were revoked.
+    /// How many access tokens were revoked.
     pub tokens: u64,
 }
 

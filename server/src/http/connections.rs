@@ -27,9 +27,7 @@ use crate::config::Limits;
 const MAX_HEAD: usize = 64 * 1024;
 /// How long a connection is used: it bounds what a client can hold that does not take its answer.
 const LIFETIME: Duration = Duration::from_secs(300);
-/// How long the request that is under way may take then: as long as any request.
-const LAST_REQUEST: Duration = Duration::from_secs(30);
-/// The same, when the server ends.
+/// How long a request that is under way may take when the server ends.
 const FAREWELL: Duration = Duration::from_secs(5);
 /// How long nobody is accepted after the system could not.
 const RECOVERY: Duration = Duration::from_secs(1);
@@ -45,14 +43,15 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) {
     let places = Arc::new(Semaphore::new(limits.connections));
-    let header_timeout = limits.header_timeout;
+    let (header_timeout, request_time) = (limits.header_timeout, limits.request_time);
     let (farewell, told) = watch::channel(());
     let mut connections = JoinSet::new();
     let accepting = async {
         // Who finds no place waits in the system's queue, which is bounded too.
         while let Ok(place) = places.clone().acquire_owned().await {
             let (stream, peer) = accept(&listener).await;
-            let connection = Connection { answering: answering.clone(), peer, header_timeout, place };
+            let connection =
+                Connection { answering: answering.clone(), peer, header_timeout, request_time, place };
             connections.spawn(connection.run(stream, told.clone()));
             while connections.try_join_next().is_some() {}
         }
@@ -92,6 +91,8 @@ struct Connection {
     answering: Answering,
     peer: SocketAddr,
     header_timeout: Duration,
+    /// How long the request that is under way may take when the connection's time is over.
+    request_time: Duration,
     /// Free for another one when this one ends.
     place: OwnedSemaphorePermit,
 }
@@ -99,7 +100,7 @@ struct Connection {
 impl Connection {
     /// Until the client ends it, is too slow, or `farewell` is closed.
     async fn run(self, stream: TcpStream, mut farewell: watch::Receiver<()>) {
-        let Self { answering, peer, header_timeout, place } = self;
+        let Self { answering, peer, header_timeout, request_time, place } = self;
         // Answers are small and whole: there is nothing to gather.
         let _ = stream.set_nodelay(true);
         let service = service_fn(move |request| answer(answering.clone(), peer, request));
@@ -113,7 +114,7 @@ impl Connection {
             () = sleep(LIFETIME) => {}
         }
         connection.as_mut().graceful_shutdown();
-        let _ = timeout(LAST_REQUEST, connection).await;
+        let _ = timeout(request_time, connection).await;
         drop(place);
     }
 }

@@ -72,14 +72,14 @@ pub async fn touch(
     Ok(())
 }
 
-/// Ends every session of a person, and says how many were live; the caller revokes the tokens that came from them.
+/// Ends every session of a person, and says how many those were; expired ones too, as what was allowed in one may
+/// outlive it. The caller revokes the grants that came from them.
 pub async fn revoke_of_user(unit: &mut Unit, user_id: &str, now: UnixSeconds) -> Result<u64, StoreError> {
-    const REVOKE_OF_USER: &str = "update sessions set ended_at = $2
-                                  where user_id = $1 and ended_at is null and expires_at > $2";
+    const REVOKE_OF_USER: &str = "update sessions set ended_at = $2 where user_id = $1 and ended_at is null";
     statement!(unit, execute, REVOKE_OF_USER, user_id, now)
 }
 
-/// Ends a session; the caller revokes the tokens that came from it.
+/// Ends a session; the caller revokes the grants that came from it.
 pub async fn revoke(unit: &mut Unit, id: &str, now: UnixSeconds) -> Result<(), StoreError> {
     const REVOKE: &str = "update sessions set ended_at = coalesce(ended_at, $2) where id = $1";
     statement!(unit, execute, REVOKE, id, now)?;

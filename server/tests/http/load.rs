@@ -1,6 +1,12 @@
 //! More requests than the server answers at once.
 
-use latchkey_server::config::Limits;
+use std::time::Duration;
+
+use latchkey_server::{config::Limits, http::connections, routes};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
 
 use crate::support::{ACME_SITE, APP, MEMBER, Person, Platform, Site, anonymous};
 
@@ -57,4 +63,26 @@ async fn an_answer_makes_room_for_the_next_request() {
     for _ in 0..3 {
         person.get("/").await.assert_page(200, "Welcome");
     }
+}
+
+/// Over a real connection, as only there a body can be late.
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let limits = Limits { request_time: Duration::from_millis(50), ..Limits::default() };
+    let platform = Platform::limited(limits).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (told, stop) = tokio::sync::oneshot::channel::<()>();
+    let app = platform.app.clone();
+    let server = tokio::spawn(async move {
+        let stop = async { stop.await.unwrap() };
+        connections::serve(listener, routes::service(&app), &limits, stop).await;
+    });
+    let head = "POST /login/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nemail=";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("cache-control: no-store"), "{answer}");
+    told.send(()).unwrap();
+    server.await.unwrap();
 }

@@ -176,6 +176,32 @@ async fn only_a_transaction_of_this_browser_leads_anywhere_afterwards() {
 }
 
 #[tokio::test]
+async fn a_login_leads_to_a_page_that_is_on_the_list_and_to_no_address() {
+    let platform = Platform::new().await;
+    let mut person = Person::new(&platform);
+    let csrf = person.get("/login/").await.field("csrf");
+    for (next, leads_to) in [
+        ("password", "/account/password/"),
+        ("applications", "/account/applications/"),
+        ("", "/"),
+        ("/account/password/", "/"),
+        ("Password", "/"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("https:evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("password\r\nlocation: https://evil.example", "/"),
+        ("password/../..//evil.example", "/"),
+    ] {
+        let form = [("csrf", csrf.as_str()), ("next", next), ("email", MEMBER), ("password", PASSWORD)];
+        assert_eq!(person.post("/login/", &form).await.location(), leads_to, "{next:?}");
+        let page =
+            person.post("/login/", &form.map(|(n, v)| (n, if n == "password" { "x" } else { v }))).await;
+        assert!(!page.body.contains("evil"), "{next:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_same_person_s_second_login_keeps_the_tokens_and_another_person_s_ends_them() {
     let platform = Platform::new().await;
     let mut person = Person::signed_in(&platform, MEMBER).await;

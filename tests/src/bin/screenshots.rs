@@ -10,7 +10,7 @@ use anyhow::Result;
 use clap::Parser;
 use latchkey_journeys::{
     browser::{Browser, Options},
-    data::{ADA, EVE, PASSWORD, Person},
+    data::{ADA, EVE, HEDY, PASSWORD, Person},
     stage::{Scheme, Stage},
 };
 
@@ -84,7 +84,8 @@ impl Camera<'_> {
         browser.switch_to_popup(&page).await?;
         browser.see("#email").await?;
         self.take("login").await?;
-        browser.fill("#email", ADA.email).await?;
+        // Not ADA, who signs in before every picture of hers: an account's attempts are counted.
+        browser.fill("#email", HEDY.email).await?;
         browser.fill("#password", "not the password").await?;
         browser.click("#sign-in").await?;
         browser.see("#error").await?;
@@ -102,7 +103,28 @@ impl Camera<'_> {
         self.take("site-signed-in").await?;
 
         browser.open(&format!("{}/", self.stage.platform())).await?;
-        self.take("home").await
+        self.take("home").await?;
+        self.take_account().await
+    }
+
+    /// What somebody who is signed in sees of their own account.
+    async fn take_account(&self) -> Result<()> {
+        let browser = self.browser;
+        browser.click("#change-password").await?;
+        browser.see("#change").await?;
+        self.take("password").await?;
+        browser.fill("#current-password", PASSWORD).await?;
+        browser.fill("#new-password", PASSWORD).await?;
+        browser.click("#change").await?;
+        browser.see("#error").await?;
+        self.take("password-refused").await?;
+
+        browser.open(&format!("{}/account/applications/", self.stage.platform())).await?;
+        browser.see("button[name=client_id]").await?;
+        self.take("applications").await?;
+        browser.click("button[name=client_id]").await?;
+        browser.see("#none").await?;
+        self.take("applications-none").await
     }
 
     async fn log_in(&self, person: Person) -> Result<()> {

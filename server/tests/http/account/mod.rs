@@ -1,4 +1,5 @@
 //! `/account/…`
 
 mod applications;
+mod endings;
 mod password;

@@ -10,7 +10,7 @@ use std::{
 
 use tempfile::tempdir;
 
-use super::{Running, database, latchkey, run};
+use super::{Running, database, latchkey, on_with, run};
 
 const LISTENING: &str = "listening on ";
 
@@ -94,6 +94,50 @@ fn it_keeps_a_request_s_secrets_out_of_its_log() {
     running.0.wait().unwrap();
     rest.read_to_string(&mut said).unwrap();
     assert!(said.contains("/oauth/authorize") && !said.contains("canary"), "{said}");
+}
+
+/// What stands between these two.
+fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+    let (_, rest) = text.split_once(start).unwrap_or_else(|| panic!("no {start} in {text}"));
+    rest.split_once(end).unwrap().0
+}
+
+#[test]
+fn it_keeps_what_people_type_and_what_their_browsers_hold_out_of_its_log() {
+    let folder = tempdir().unwrap();
+    let add = ["user", "add", "--email", "ada@example.org", "--name", "Ada", "--password-stdin"];
+    on_with(folder.path(), &add, "canary-password").json();
+    let address = free_address();
+    let mut command = serve(folder.path(), &address);
+    command.env("LATCHKEY_LOG", "trace");
+    let (mut running, mut said, mut rest) = start(command);
+    let page = get(&address, "/login/");
+    let browser = between(&page, "__Host-latchkey_browser=", ";");
+    let csrf = between(&page, "name=\"csrf\" value=\"", "\"");
+    let log_in = |password: &str| {
+        let form = format!("csrf={csrf}&email=ada%40example.org&password={password}");
+        let mut stream = TcpStream::connect(&address).unwrap();
+        write!(
+            stream,
+            "POST /login/ HTTP/1.1\r\nHost: x\r\nOrigin: http://platform.localhost:8000\r\n\
+             Cookie: __Host-latchkey_browser={browser}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{form}",
+            form.len()
+        )
+        .unwrap();
+        self::rest(stream)
+    };
+    assert!(log_in("canary-wrong").starts_with("HTTP/1.1 422 "));
+    let answer = log_in("canary-password");
+    assert!(answer.starts_with("HTTP/1.1 303 "), "{answer}");
+    let session = between(&answer, "__Host-latchkey_session=", ";");
+    (0..9).for_each(|_| drop(log_in("canary-wrong")));
+    signal(&running, "-TERM");
+    running.0.wait().unwrap();
+    rest.read_to_string(&mut said).unwrap();
+    assert!(said.contains("too many attempts at passwords"), "{said}");
+    for secret in ["canary", "argon2id", browser, csrf, session] {
+        assert!(!said.contains(secret), "{secret}: {said}");
+    }
 }
 
 #[test]
