@@ -96,6 +96,8 @@ impl Grant {
 
 /// A credential, or several that belong together.
 pub trait Credential {
+    /// Its name, for the log.
+    const NAME: &'static str;
     /// What the client is given.
     type Issued;
 
@@ -117,7 +119,7 @@ pub async fn issue<C: Credential>(
 ) -> Result<C::Issued, Error> {
     let grant = check(app, unit, authority).await?;
     tracing::info!(
-        credential = std::any::type_name::<C>().rsplit("::").next(),
+        credential = C::NAME,
         grant = grant.id,
         client_id = grant.client_id,
         organization = grant.organization_id,
@@ -188,6 +190,7 @@ async fn access(
 pub struct Fragment;
 
 impl Credential for Fragment {
+    const NAME: &'static str = "access token";
     type Issued = AccessIssued;
 
     async fn write(self, app: &App, unit: &mut Unit, grant: Grant) -> Result<AccessIssued, Error> {
@@ -212,6 +215,7 @@ pub struct Code<'a> {
 }
 
 impl Credential for Code<'_> {
+    const NAME: &'static str = "code";
     type Issued = AuthorizationCode;
 
     async fn write(self, app: &App, unit: &mut Unit, grant: Grant) -> Result<AuthorizationCode, Error> {
@@ -246,6 +250,7 @@ pub struct TokensIssued {
 pub struct Exchange;
 
 impl Credential for Exchange {
+    const NAME: &'static str = "tokens for a code";
     type Issued = TokensIssued;
 
     async fn write(self, app: &App, unit: &mut Unit, grant: Grant) -> Result<TokensIssued, Error> {
@@ -284,6 +289,7 @@ impl Rotation<'_> {
 }
 
 impl Credential for Rotation<'_> {
+    const NAME: &'static str = "tokens for a refresh token";
     type Issued = TokensIssued;
 
     async fn write(self, app: &App, unit: &mut Unit, grant: Grant) -> Result<TokensIssued, Error> {

@@ -6,6 +6,7 @@ pub mod refresh;
 use axum::{
     Json,
     extract::State,
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 use latchkey_protocol::oauth::BEARER;
@@ -20,6 +21,7 @@ use crate::{
     },
     oauth::{client, issue::TokensIssued},
     state::App,
+    store::applications::Application,
 };
 
 /// The grant types (RFC 6749 §4.1.3 and §6).
@@ -54,6 +56,7 @@ pub async fn post(State(app): State<App>, form: Form) -> Result<Response, ApiErr
     let mut unit = app.store.read().await?;
     let application = client::identify(&mut unit, client_id).await?;
     drop(unit);
+    require_own_site(&app, &application, &form.headers)?;
     let grant_type = parameters.require("grant_type")?;
     if !GRANT_TYPES.contains(&grant_type) {
         return Err(Error::UnsupportedGrantType.into());
@@ -75,6 +78,17 @@ pub async fn post(State(app): State<App>, form: Form) -> Result<Response, ApiErr
         id_token,
     })
     .into_response())
+}
+
+/// A site exchanges nothing for another site's application, even where it may read the answer of its own. Who is no
+/// browser sends no `Origin`.
+fn require_own_site(app: &App, application: &Application, headers: &HeaderMap) -> Result<(), Error> {
+    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+    let runs_there = |origin: &str| application.origins.iter().any(|own| own.as_str() == origin);
+    match origin.to_str() {
+        Ok(origin) if origin == app.config.issuer() || runs_there(origin) => Ok(()),
+        Ok(_) | Err(_) => Err(Error::OriginNotAllowed),
+    }
 }
 
 /// Whatever a grant stood on and stands on no more, to the client it is one error (RFC 6749 §5.2): it is told nothing

@@ -9,7 +9,9 @@ use axum::{
     http::{Method, Request, header},
 };
 
-use crate::support::{APP, Asking, Form, GLOBEX_APP, MEMBER, Person, Platform, Site, Tokens};
+use crate::support::{
+    ACME_SITE, APP, Asking, Form, GLOBEX_APP, GLOBEX_SITE, MEMBER, PLATFORM, Person, Platform, Site, Tokens,
+};
 
 async fn a_code(platform: &Platform) -> String {
     Person::signed_in(platform, MEMBER).await.code(&Asking::code()).await
@@ -162,6 +164,22 @@ async fn another_application_gets_nothing_for_it() {
         answer.assert_api_error(400, "invalid_grant");
         assert_eq!(platform.exchange(&form).await.status, 200, "and it still works for its owner");
     }
+}
+
+#[tokio::test]
+async fn another_site_exchanges_nothing_for_an_application_that_is_not_its_own() {
+    let platform = Platform::new().await;
+    let form = Form::code(&a_code(&platform).await);
+    for origin in [GLOBEX_SITE, "https://evil.example", "null", "https://www.acme.example:8443"] {
+        let site = Site::new(&platform, "").with(None).from(Some(origin));
+        site.send(Method::POST, "/oauth/token/", form.body()).await.assert_api_error(403, "origin_not_allowed");
+    }
+    for origin in [None, Some(PLATFORM), Some(ACME_SITE)] {
+        let form = Form::code(&a_code(&platform).await);
+        let site = Site::new(&platform, "").with(None).from(origin);
+        assert_eq!(site.send(Method::POST, "/oauth/token/", form.body()).await.status, 200, "{origin:?}");
+    }
+    assert_eq!(platform.exchange(&form).await.status, 200, "and it was not harmed");
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";
