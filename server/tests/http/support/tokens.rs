@@ -96,9 +96,9 @@ impl Person {
 }
 
 impl Platform {
-    /// Sends a form to the token endpoint, as a site's own script does.
+    /// Sends a form to the token endpoint, as a program does that is no browser.
     pub(crate) async fn exchange(&self, form: &Form) -> Answer {
-        let site = Site::new(self, "").with(None);
+        let site = Site::new(self, "").with(None).from(None);
         site.send(Method::POST, "/oauth/token/", form.body()).await
     }
 
