@@ -1,7 +1,11 @@
 // How a client speaks with the journey that started it: what it is to do comes as an argument, the address for the
 // person's browser goes out as a line, where the browser arrived comes in as a line, and what came of it goes out as
 // the last one. Whatever goes wrong ends the process with what the client said of it.
+import { webcrypto } from "node:crypto";
 import { createInterface } from "node:readline/promises";
+
+// Debian 12's Node has it, only not as a global yet.
+globalThis.crypto ??= webcrypto;
 
 /** @type {{ issuer: string, clientId: string, redirectUri: string, scope: string, api: string,
  *    state: string, nonce: string, verifier: string, resourceServer: { id: string, secret: string } }} */

@@ -9,7 +9,9 @@
 
 mod clients;
 mod hostile;
+mod https;
 mod journey;
+mod openidconnect;
 mod refusals;
 mod sign_in;
 mod sign_out;
