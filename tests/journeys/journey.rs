@@ -1,12 +1,13 @@
 //! What every journey is made of.
 
-use std::{panic::AssertUnwindSafe, path::PathBuf};
+use std::{fs, panic::AssertUnwindSafe, path::PathBuf};
 
 use anyhow::{Context, Result};
 use fantoccini::wd::WindowHandle;
 use futures_util::FutureExt;
 use latchkey_journeys::{
     browser::{Browser, Options},
+    canary::Kind,
     data::{PASSWORD, Person},
     stage::{Scheme, Stage},
 };
@@ -18,7 +19,8 @@ pub(crate) struct Journey {
     pub(crate) browser: Browser,
 }
 
-/// Runs a journey in a new browser on a new stage. Whatever happens, both end; a failure leaves a picture.
+/// Runs a journey in a new browser on a new stage. Whatever happens, both end; a failure leaves a picture and the
+/// server's log. At the end the stage looks whether a secret stayed behind.
 pub(crate) async fn journey<F>(name: &str, scheme: Scheme, options: Options, run: F) -> Result<()>
 where
     F: AsyncFnOnce(&mut Journey) -> Result<()>,
@@ -30,7 +32,16 @@ where
     if !matches!(result, Ok(Ok(()))) {
         journey.leave_picture(name).await;
     }
+    for cookie in journey.browser.cookies().await {
+        journey.stage.mark(Kind::Cookie, cookie);
+    }
+    let kept = record(name, "log").and_then(|path| journey.stage.keep_log(&path).map(|()| path));
     let (browser, stage) = (journey.browser.stop().await, journey.stage.stop().await);
+    match kept {
+        Ok(path) if stage.is_ok() && matches!(result, Ok(Ok(()))) => fs::remove_file(path)?,
+        Ok(path) => eprintln!("{name}: what the server told is in {}", path.display()),
+        Err(error) => eprintln!("{name}: the server's log is lost: {error:#}"),
+    }
     match result {
         Ok(result) => result.and(browser).and(stage),
         Err(panic) => std::panic::resume_unwind(panic),
@@ -95,18 +106,22 @@ impl Journey {
     }
 
     async fn leave_picture(&self, name: &str) {
-        let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/journeys"));
-        let path = folder.join(format!("{name}.png"));
-        let (Ok(picture), Ok(())) = (self.browser.screenshot().await, std::fs::create_dir_all(&folder))
-        else {
+        let (Ok(picture), Ok(path)) = (self.browser.screenshot().await, record(name, "png")) else {
             return;
         };
-        if std::fs::write(&path, picture).is_ok() {
+        if fs::write(&path, picture).is_ok() {
             let url = self.browser.url().await.unwrap_or_default();
             let url = url.split(['#', '?']).next().unwrap_or_default().to_owned();
             eprintln!("{name}: the browser stood at {url}; see {}", path.display());
         }
     }
+}
+
+/// Where a record of a journey goes.
+fn record(name: &str, extension: &str) -> Result<PathBuf> {
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/journeys"));
+    fs::create_dir_all(&folder)?;
+    Ok(folder.join(format!("{name}.{extension}")))
 }
 
 /// Declares journeys: `journeys! { fn name(journey) on Loopback { … } }`.

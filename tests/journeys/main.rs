@@ -7,8 +7,11 @@
     reason = "these are tests, with a real browser"
 )]
 
+mod clients;
 mod hostile;
+mod https;
 mod journey;
+mod openidconnect;
 mod refusals;
 mod sign_in;
 mod sign_out;

@@ -1,9 +1,11 @@
 //! A real browser: headless Chromium, driven over WebDriver, with third-party cookies blocked.
 
 use std::{
+    collections::BTreeSet,
     env,
     path::PathBuf,
     process::Stdio,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -32,6 +34,7 @@ pub struct Browser {
     client: Client,
     driver: Child,
     profile: TempDir,
+    cookies: Mutex<BTreeSet<String>>,
 }
 
 /// What is special about a browser.
@@ -56,7 +59,7 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .context("the browser did not start")?;
-        Ok(Self { client, driver: child, profile })
+        Ok(Self { client, driver: child, profile, cookies: Mutex::default() })
     }
 
     /// Ends the browser.
@@ -131,7 +134,25 @@ impl Browser {
 
     /// Clicks an element once it is visible.
     pub async fn click(&self, css: &str) -> Result<()> {
-        Ok(self.see(css).await?.click().await?)
+        let element = self.see(css).await?;
+        // What a click changes, such as the session at a login, was there before it.
+        self.note_cookies().await;
+        Ok(element.click().await?)
+    }
+
+    /// The values of all cookies that any site set until now and that were there at a click.
+    pub async fn cookies(&self) -> BTreeSet<String> {
+        self.note_cookies().await;
+        self.cookies.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A browser that is asked while it is ending has nothing to tell.
+    async fn note_cookies(&self) {
+        let Ok(all) = self.devtools("Network.getAllCookies", json!({})).await else { return };
+        let all = all.get("cookies").and_then(Value::as_array).cloned().unwrap_or_default();
+        let values = all.iter().filter_map(|cookie| cookie.get("value")?.as_str());
+        let values = values.filter(|value| !value.is_empty()).map(str::to_owned);
+        self.cookies.lock().unwrap_or_else(PoisonError::into_inner).extend(values);
     }
 
     /// Types into a field.

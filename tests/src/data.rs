@@ -16,8 +16,8 @@ pub struct Person {
     pub memberships: &'static [(&'static str, &'static str)],
 }
 
-/// The password of everybody in the demo.
-pub const PASSWORD: &str = "latchkey-demo";
+/// The password of everybody in the demo. A text that stands nowhere else, so that the canary knows it anywhere.
+pub const PASSWORD: &str = "latchkey-demo-canary";
 
 /// The owner of acme.
 pub const ADA: Person =

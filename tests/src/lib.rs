@@ -6,6 +6,8 @@
 )]
 
 pub mod browser;
+pub mod canary;
+pub mod counterpart;
 pub mod data;
 pub mod server;
 pub mod site;

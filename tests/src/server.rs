@@ -1,6 +1,7 @@
 //! The platform: the real `latchkey` binary, as a process of its own, and its command line beside it.
 
 use std::{
+    fs,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
@@ -65,10 +66,14 @@ impl CommandLine {
     }
 
     /// Starts the server and waits until it answers.
-    pub async fn serve(&self, listen: SocketAddr, public_url: &str, log: &str) -> Result<Server> {
+    pub async fn serve(&self, listen: SocketAddr, public_url: &str, log: Log<'_>) -> Result<Server> {
         let listen_text = listen.to_string();
+        let level = log.level();
         let mut command =
-            self.command(&["serve", "--listen", &listen_text, "--public-url", public_url, "--log", log]);
+            self.command(&["serve", "--listen", &listen_text, "--public-url", public_url, "--log", level]);
+        if let Log::Everything(file) = log {
+            command.stderr(fs::File::create(file)?);
+        }
         // A group of its own: a Ctrl-C at the terminal goes to the demo, which ends the server in order.
         command.stdin(Stdio::null()).process_group(0);
         let child = command.spawn().with_context(|| format!("cannot start {}", self.binary.display()))?;
@@ -76,12 +81,37 @@ impl CommandLine {
         let started = Instant::now();
         while TcpStream::connect(listen).await.is_err() {
             if let Some(status) = server.child.try_wait()? {
-                bail!("the server ended with {status}");
+                bail!("the server ended with {status}. {}", log.last_line());
             }
             ensure!(started.elapsed() < START, "the server does not answer on {listen}");
             sleep(Duration::from_millis(10)).await;
         }
         Ok(server)
+    }
+}
+
+/// What the server tells, and where.
+#[derive(Debug, Clone, Copy)]
+pub enum Log<'a> {
+    /// What an operator reads, to the terminal.
+    Terminal,
+    /// Everything that it or a library of it has to tell, into a file.
+    Everything(&'a Path),
+}
+
+impl Log<'_> {
+    fn level(self) -> &'static str {
+        match self {
+            Self::Terminal => "info",
+            Self::Everything(_) => "trace",
+        }
+    }
+
+    /// What it said last, where that is not on the terminal already.
+    fn last_line(self) -> String {
+        let Self::Everything(file) = self else { return String::new() };
+        let text = fs::read_to_string(file).unwrap_or_default();
+        text.lines().last().unwrap_or_default().to_owned()
     }
 }
 

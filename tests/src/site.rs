@@ -37,12 +37,12 @@ impl Drop for Sites {
 }
 
 impl Sites {
-    /// Serves the sites of `www` and the SDK's package below `/latchkey/`.
-    pub fn start(listener: TcpListener, www: &Path, sdk: &Path, settings: Settings) -> Self {
-        let router = Router::new()
-            .route("/config.js", get(config))
-            .nest_service("/latchkey", ServeDir::new(sdk))
-            .fallback_service(ServeDir::new(www))
+    /// Serves the sites of `www`, and below these paths what stands elsewhere: the SDK's package at `/latchkey`.
+    pub fn start(listener: TcpListener, www: &Path, beside: &[(&str, &Path)], settings: Settings) -> Self {
+        let router = Router::new().route("/config.js", get(config)).fallback_service(ServeDir::new(www));
+        let router = beside
+            .iter()
+            .fold(router, |router, (path, folder)| router.nest_service(path, ServeDir::new(folder)))
             .with_state(Arc::new(settings));
         let task = tokio::spawn(async move {
             // It ends with the task.

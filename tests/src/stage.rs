@@ -1,16 +1,21 @@
 //! The stage of a journey: a platform, the customers' sites, the demo's data.
 
-use std::{collections::BTreeMap, env, net::SocketAddr, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use crate::{
+    canary::{self, Kind, Marked},
     data::{self, Clients},
-    server::{CommandLine, Server},
+    server::{CommandLine, Log, Server},
     site::{Settings, Sites, listen},
-    tls::TlsProxy,
+    tls::{Authority, TlsProxy},
 };
 
 /// How the sites are reached.
@@ -20,16 +25,23 @@ pub enum Scheme {
     Loopback,
     /// `https://customer.example`, as for a real customer: what is special about loopback does not apply.
     Tls,
+    /// The same, with the platform at `https://127.0.0.1`: programs besides the browser can't resolve our names.
+    TlsByAddress,
 }
 
 impl Scheme {
     fn origin(self, name: &str, port: u16) -> String {
         match self {
             Self::Loopback => format!("http://{name}.localhost:{port}"),
-            Self::Tls => format!("https://{name}.example:{port}"),
+            Self::TlsByAddress if name == PLATFORM => format!("https://127.0.0.1:{port}"),
+            Self::Tls | Self::TlsByAddress => format!("https://{name}.example:{port}"),
         }
     }
 }
+
+const PLATFORM: &str = "platform";
+/// The pages that a customer's site has for clients no one here wrote.
+const COUNTERPARTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/site");
 
 /// Everything but the browser. It ends with its value.
 #[derive(Debug)]
@@ -44,6 +56,8 @@ pub struct Stage {
     server: Option<Server>,
     sites: Sites,
     proxies: Vec<TlsProxy>,
+    authority: Authority,
+    marked: Vec<Marked>,
     data: TempDir,
 }
 
@@ -52,6 +66,8 @@ impl Stage {
     pub async fn start(scheme: Scheme) -> Result<Self> {
         let binary = built("XTASK_SERVER")?;
         let sdk = built("XTASK_SDK")?;
+        // Only the journeys of such clients have them installed.
+        let modules = built(CLIENTS).map(|folder| folder.join("node_modules")).unwrap_or_default();
         let www = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../www"));
         let data = TempDir::new()?;
 
@@ -59,18 +75,27 @@ impl Stage {
         let site_address = site.local_addr()?;
         // The server binds its port itself, so a free one is found and let go.
         let server_address = listen(0).await?.local_addr()?;
+        let authority = Authority::new()?;
         let mut proxies = Vec::new();
         let (mut platform_port, mut site_port) = (server_address.port(), site_address.port());
-        if scheme == Scheme::Tls {
-            platform_port = before(&mut proxies, &["platform.example"], server_address).await?;
-            site_port = before(&mut proxies, &["customer.example", "globex.example"], site_address).await?;
+        if scheme != Scheme::Loopback {
+            let before = async |names: &[&str], backend| {
+                let listener: TcpListener = listen(0).await?;
+                let port = listener.local_addr()?.port();
+                anyhow::Ok((TlsProxy::start(&authority, listener, names, backend)?, port))
+            };
+            let (platform, sites);
+            (platform, platform_port) = before(&["platform.example", "127.0.0.1"], server_address).await?;
+            (sites, site_port) = before(&["customer.example", "globex.example"], site_address).await?;
+            proxies.extend([platform, sites]);
         }
 
         let latchkey = CommandLine::new(&binary, data.path());
         let origin = |name| scheme.origin(name, site_port);
         let clients = data::load(&latchkey, &origin("customer"), &origin("globex")).await?;
-        let platform = scheme.origin("platform", platform_port);
-        let server = latchkey.serve(server_address, &platform, "warn").await?;
+        let platform = scheme.origin(PLATFORM, platform_port);
+        let log = data.path().join(LOG);
+        let server = latchkey.serve(server_address, &platform, Log::Everything(&log)).await?;
         let host =
             |name| url::Url::parse(&origin(name)).ok().and_then(|url| url.host_str().map(str::to_owned));
         let settings = Settings {
@@ -81,7 +106,10 @@ impl Stage {
             ]),
             otherwise: clients.acme.clone(),
         };
-        let sites = Sites::start(site, &www, &sdk, settings);
+        let beside =
+            [("/latchkey", sdk.as_path()), ("/clients", COUNTERPARTS.as_ref()), ("/modules", &modules)];
+        let sites = Sites::start(site, &www, &beside, settings);
+        let password = Marked { kind: Kind::Password, value: data::PASSWORD.into() };
         Ok(Self {
             latchkey,
             clients,
@@ -91,13 +119,15 @@ impl Stage {
             server: Some(server),
             sites,
             proxies,
+            authority,
+            marked: vec![password],
             data,
         })
     }
 
     /// The platform's origin.
     pub fn platform(&self) -> String {
-        self.scheme.origin("platform", self.platform_port)
+        self.scheme.origin(PLATFORM, self.platform_port)
     }
 
     /// The origin of a site: `customer` is acme's, `globex` is globex's, any other name is not registered.
@@ -113,23 +143,47 @@ impl Stage {
         }
     }
 
-    /// Ends everything in order.
+    /// Who vouches for the names of the platform and the sites.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// A folder that ends with the stage.
+    pub fn folder(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// Marks a secret: the server may not tell it, nor keep it. See [`canary`].
+    pub fn mark(&mut self, kind: Kind, value: impl Into<String>) {
+        self.marked.push(Marked { kind, value: value.into() });
+    }
+
+    /// Keeps the server's log for a person to read.
+    pub fn keep_log(&self, path: &Path) -> Result<()> {
+        fs::copy(self.data.path().join(LOG), path)?;
+        Ok(())
+    }
+
+    /// Ends everything in order, and searches what the server leaves behind for the secrets that were marked.
     pub async fn stop(mut self) -> Result<()> {
+        // While the server runs, what it wrote last stands beside the database; afterwards all is in one file.
+        let beside = canary::search_database(self.data.path(), &self.marked);
         self.stop_server().await?;
         drop((self.sites, self.proxies));
+        beside?;
+        canary::search_database(self.data.path(), &self.marked)?;
+        canary::search_log(&fs::read_to_string(self.data.path().join(LOG))?, &self.marked)?;
         Ok(self.data.close()?)
     }
 }
 
-async fn before(proxies: &mut Vec<TlsProxy>, names: &[&str], backend: SocketAddr) -> Result<u16> {
-    let listener: TcpListener = listen(0).await?;
-    let port = listener.local_addr()?.port();
-    proxies.push(TlsProxy::start(listener, names, backend)?);
-    Ok(port)
-}
+/// The server's log, in the stage's folder.
+const LOG: &str = "server.log";
+/// The variable that names the folder of clients no one here wrote.
+pub(crate) const CLIENTS: &str = "XTASK_CLIENTS";
 
 /// Something that `cargo xtask test` builds first and names in the environment.
-fn built(variable: &str) -> Result<PathBuf> {
+pub(crate) fn built(variable: &str) -> Result<PathBuf> {
     let path = env::var_os(variable).map(PathBuf::from);
     let path =
         path.with_context(|| format!("{variable} is not set: run `cargo xtask test --only journeys`"))?;

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use latchkey_journeys::{
     data::{self, Clients},
-    server::CommandLine,
+    server::{CommandLine, Log},
     site::{Settings, Sites, listen},
 };
 use serde_json::{Value, json};
@@ -77,7 +77,7 @@ async fn run(demo: Demo) -> Result<()> {
     let clients = clients(&latchkey, folder, &acme, &globex).await?;
 
     let listen = SocketAddr::from(([127, 0, 0, 1], demo.platform_port));
-    let mut server = latchkey.serve(listen, &platform, "info").await?;
+    let mut server = latchkey.serve(listen, &platform, Log::Terminal).await?;
     let settings = Settings {
         platform: platform.clone(),
         clients: BTreeMap::from([
@@ -86,7 +86,7 @@ async fn run(demo: Demo) -> Result<()> {
         ]),
         otherwise: clients.acme,
     };
-    let sites = Sites::start(site, &demo.www, &demo.sdk, settings);
+    let sites = Sites::start(site, &demo.www, &[("/latchkey", &demo.sdk)], settings);
     welcome(&platform, &acme, &globex);
 
     tokio::select! {

@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::{
     browsers,
     command::{cargo, find, output, root},
-    node, toolchain,
+    counterparts, node, toolchain,
 };
 
 /// Prints one line per tool. Installs nothing.
@@ -28,8 +28,13 @@ pub(crate) fn run() -> Result<()> {
     row("node", &find("node").map_or_else(missing, program));
     row(
         "npm",
-        &find("npm").map_or_else(|| "missing; the wasm is built without wasm-opt".to_owned(), program),
+        &find("npm").map_or_else(
+            || "missing; the wasm is built without wasm-opt, and the journeys ask apt-get for it".to_owned(),
+            program,
+        ),
     );
+    row("python3", &find("python3").map_or_else(missing, program));
+    row("clients to sign in with", &counterparts::installed());
     let wasm_opt = root().join("target/node/node_modules/binaryen/bin/wasm-opt");
     row(
         "wasm-opt",

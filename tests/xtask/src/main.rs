@@ -11,6 +11,7 @@ mod apt;
 mod browsers;
 mod build;
 mod command;
+mod counterparts;
 mod demo;
 mod doctor;
 mod glue;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 
 use crate::{
-    browsers, build, command,
+    browsers, build, command, counterparts,
     native::{self, ensure_c_compiler},
     size,
     tally::Tally,
@@ -173,6 +173,7 @@ fn journeys(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
     let tests = native::integration_tests(JOURNEYS)?;
     ensure!(!tests.is_empty(), "{JOURNEYS} has no tests");
     let chromium = browsers::chromium()?;
+    let clients = counterparts::install()?;
     let built = build::wasm()?;
     let [server] = native::binaries(false, ["latchkey"])?;
     let mut test = native::workspace("test");
@@ -180,7 +181,7 @@ fn journeys(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
     for (name, _) in &tests {
         test.args(["--test", name]);
     }
-    test.args(filter).env("XTASK_SERVER", server).env("XTASK_SDK", built.sdk);
+    test.args(filter).env("XTASK_SERVER", server).env("XTASK_SDK", built.sdk).env("XTASK_CLIENTS", clients);
     chromium.announce_to(&mut test);
     command::run_counted(&mut test, tally).context("the journeys")
 }
