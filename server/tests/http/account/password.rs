@@ -1,6 +1,9 @@
 //! `/account/password/`
 
-use latchkey_server::config::Limits;
+use latchkey_server::{
+    config::Limits,
+    store::{self, Unit},
+};
 
 use crate::support::{ADMIN, Answer, Asking, MEMBER, PASSWORD, PLATFORM, Person, Platform, Site, anonymous};
 
@@ -169,6 +172,42 @@ async fn of_two_changes_at_once_one_counts() {
     locations.sort_unstable();
     assert!(locations[0].starts_with("/account/password/?done=") && locations[1] == "/login/?next=password");
     assert_eq!(platform.count("select count(*) from sessions where ended_at is null").await, 1);
+}
+
+/// A change whose account is changed after it was read and before anything is written.
+async fn overtaken_by(change: impl AsyncFnOnce(&mut Unit)) {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await.at("198.51.100.7");
+    let csrf = person.get(PATH).await.field("csrf");
+    let mut unit = platform.app.store.write().await.unwrap();
+    let counted = platform.app.throttle.len();
+    let post = tokio::spawn(async move {
+        let form = [("csrf", csrf.as_str()), ("current_password", PASSWORD), ("new_password", NEW)];
+        person.post(PATH, &form).await
+    });
+    // An attempt from a new address is counted once the account was read; then there is the one writer to wait for.
+    while platform.app.throttle.len() == counted {
+        tokio::task::yield_now().await;
+    }
+    change(&mut unit).await;
+    unit.commit().await.unwrap();
+    assert_eq!(post.await.unwrap().location(), "/login/?next=password");
+    assert!(!signs_in(&platform, NEW).await);
+}
+
+#[tokio::test]
+async fn a_password_that_was_replaced_meanwhile_is_not_replaced_again() {
+    overtaken_by(async |unit| {
+        let user = store::users::find(unit, "max").await.unwrap().unwrap();
+        assert!(store::users::touch_password(unit, "max", &user.password_hash, "other").await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn somebody_who_was_signed_out_meanwhile_changes_nothing() {
+    overtaken_by(async |unit| assert_eq!(store::sessions::revoke_of_user(unit, "max", 1).await.unwrap(), 1))
+        .await;
 }
 
 #[tokio::test]
