@@ -72,7 +72,7 @@ fn python(folder: &Path) -> Result<()> {
             run_within(&mut venv, LIMIT)
         };
         // Debian has the module in a package of its own.
-        if !make() && !(apt::install(&["python3-venv"]).is_ok() && make()) {
+        if !(make() || apt::install(&["python3-venv"]).is_ok() && make()) {
             return false;
         }
         let mut pip = Command::new(environment.join("bin/python"));
