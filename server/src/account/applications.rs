@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::{
-    body::Bytes,
     extract::State,
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Redirect, Response},
@@ -18,12 +17,7 @@ use crate::{
         login::{self, Destination},
         session,
     },
-    http::{
-        browser::Browser,
-        error::PageError,
-        origin_check::{read_form, require_token},
-        page,
-    },
+    http::{browser::Browser, error::PageError, form::PageForm, page},
     oauth::request::words,
     state::App,
 };
@@ -91,17 +85,11 @@ pub async fn get(
 
 /// Ends the access of the application that `client_id` names. One that has none any more is no error: who pressed the
 /// button twice has what they wanted.
-pub async fn post(
-    State(app): State<App>,
-    browser: Browser,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, PageError> {
-    let form = read_form(&headers, &body, &app.config.public_url)?;
-    require_token(&form, &browser, CSRF_PURPOSE)?;
-    let client_id = form.require("client_id")?;
+pub async fn post(State(app): State<App>, form: PageForm) -> Result<Response, PageError> {
+    form.require_token(CSRF_PURPOSE)?;
+    let client_id = form.parameters.require("client_id")?;
     let mut unit = app.store.write().await?;
-    let Some(session) = session::current(&app, &mut unit, &headers).await? else {
+    let Some(session) = session::current(&app, &mut unit, &form.headers).await? else {
         return Ok(login::before(Destination::Applications).into_response());
     };
     authorizations::end(&mut unit, &session.user_id, client_id, app.clock.now()).await?;

@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::{
-    body::Bytes,
     extract::{RawQuery, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Redirect, Response},
@@ -20,7 +19,7 @@ use crate::{
         address::ClientAddress,
         browser::{self, Browser},
         error::PageError,
-        origin_check::{read_form, require_token},
+        form::PageForm,
         page,
         parameters::Parameters,
     },
@@ -108,13 +107,11 @@ pub async fn get(
 /// Takes `current_password` and `new_password`.
 pub async fn post(
     State(app): State<App>,
-    browser: Browser,
     address: ClientAddress,
-    headers: HeaderMap,
-    body: Bytes,
+    sent: PageForm,
 ) -> Result<Response, PageError> {
-    let parameters = read_form(&headers, &body, &app.config.public_url)?;
-    require_token(&parameters, &browser, CSRF_PURPOSE)?;
+    sent.require_token(CSRF_PURPOSE)?;
+    let PageForm { parameters, browser, headers } = sent;
     let read = |name| Secret::new(parameters.get(name).unwrap_or_default());
     let (current, new) = (read("current_password"), read("new_password"));
 

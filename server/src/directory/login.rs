@@ -2,9 +2,8 @@
 
 use askama::Template;
 use axum::{
-    body::Bytes,
     extract::{RawQuery, State},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
 use axum_extra::extract::cookie::CookieJar;
@@ -18,7 +17,7 @@ use crate::{
         address::ClientAddress,
         browser::{self, Browser},
         error::{Error, PageError},
-        origin_check::{read_form, require_token},
+        form::PageForm,
         page,
         parameters::Parameters,
     },
@@ -159,13 +158,11 @@ pub async fn get(
 /// Takes `email` and `password`.
 pub async fn post(
     State(app): State<App>,
-    browser: Browser,
     address: ClientAddress,
-    headers: HeaderMap,
-    body: Bytes,
+    sent: PageForm,
 ) -> Result<Response, PageError> {
-    let parameters = read_form(&headers, &body, &app.config.public_url)?;
-    require_token(&parameters, &browser, CSRF_PURPOSE)?;
+    sent.require_token(CSRF_PURPOSE)?;
+    let PageForm { parameters, browser, headers } = sent;
     let email = parameters.get("email").unwrap_or_default();
     let password = parameters.get("password").unwrap_or_default();
 

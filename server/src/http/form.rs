@@ -1,14 +1,16 @@
-//! The body of a request that no page sends: parameters, in the body and nowhere else.
+//! Forms: what a program sends, and what a page of the platform itself sends. Whoever takes a form takes one of these.
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, Request},
+    extract::{FromRequest, FromRequestParts, Request},
     http::{HeaderMap, header},
 };
 
 use crate::{
     http::{
-        error::{ApiError, Error},
+        browser::Browser,
+        error::{ApiError, Error, PageError},
+        origin_check::require_same_origin,
         parameters::Parameters,
     },
     state::App,
@@ -17,7 +19,7 @@ use crate::{
 /// The media type of a form.
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// A form that a program sent (RFC 6749 §3.2).
+/// A form that a program sent (RFC 6749 §3.2): parameters in the body and nowhere else.
 #[derive(Debug)]
 pub struct Form {
     /// Its parameters.
@@ -39,9 +41,46 @@ impl FromRequest<App> for Form {
         if !is_form(&headers) {
             return Err(Error::NotAForm.into());
         }
-        let body = Bytes::from_request(request, app).await.map_err(|_| Error::TooLarge)?;
-        Ok(Self { parameters: Parameters::parse_form(&body)?, headers })
+        Ok(Self { parameters: read(request, app).await?, headers })
     }
+}
+
+/// A form that a page of the platform itself sent: its browser says so. It counts when it also brings the token of its
+/// purpose, for which whoever takes it asks with [`PageForm::require_token`].
+#[derive(Debug)]
+pub struct PageForm {
+    /// Its parameters.
+    pub parameters: Parameters,
+    /// The browser it comes from.
+    pub browser: Browser,
+    /// The request's headers.
+    pub headers: HeaderMap,
+}
+
+impl FromRequest<App> for PageForm {
+    type Rejection = PageError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Self::Rejection> {
+        let (mut parts, body) = request.into_parts();
+        require_same_origin(&parts.headers, &app.config.public_url)?;
+        let browser = Browser::from_request_parts(&mut parts, app).await?;
+        let headers = parts.headers.clone();
+        let parameters = read(Request::from_parts(parts, body), app).await?;
+        Ok(Self { parameters, browser, headers })
+    }
+}
+
+impl PageForm {
+    /// Refuses a form that does not bring this browser's `csrf` token for the purpose.
+    pub fn require_token(&self, purpose: &str) -> Result<(), Error> {
+        let token = self.parameters.get("csrf").unwrap_or_default();
+        if self.browser.accepts(purpose, token) { Ok(()) } else { Err(Error::Forged) }
+    }
+}
+
+async fn read(request: Request, app: &App) -> Result<Parameters, Error> {
+    let body = Bytes::from_request(request, app).await.map_err(|_| Error::TooLarge)?;
+    Parameters::parse_form(&body)
 }
 
 fn is_form(headers: &HeaderMap) -> bool {

@@ -1,27 +1,14 @@
-//! Every form is held to its own page twice: by a token that only the page knows, and by where the browser says
-//! it comes from.
+//! What changes something comes from a page of the platform itself, by what the browser says.
 
 use axum::http::{HeaderMap, header};
 use latchkey_protocol::origin::Origin;
 
-use crate::http::{browser::Browser, error::Error, parameters::Parameters};
-
-/// Reads a form that a page of the platform itself sent. Whoever takes a form reads it here, and then asks
-/// [`require_token`].
-pub fn read_form(headers: &HeaderMap, body: &[u8], platform: &Origin) -> Result<Parameters, Error> {
-    require_same_origin(headers, platform)?;
-    Parameters::parse_form(body)
-}
-
-/// Refuses a form that does not bring this browser's `csrf` token for the purpose.
-pub fn require_token(form: &Parameters, browser: &Browser, purpose: &str) -> Result<(), Error> {
-    if browser.accepts(purpose, form.get("csrf").unwrap_or_default()) { Ok(()) } else { Err(Error::Forged) }
-}
+use crate::http::error::Error;
 
 /// Refuses a request that changes something and does not come from a page of the platform itself.
 ///
-/// Browsers send `Origin` with everything but GET and HEAD; where an old one does not, `Sec-Fetch-Site` must say it. A request with
-/// neither is not from one of our pages.
+/// Browsers send `Origin` with everything but GET and HEAD; where an old one does not, `Sec-Fetch-Site` must say it. A
+/// request with neither is not from one of our pages.
 pub fn require_same_origin(headers: &HeaderMap, platform: &Origin) -> Result<(), Error> {
     let is_own = match (headers.get(header::ORIGIN), headers.get("sec-fetch-site")) {
         (Some(origin), Some(site)) => origin == platform.as_str() && site == "same-origin",

@@ -4,7 +4,6 @@
 //! `POST` brings the person's decision and nothing else.
 
 use axum::{
-    body::Bytes,
     extract::{RawQuery, State},
     http::HeaderMap,
     response::{IntoResponse, Redirect, Response},
@@ -18,7 +17,7 @@ use crate::{
         address::ClientAddress,
         browser::Browser,
         error::{Error, PageError},
-        origin_check::{read_form, require_token},
+        form::PageForm,
         parameters::Parameters,
     },
     oauth::{
@@ -74,23 +73,18 @@ pub async fn get(
 }
 
 /// Takes the person's decision: `transaction`, `csrf`, `decision`. Whatever else the form holds is ignored.
-pub async fn post(
-    State(app): State<App>,
-    browser: Browser,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, PageError> {
-    let form = read_form(&headers, &body, &app.config.public_url)?;
-    let allowed = match form.require("decision")? {
+pub async fn post(State(app): State<App>, form: PageForm) -> Result<Response, PageError> {
+    let PageForm { parameters, browser, headers } = &form;
+    let allowed = match parameters.require("decision")? {
         "approve" => true,
         "deny" => false,
         _ => return Err(Error::parameter("decision", "is neither approve nor deny").into()),
     };
     let mut unit = app.store.write().await?;
-    let transaction = Transaction::find(&app, &mut unit, &browser, form.require("transaction")?).await?;
+    let transaction = Transaction::find(&app, &mut unit, browser, parameters.require("transaction")?).await?;
     let shown = transaction.shown.clone().ok_or(Error::TransactionClosed)?;
-    require_token(&form, &browser, &consent::csrf_purpose(&transaction.id, &shown.user_id))?;
-    let Some(session) = session::current(&app, &mut unit, &headers).await? else {
+    form.require_token(&consent::csrf_purpose(&transaction.id, &shown.user_id))?;
+    let Some(session) = session::current(&app, &mut unit, headers).await? else {
         // Signed out meanwhile: the page is shown again after the login.
         return Ok(Redirect::to(&transaction::address("/login/", &transaction.id)).into_response());
     };

@@ -78,7 +78,8 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
         let stop = async { stop.await.unwrap() };
         connections::serve(listener, routes::service(&app), &limits, stop).await;
     });
-    let head = "POST /login/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nemail=";
+    let head = "POST /oauth/token/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\
+                Content-Type: application/x-www-form-urlencoded\r\n\r\ncode=";
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();

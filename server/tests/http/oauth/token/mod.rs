@@ -172,7 +172,9 @@ async fn another_site_exchanges_nothing_for_an_application_that_is_not_its_own()
     let form = Form::code(&a_code(&platform).await);
     for origin in [GLOBEX_SITE, "https://evil.example", "null", "https://www.acme.example:8443"] {
         let site = Site::new(&platform, "").with(None).from(Some(origin));
-        site.send(Method::POST, "/oauth/token/", form.body()).await.assert_api_error(403, "origin_not_allowed");
+        site.send(Method::POST, "/oauth/token/", form.body())
+            .await
+            .assert_api_error(403, "origin_not_allowed");
     }
     for origin in [None, Some(PLATFORM), Some(ACME_SITE)] {
         let form = Form::code(&a_code(&platform).await);
