@@ -7,6 +7,21 @@ use latchkey_journeys::{
     stage::{Scheme, Stage},
 };
 
+use crate::journey::journeys;
+
+journeys! {
+    fn every_cookie_that_the_browser_held_is_known_at_the_end(journey) on Loopback {
+        journey.sign_in(ADA).await?;
+        journey.browser.open(&format!("{}/", journey.stage.platform())).await?;
+        let before = journey.browser.cookies().await;
+        journey.browser.click("#sign-out").await?;
+        journey.browser.see("#sign-in").await?;
+        let after = journey.browser.cookies().await;
+        ensure!(before.len() >= 2 && after.is_superset(&before), "{} and {}", before.len(), after.len());
+        ensure!(before.iter().all(|value| value.len() == 43), "a cookie of the platform looks otherwise");
+    }
+}
+
 /// What is found when this is called a secret.
 async fn found(kind: Kind, value: &str) -> Result<String> {
     let mut stage = Stage::start(Scheme::Loopback).await?;
