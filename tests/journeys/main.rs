@@ -7,6 +7,7 @@
     reason = "these are tests, with a real browser"
 )]
 
+mod canary;
 mod clients;
 mod hostile;
 mod https;

@@ -15,7 +15,7 @@ use nix::{
 };
 use serde_json::Value;
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     process::{Child, Command},
     time::{sleep, timeout},
@@ -79,7 +79,7 @@ impl CommandLine {
         let child = command.spawn().with_context(|| format!("cannot start {}", self.binary.display()))?;
         let mut server = Server { child };
         let started = Instant::now();
-        while TcpStream::connect(listen).await.is_err() {
+        while !answers(listen).await {
             if let Some(status) = server.child.try_wait()? {
                 bail!("the server ended with {status}. {}", log.last_line());
             }
@@ -88,6 +88,18 @@ impl CommandLine {
         }
         Ok(server)
     }
+}
+
+/// Whether there is more than a socket: a server that only listens does not know yet how to end in order.
+async fn answers(listen: SocketAddr) -> bool {
+    let ask = async || {
+        let mut socket = TcpStream::connect(listen).await?;
+        socket.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").await?;
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await?;
+        std::io::Result::Ok(answer.contains(" 204 "))
+    };
+    ask().await.unwrap_or(false)
 }
 
 /// What the server tells, and where.

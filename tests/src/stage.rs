@@ -67,7 +67,7 @@ impl Stage {
         let binary = built("XTASK_SERVER")?;
         let sdk = built("XTASK_SDK")?;
         // Only the journeys of such clients have them installed.
-        let modules = built(CLIENTS).map(|folder| folder.join("node_modules")).unwrap_or_default();
+        let modules = built(CLIENTS).map(|folder| folder.join("node_modules")).ok();
         let www = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../www"));
         let data = TempDir::new()?;
 
@@ -106,8 +106,8 @@ impl Stage {
             ]),
             otherwise: clients.acme.clone(),
         };
-        let beside =
-            [("/latchkey", sdk.as_path()), ("/clients", COUNTERPARTS.as_ref()), ("/modules", &modules)];
+        let mut beside = vec![("/latchkey", sdk.as_path()), ("/clients", COUNTERPARTS.as_ref())];
+        beside.extend(modules.iter().map(|folder| ("/modules", folder.as_path())));
         let sites = Sites::start(site, &www, &beside, settings);
         let password = Marked { kind: Kind::Password, value: data::PASSWORD.into() };
         Ok(Self {

@@ -13,6 +13,7 @@ mod dump;
 mod headers;
 mod home;
 mod inert;
+mod leaks;
 mod load;
 mod login;
 mod logout;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use axum::{body::to_bytes, http::HeaderMap, response::Response};
 use serde_json::Value;
 
+use super::leak;
+
 /// An answer, read to its end.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
@@ -18,7 +20,11 @@ impl Answer {
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, 1 << 24).await.unwrap();
         let body = String::from_utf8_lossy(&bytes).into_owned();
-        Self { status: parts.status.as_u16(), headers: parts.headers, body }
+        let answer = Self { status: parts.status.as_u16(), headers: parts.headers, body };
+        if let Some(told) = leak::in_answer(answer.status, &answer.headers, &answer.body) {
+            panic!("{told}");
+        }
+        answer
     }
 
     /// A header that stands at most once.

@@ -3,6 +3,7 @@
 
 mod answer;
 mod asking;
+pub(crate) mod leak;
 mod person;
 mod platform;
 mod site;

@@ -7,7 +7,7 @@ use axum::{
     http::{Method, Request, header},
 };
 
-use super::{Answer, Asking, PASSWORD, PEER, PLATFORM, Platform};
+use super::{Answer, Asking, PASSWORD, PEER, PLATFORM, Platform, leak};
 
 /// A cookie, as it was set: its value, and its attributes in the order of the alphabet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +83,9 @@ impl Person {
         let answer = self.platform.send_from(&self.peer, request).await;
         for cookie in answer.headers.get_all(header::SET_COOKIE) {
             self.keep(cookie.to_str().unwrap());
+        }
+        if let Some(told) = leak::of_cookies(&self.cookies, &answer.headers, &answer.body) {
+            panic!("{told}");
         }
         answer
     }
