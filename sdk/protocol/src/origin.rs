@@ -5,7 +5,10 @@
 //! what a person typed into that form is the server's work.
 
 use alloc::string::String;
-use core::fmt;
+use core::{
+    fmt::{self, Write},
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 /// An `https` origin, or an `http` origin on loopback, as a browser serialises it: `scheme://host[:port]`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -106,9 +109,15 @@ fn split_port(rest: &str) -> Result<(&str, Option<&str>), OriginError> {
 
 fn is_host(host: &str) -> bool {
     if let Some(address) = host.strip_prefix('[') {
-        let Some(address) = address.strip_suffix(']') else { return false };
-        return address.contains(':')
-            && address.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f' | b':' | b'.'));
+        return address.strip_suffix(']').is_some_and(is_ipv6);
+    }
+    let is_number = |label: &str| match label.strip_prefix("0x") {
+        Some(digits) => digits.bytes().all(|b| b.is_ascii_hexdigit()),
+        None => label.bytes().all(|b| b.is_ascii_digit()),
+    };
+    // The URL standard reads a name that ends in a number as an IPv4 address, and writes that in one way.
+    if host.rsplit('.').next().is_some_and(is_number) {
+        return host.parse::<Ipv4Addr>().is_ok();
     }
     !host.is_empty()
         && host.len() <= MAX_HOST
@@ -117,6 +126,36 @@ fn is_host(host: &str) -> bool {
                 && label.len() <= 63
                 && label.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'z' | b'-' | b'_'))
         })
+}
+
+/// Whether this is an IPv6 address as the URL standard writes it: hexadecimal without leading zeros, the first of the
+/// longest runs of zeros left out.
+fn is_ipv6(text: &str) -> bool {
+    let Ok(address) = text.parse::<Ipv6Addr>() else { return false };
+    let groups = address.segments();
+    let run = |start: usize| groups[start..].iter().take_while(|group| **group == 0).count();
+    let (mut from, mut length) = (0, 1);
+    for start in 0..groups.len() {
+        if run(start) > length {
+            (from, length) = (start, run(start));
+        }
+    }
+    let mut written = String::new();
+    let mut at = 0;
+    while at < groups.len() {
+        if length > 1 && at == from {
+            written.push_str("::");
+            at += length;
+            continue;
+        }
+        if !written.is_empty() && !written.ends_with(':') {
+            written.push(':');
+        }
+        // Writing into a string cannot fail.
+        let _ = write!(written, "{:x}", groups[at]);
+        at += 1;
+    }
+    written == text
 }
 
 fn is_port(port: &str) -> bool {
@@ -137,6 +176,14 @@ mod tests {
             "https://xn--bcher-kva.example",
             "https://sub.domain.example:1",
             "https://[2001:db8::1]:8443",
+            "https://[::]",
+            "https://[1::2:0:0:3]",
+            "https://[1:0:2::]",
+            "https://[1:0:2:3:4:5:6:7]",
+            "https://[::ffff:102:304]",
+            "https://192.0.2.1:8443",
+            "https://1.2.3.4a",
+            "https://0x7g.a1",
             "https://my_host.example",
             "http://localhost",
             "http://localhost:3000",
@@ -187,6 +234,19 @@ mod tests {
             ("https://[::1", Host),
             ("https://[]", Host),
             ("https://[::1]x", Host),
+            ("https://[::1::]", Host),
+            ("https://[0:0::1]", Host),
+            ("https://[::01]", Host),
+            ("https://[1::2:0:0:0:3]", Host),
+            ("https://[::ffff:1.2.3.4]", Host),
+            ("https://[::FFFF:1]", Host),
+            ("https://0x7f.1", Host),
+            ("https://127.1", Host),
+            ("https://127.0.0.01", Host),
+            ("https://2130706433", Host),
+            ("https://1.2.3.256", Host),
+            ("https://a.com.0x", Host),
+            ("https://a.1", Host),
             ("https://user:pass@a.com", Port),
             ("https://a.com:", Port),
             ("https://a.com:443", Port),

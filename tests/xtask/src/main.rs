@@ -14,6 +14,7 @@ mod command;
 mod counterparts;
 mod demo;
 mod doctor;
+mod fuzz;
 mod glue;
 mod javascript;
 mod names;
@@ -54,6 +55,8 @@ enum Task {
         /// Only tests whose name contains this
         filter: Option<String>,
     },
+    /// Feed one of the parsers with hostile words, guided by coverage, for as long as wanted
+    Fuzz(fuzz::Options),
     /// Start the demo: a platform and a customer's site, on two ports of this machine
     Demo(demo::Options),
     /// Take a picture of every page, in light and dark, wide and narrow, into target/screenshots
@@ -89,6 +92,7 @@ fn perform(task: Task) -> Result<()> {
         Task::Build { release } => build::run(release),
         Task::Test(options) => suite::run(&options),
         Task::WasmTest { filter } => wasm::test_alone(filter.as_deref()),
+        Task::Fuzz(options) => fuzz::run_one(&options),
         Task::Screenshots => screenshots::run(),
         Task::Demo(options) => demo::run(&options),
         Task::Size { accept } => size::run(accept),
