@@ -79,7 +79,8 @@ impl CommandLine {
         let child = command.spawn().with_context(|| format!("cannot start {}", self.binary.display()))?;
         let mut server = Server { child };
         let started = Instant::now();
-        while !answers(listen).await {
+        // Where another process took the port, something answers that is not this server.
+        while !(log.tells_of_listening() && answers(listen).await) {
             if let Some(status) = server.child.try_wait()? {
                 bail!("the server ended with {status}. {}", log.last_line());
             }
@@ -117,6 +118,12 @@ impl Log<'_> {
             Self::Terminal => "info",
             Self::Everything(_) => "trace",
         }
+    }
+
+    /// Whether the server says that it listens, as far as that can be read.
+    fn tells_of_listening(self) -> bool {
+        let Self::Everything(file) = self else { return true };
+        fs::read_to_string(file).is_ok_and(|text| text.contains("listening on"))
     }
 
     /// What it said last, where that is not on the terminal already.

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     env, fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -55,7 +56,7 @@ pub struct Stage {
     site_port: u16,
     server: Option<Server>,
     sites: Sites,
-    proxies: Vec<TlsProxy>,
+    proxies: [Option<TlsProxy>; 2],
     authority: Authority,
     marked: Vec<Marked>,
     data: TempDir,
@@ -71,35 +72,28 @@ impl Stage {
         let www = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../www"));
         let data = TempDir::new()?;
 
-        let site = listen(0).await?;
-        let site_address = site.local_addr()?;
-        // The server binds its port itself, so a free one is found and let go.
-        let server_address = listen(0).await?.local_addr()?;
         let authority = Authority::new()?;
-        let mut proxies = Vec::new();
-        let (mut platform_port, mut site_port) = (server_address.port(), site_address.port());
-        if scheme != Scheme::Loopback {
-            let before = async |names: &[&str], backend| {
-                let listener: TcpListener = listen(0).await?;
-                let port = listener.local_addr()?.port();
-                anyhow::Ok((TlsProxy::start(&authority, listener, names, backend)?, port))
-            };
-            let (platform, sites);
-            (platform, platform_port) = before(&["platform.example", "127.0.0.1"], server_address).await?;
-            (sites, site_port) = before(&["customer.example", "globex.example"], site_address).await?;
-            proxies.extend([platform, sites]);
-        }
+        let site = listen(0).await?;
+        let before_site = Outside::of(scheme).await?;
+        let before_platform = Outside::of(scheme).await?;
+        let site_port = before_site.port(site.local_addr()?.port());
 
         let latchkey = CommandLine::new(&binary, data.path());
         let origin = |name| scheme.origin(name, site_port);
         let clients = data::load(&latchkey, &origin("customer"), &origin("globex")).await?;
-        let platform = scheme.origin(PLATFORM, platform_port);
         let log = data.path().join(LOG);
-        let server = latchkey.serve(server_address, &platform, Log::Everything(&log)).await?;
+        let public_url = |port| scheme.origin(PLATFORM, before_platform.port(port));
+        let (server, address) = start_server(&latchkey, &log, public_url).await?;
+        let platform_port = before_platform.port(address.port());
+        let proxies = [
+            before_site.lead(&authority, &["customer.example", "globex.example"], site.local_addr()?)?,
+            before_platform.lead(&authority, &["platform.example", "127.0.0.1"], address)?,
+        ];
+
         let host =
             |name| url::Url::parse(&origin(name)).ok().and_then(|url| url.host_str().map(str::to_owned));
         let settings = Settings {
-            platform,
+            platform: scheme.origin(PLATFORM, platform_port),
             clients: BTreeMap::from([
                 (host("customer").unwrap_or_default(), clients.acme.clone()),
                 (host("globex").unwrap_or_default(), clients.globex.clone()),
@@ -175,6 +169,45 @@ impl Stage {
         canary::search_log(&fs::read_to_string(self.data.path().join(LOG))?, &self.marked)?;
         Ok(self.data.close()?)
     }
+}
+
+/// The port before a server where there is TLS, taken before the server has its own: its public URL names it.
+#[derive(Debug)]
+struct Outside(Option<TcpListener>);
+
+impl Outside {
+    async fn of(scheme: Scheme) -> Result<Self> {
+        Ok(Self(if scheme == Scheme::Loopback { None } else { Some(listen(0).await?) }))
+    }
+
+    /// Where the browser finds a server that listens on `inside`.
+    fn port(&self, inside: u16) -> u16 {
+        let outside = self.0.as_ref().and_then(|listener| listener.local_addr().ok());
+        outside.map_or(inside, |address| address.port())
+    }
+
+    /// Leads to the server from now on.
+    fn lead(self, authority: &Authority, names: &[&str], inside: SocketAddr) -> Result<Option<TlsProxy>> {
+        self.0.map(|listener| TlsProxy::start(authority, listener, names, inside)).transpose()
+    }
+}
+
+/// Starts the server on a free port, and returns where. The server binds it itself, so one is found and let go; where
+/// somebody took it in between, another one is found.
+async fn start_server(
+    latchkey: &CommandLine,
+    log: &Path,
+    public_url: impl Fn(u16) -> String,
+) -> Result<(Server, SocketAddr)> {
+    let mut last = anyhow::anyhow!("the server was not started");
+    for _ in 0..5 {
+        let address = listen(0).await?.local_addr()?;
+        match latchkey.serve(address, &public_url(address.port()), Log::Everything(log)).await {
+            Ok(server) => return Ok((server, address)),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 /// The server's log, in the stage's folder.
