@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request},
+    extract::{DefaultBodyLimit, MatchedPath, Request},
     http::StatusCode,
     middleware::from_fn_with_state,
     response::{IntoResponse, Response},
@@ -207,9 +207,11 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
 #[error("a handler panicked")]
 struct Panicked;
 
-/// The path without its query: there may be a transaction's id in it.
+/// The route, and nothing of what the address says besides: there may be a transaction's id in the query, and whatever
+/// somebody mistook for a path.
 fn span(request: &Request) -> tracing::Span {
-    tracing::info_span!("request", method = %request.method(), path = request.uri().path())
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
+    tracing::info_span!("request", method = %request.method(), route)
 }
 
 /// The one place that logs an error's cause.

@@ -2,7 +2,10 @@
 
 use std::{io::IsTerminal, net::SocketAddr};
 
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -27,6 +30,8 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
         trusted_proxies: options.trusted_proxies()?,
         ..Config::new(public_url)
     };
+    // Before anybody can reach it: whoever starts it may end it at once.
+    let stop = Stop::listen()?;
     let address = options.listen();
     let listener = listen(address).await?;
     let Context { store, clock, entropy } = Context::open(options).await?;
@@ -43,8 +48,8 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
         );
     }
     let sweeper = tokio::spawn(retention::run(app.clone()));
-    let stop = async {
-        signal().await;
+    let stop = async move {
+        stop.told().await;
         tracing::info!("stopping");
     };
     connections::serve(listener, routes::service(&app), &app.config.limits, stop).await;
@@ -57,12 +62,21 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, CliError> {
     TcpListener::bind(address).await.map_err(|source| CliError::Listen { address, source })
 }
 
-/// Waits for Ctrl-C or the system's request to end.
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+/// Ctrl-C, or the system's request to end.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn listen() -> Result<Self, CliError> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn told(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
