@@ -3,7 +3,7 @@
 use std::{
     fmt,
     net::{IpAddr, Ipv6Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Once},
 };
 
 use axum::{
@@ -64,12 +64,26 @@ impl FromRequestParts<App> for ClientAddress {
     type Rejection = PageError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        if app.config.trusted_proxies.is_empty() && parts.headers.contains_key(FORWARDED_FOR) {
+            warn_once();
+        }
         match parts.extensions.get::<ConnectInfo<SocketAddr>>() {
             Some(ConnectInfo(peer)) => Ok(Self::find(peer.ip(), &parts.headers, &app.config.trusted_proxies)),
             // Nobody's attempts can be counted then, so nobody may make any.
             None => Err(Error::Internal(Arc::new(NoPeer)).into()),
         }
     }
+}
+
+/// Behind a proxy that nobody named, everybody counts as one: whoever runs the server is told before people are.
+fn warn_once() {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        tracing::warn!(
+            "a request came with X-Forwarded-For, but no proxy is trusted, so attempts are counted for the address of \
+             the connection: if there is a proxy before this server, name it with --trusted-proxy"
+        );
+    });
 }
 
 #[derive(Debug, thiserror::Error)]

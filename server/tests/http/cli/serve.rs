@@ -99,6 +99,28 @@ fn it_keeps_a_request_s_secrets_out_of_its_log() {
     assert!(said.contains("route=\"/oauth/authorize\"") && !said.contains("canary"), "{said}");
 }
 
+#[test]
+fn it_says_once_that_a_proxy_may_stand_before_it_that_nobody_named() {
+    for (trusted, times) in [(None, 1), (Some("192.0.2.1"), 0)] {
+        let folder = tempdir().unwrap();
+        let address = free_address();
+        let mut command = serve(folder.path(), &address);
+        command.envs(trusted.map(|trusted| ("LATCHKEY_TRUSTED_PROXY", trusted)));
+        let (mut running, mut said, mut rest) = start(command);
+        for _ in 0..2 {
+            let mut stream = TcpStream::connect(&address).unwrap();
+            let head = "GET /oauth/authorize/ HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.7\r\n\
+                        Connection: close\r\n\r\n";
+            stream.write_all(head.as_bytes()).unwrap();
+            assert!(self::rest(stream).starts_with("HTTP/1.1 400 "));
+        }
+        signal(&running, "-TERM");
+        running.0.wait().unwrap();
+        rest.read_to_string(&mut said).unwrap();
+        assert_eq!(said.matches("name it with --trusted-proxy").count(), times, "{said}");
+    }
+}
+
 /// What stands between these two.
 fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
     let (_, rest) = text.split_once(start).unwrap_or_else(|| panic!("no {start} in {text}"));
