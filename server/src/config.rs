@@ -64,12 +64,16 @@ impl Rate {
 /// How often, and how much at once.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Attempts at the password of one account, from wherever they come.
+    /// Attempts at the password of one account from one address.
+    pub per_account_and_address: Rate,
+    /// Attempts at the password of one account, from wherever they come: so many that one address alone keeps nobody out.
     pub per_account: Rate,
     /// Attempts at passwords from one address, for whatever account.
     pub per_address: Rate,
     /// Authorization requests that are kept for a decision, from one address.
     pub transactions: Rate,
+    /// Refreshes of one grant.
+    pub refreshes: Rate,
     /// Passwords that are worked on or wait for it. One takes some tens of milliseconds of one processor, so that the
     /// last of these waits for a second or two.
     pub passwords: usize,
@@ -77,6 +81,8 @@ pub struct Limits {
     pub requests: usize,
     /// How long a request may take, its body included.
     pub request_time: Duration,
+    /// How long the body of a request may take to come.
+    pub body_time: Duration,
     /// Open connections. Together with the database's own files they fit under the 1024 that a process may have open
     /// where nobody says otherwise.
     pub connections: usize,
@@ -87,12 +93,15 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            per_account: Rate::new(10, 1),
+            per_account_and_address: Rate::new(10, 1),
+            per_account: Rate::new(100, 10),
             per_address: Rate::new(60, 30),
             transactions: Rate::new(120, 60),
+            refreshes: Rate::new(120, 60),
             passwords: 64,
             requests: 256,
             request_time: Duration::from_secs(30),
+            body_time: Duration::from_secs(10),
             connections: 900,
             header_timeout: Duration::from_secs(30),
         }

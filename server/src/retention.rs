@@ -35,14 +35,16 @@ const KINDS: [Kind; 6] = [
 ];
 
 impl Kind {
-    async fn sweep(self, unit: &mut Unit, now: UnixSeconds) -> Result<u64, StoreError> {
+    async fn sweep(self, app: &App, unit: &mut Unit, now: UnixSeconds) -> Result<u64, StoreError> {
         match self {
             Self::Transactions => transactions::sweep(unit, now, MOST).await,
             Self::AccessTokens => tokens::sweep(unit, now, MOST).await,
             Self::RefreshTokens => refresh_tokens::sweep(unit, now, MOST).await,
             Self::Grants => grants::sweep(unit, now, MOST).await,
             Self::Sessions => sessions::sweep(unit, now, MOST).await,
-            Self::SigningKeys => signing_keys::sweep(unit, retired_until(now), MOST).await,
+            Self::SigningKeys => {
+                signing_keys::sweep(unit, retired_until(now, &app.config.lifetimes), MOST).await
+            }
         }
     }
 }
@@ -69,7 +71,7 @@ pub async fn sweep(app: &App) -> Result<u64, StoreError> {
     for kind in KINDS {
         loop {
             let mut unit = app.store.write().await?;
-            let swept = kind.sweep(&mut unit, app.clock.now()).await?;
+            let swept = kind.sweep(app, &mut unit, app.clock.now()).await?;
             unit.commit().await?;
             all += swept;
             if swept < MOST.unsigned_abs() {

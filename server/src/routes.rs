@@ -43,6 +43,7 @@ fn router(app: &App) -> Router {
     Router::new()
         .merge(pages(app))
         .merge(documents())
+        .merge(probes())
         .merge(clients(app))
         .merge(resource_servers(app))
         .merge(session_api(app))
@@ -55,7 +56,8 @@ fn router(app: &App) -> Router {
                 .layer(CatchPanicLayer::custom(panicked))
                 .layer(TimeoutLayer::with_status_code(
                     StatusCode::SERVICE_UNAVAILABLE,
-                    app.config.limits.request_time,
+                    // Behind the bound that each group has of its own, and that says more.
+                    app.config.limits.body_time + app.config.limits.request_time + Duration::from_secs(1),
                 ))
                 .layer(DefaultBodyLimit::max(MAX_LENGTH)),
         )
@@ -71,28 +73,29 @@ fn pages(app: &App) -> Router<App> {
         .route("/account/applications", get(applications::get).post(applications::post))
         .route("/account/password", get(password::get).post(password::post))
         // HEAD must not run what GET may do here, which is to issue a token (RFC 9110 §9.3.2).
-        .route("/oauth/authorize", get(authorize::get).head(page::method_not_allowed).post(authorize::post))
+        .route("/oauth/authorize", get(authorize::get).head(authorize::head).post(authorize::post))
         .route("/toolbar/{client_id}", get(frame::get))
         .route("/toolbar/{client_id}/callback", get(callback::get))
         .method_not_allowed_fallback(page::method_not_allowed)
         .layer(from_fn_with_state(app.clone(), load::shed_page))
 }
 
-/// For anybody: nothing in them depends on who asks.
+/// For anybody, on whatever site: nothing in them depends on who asks.
 fn documents() -> Router<App> {
     Router::new()
-        .route("/toolbar/{client_id}/status", get(status::get).layer(cors::any_origin()))
-        .route("/assets/{digest}/{name}", get(assets::get).layer(cors::any_origin()))
-        .route(
-            "/.well-known/oauth-authorization-server",
-            get(metadata::authorization_server).layer(cors::any_origin()),
-        )
-        .route(
-            "/.well-known/openid-configuration",
-            get(metadata::authorization_server).layer(cors::any_origin()),
-        )
-        .route(metadata::PROTECTED_RESOURCE, get(metadata::protected_resource).layer(cors::any_origin()))
-        .route("/oauth/jwks", get(signing_keys::get).layer(cors::any_origin()))
+        .route("/toolbar/{client_id}/status", get(status::get))
+        .route("/assets/{digest}/{name}", get(assets::get))
+        .route("/.well-known/oauth-authorization-server", get(metadata::authorization_server))
+        .route("/.well-known/openid-configuration", get(metadata::authorization_server))
+        .route(metadata::PROTECTED_RESOURCE, get(metadata::protected_resource))
+        .route("/oauth/jwks", get(signing_keys::get))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(cors::any_origin())
+}
+
+/// For whoever watches over the process.
+fn probes() -> Router<App> {
+    Router::new()
         .route("/healthz", get(healthy))
         .route("/readyz", get(ready))
         .method_not_allowed_fallback(method_not_allowed)

@@ -175,6 +175,11 @@ impl Scopes {
         self.iter().map(Scope::as_str).collect()
     }
 
+    /// The set in words, as pages list it: what another scope of it includes is not told twice.
+    pub fn words(self) -> Vec<&'static str> {
+        self.reduced().iter().map(Scope::words).collect()
+    }
+
     /// The space-delimited list of RFC 6749 §3.3.
     pub fn to_list(self) -> String {
         self.names().join(" ")

@@ -92,6 +92,12 @@ alter table transactions add column max_age integer;
 -- Set where the request named its redirect URI itself.
 alter table transactions add column redirect_given_at integer;
 
+-- Whose id_token the client sent along, where it did.
+alter table transactions add column hinted_user_id text;
+
+-- Set where the consent page said that it is for as long as refresh tokens last.
+alter table consents add column refresh_allowed_at integer;
+
 -- The keys that sign id_tokens. The private half lies encrypted under a secret that is not in the database.
 create table signing_keys (
     id         text    not null primary key,

@@ -18,7 +18,6 @@ use crate::{
         session,
     },
     http::{browser::Browser, error::PageError, form::PageForm, page},
-    oauth::request::words,
     state::App,
 };
 
@@ -110,7 +109,7 @@ fn grouped(allowed: Vec<Authorization>) -> Vec<Organization> {
             client_id: application.client_id,
             name: application.name,
             sites: origins,
-            scopes: words(scopes),
+            scopes: scopes.words(),
             since: Day::of(since),
         };
         match organizations.last_mut() {

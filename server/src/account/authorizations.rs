@@ -94,8 +94,8 @@ pub async fn end(
 ) -> Result<bool, StoreError> {
     let consents = store::consents::remove_of_application(unit, user_id, client_id).await?;
     let theirs = Selection { user_id: Some(user_id), client_id: Some(client_id), ..Selection::default() };
-    let tokens = store::grants::revoke(unit, theirs, now).await?;
-    Ok(consents + tokens > 0)
+    let revoked = store::grants::revoke(unit, theirs, now).await?;
+    Ok(consents + revoked.grants > 0)
 }
 
 /// Lists what the person allowed.

@@ -117,13 +117,19 @@ fn read_scopes(values: &[String]) -> Result<Scopes, CliError> {
     if values.is_empty() {
         return Ok(DEFAULT_SCOPES);
     }
-    values.iter().try_fold(Scopes::NONE, |all, list| {
+    let all = values.iter().try_fold(Scopes::NONE, |all, list| {
         let scopes = Scopes::parse(list).map_err(|unknown| {
             let known = "the scopes are ".to_owned() + &Scopes::ALL.to_list();
             CliError::Refused(format!("--scope {:?} is not a scope; {known}", unknown.0))
         })?;
-        Ok(all.union(scopes))
-    })
+        Ok::<_, CliError>(all.union(scopes))
+    })?;
+    if all.is_empty() {
+        return Err(CliError::Refused(
+            "--scope \"\" names no scope: leave it out for the default".to_owned(),
+        ));
+    }
+    Ok(all)
 }
 
 fn read_response_types(values: &[String]) -> Result<ResponseTypes, CliError> {

@@ -11,13 +11,17 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Sign id_tokens with a new key from now on. The old one's public half stays published for a day.
-    Rotate,
+    Rotate {
+        /// Also where the old key cannot be read because its secret is lost: what it signed counts no more
+        #[arg(long)]
+        forget: bool,
+    },
 }
 
 pub(super) async fn run(context: &Context, options: &Options, command: Command) -> Result<Value, CliError> {
-    let Command::Rotate = command;
-    let secret = secret::find_or_make(options, &context.entropy)?;
+    let Command::Rotate { forget } = command;
+    let secret = secret::find_or_make(options, context, forget).await?;
     let keys = SigningKeys::new(&secret);
-    let id = keys.rotate(&context.store, &context.clock, &context.entropy).await?;
+    let id = keys.rotate(&context.store, &context.clock, &context.entropy, forget).await?;
     Ok(json!({ "kid": id }))
 }

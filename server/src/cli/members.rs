@@ -111,7 +111,9 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
                 user_id: Some(&user.id),
                 ..Selection::default()
             };
-            let revoked = store::grants::revoke(&mut unit, theirs, now).await?;
+            let revoked = store::grants::revoke(&mut unit, theirs, now).await?.access_tokens;
+            // Who comes back is asked again.
+            store::consents::remove_of_member(&mut unit, &organization.id, &user.id).await?;
             unit.commit().await?;
             Ok(json!({
                 "organization": organization.slug,

@@ -11,9 +11,9 @@ use std::{
 };
 
 use crate::{
-    cli::{CliError, options::Options},
+    cli::{CliError, Context, options::Options},
     secret::{Entropy, Secret},
-    store::DatabaseUrl,
+    store::{self, DatabaseUrl},
 };
 
 /// The environment's name for it.
@@ -21,18 +21,30 @@ const VARIABLE: &str = "LATCHKEY_SECRET";
 /// The shortest that is taken, in bytes: nobody types one.
 const MIN_LENGTH: usize = 32;
 
-/// The secret, made where there is none.
-pub(super) fn find_or_make(options: &Options, entropy: &Entropy) -> Result<Secret, CliError> {
-    if let Ok(text) = std::env::var(VARIABLE) {
-        return check(&text).ok_or_else(|| {
-            CliError::Refused(format!("{VARIABLE} has fewer than {MIN_LENGTH} bytes: give it 32 random bytes in hexadecimal or base64"))
+/// The secret. It is made where there is none and nothing lies under one yet, or what does is to be forgotten.
+pub(super) async fn find_or_make(
+    options: &Options,
+    context: &Context,
+    forget: bool,
+) -> Result<Secret, CliError> {
+    if let Some(text) = std::env::var_os(VARIABLE) {
+        return text.to_str().and_then(check).ok_or_else(|| {
+            CliError::Refused(format!(
+                "{VARIABLE} is no text, or has fewer than {MIN_LENGTH} bytes: give it 32 random bytes in hexadecimal \
+                 or base64"
+            ))
         });
     }
     let DatabaseUrl::Sqlite(database) = options.database()?;
     let path = path_beside(&database);
     match read(&path) {
         Err(Problem::Missing) => {
-            make(&path, entropy)?;
+            let mut unit = context.store.read().await?;
+            let is_needed = !forget && store::signing_keys::find(&mut unit).await?.is_some();
+            drop(unit);
+            if !is_needed {
+                make(&path, &context.entropy)?;
+            }
             read(&path)
         }
         found => found,
@@ -58,10 +70,13 @@ impl Problem {
     fn tell(self, path: &Path) -> String {
         let path = path.display();
         match self {
-            Self::Missing => format!("the secret {path} is gone: start again"),
+            Self::Missing => format!(
+                "the secret {path} is gone, and a signing key lies under it: restore it, or run `latchkey key rotate \
+                 --forget`, which makes a new one of both"
+            ),
             Self::Exposed => format!("the secret {path} can be read by others: run `chmod 600 {path}`"),
             Self::Short => format!(
-                "the secret {path} is damaged: restore it, or delete it and run `latchkey key rotate`"
+                "the secret {path} is damaged: restore it, or delete it and run `latchkey key rotate --forget`"
             ),
             Self::Io(error) => format!("cannot read the secret {path}: {error}"),
         }

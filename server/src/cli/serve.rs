@@ -34,8 +34,9 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     let stop = Stop::listen()?;
     let address = options.listen();
     let listener = listen(address).await?;
-    let Context { store, clock, entropy } = Context::open(options).await?;
-    let secret = secret::find_or_make(options, &entropy)?;
+    let context = Context::open(options).await?;
+    let secret = secret::find_or_make(options, &context, false).await?;
+    let Context { store, clock, entropy } = context;
     let app = App::new(config, store, clock, entropy, &secret)?;
     app.signing_keys.ensure(&app.store, &app.clock, &app.entropy).await?;
     tracing::info!("listening on {address} as {}", app.config.public_url);

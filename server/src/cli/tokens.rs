@@ -74,7 +74,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
 async fn revoke_line(unit: &mut Unit, token: &RefreshToken, now: UnixSeconds) -> Result<u64, CliError> {
     let Some(row) = refresh_tokens::find(unit, &token.digest()).await? else { return Ok(0) };
     let line = Selection { id: Some(&row.grant_id), ..Selection::default() };
-    Ok(grants::revoke(unit, line, now).await?)
+    Ok(grants::revoke(unit, line, now).await?.access_tokens)
 }
 
 async fn revoke_all(unit: &mut Unit, revoke: &Revoke, now: UnixSeconds) -> Result<u64, CliError> {
@@ -101,7 +101,7 @@ async fn revoke_all(unit: &mut Unit, revoke: &Revoke, now: UnixSeconds) -> Resul
         user_id: user.as_ref().map(|user| user.id.as_str()),
         ..Selection::default()
     };
-    Ok(grants::revoke(unit, theirs, now).await?)
+    Ok(grants::revoke(unit, theirs, now).await?.access_tokens)
 }
 
 fn token() -> Result<Token, CliError> {

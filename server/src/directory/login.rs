@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{
     extract::{RawQuery, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Redirect, Response},
 };
 use axum_extra::extract::cookie::CookieJar;
@@ -29,7 +29,7 @@ use crate::{
     },
     secret::Secret,
     state::App,
-    store::{self, Unit, sessions::Session, users::User},
+    store::{self, Unit, users::User},
 };
 
 /// What the login form's CSRF token is good for.
@@ -169,13 +169,12 @@ pub async fn post(
     let mut unit = app.store.read().await?;
     let purpose = Purpose::find(&app, &mut unit, &browser, &parameters).await?;
     let user = store::users::find_by_email(&mut unit, email).await?.filter(|user| user.disabled_at.is_none());
-    let before = session::current(&app, &mut unit, &headers).await?;
     drop(unit);
 
     let stored = user.as_ref().map(|user| user.password_hash.clone());
     let attempt = attempt::verify(&app, address, email, Secret::new(password), stored).await?;
     let refusal = match (attempt, user) {
-        (Attempt::Right, Some(user)) => match enter(&app, before.as_ref(), &user).await? {
+        (Attempt::Right, Some(user)) => match enter(&app, &headers, &user).await? {
             Some(secret) => {
                 let cookie = browser::cookie(browser::SESSION, secret.expose().to_owned());
                 let jar = browser.remember(CookieJar::new()).add(cookie);
@@ -192,13 +191,15 @@ pub async fn post(
 
 /// Opens the session and returns its secret; `None` where the account was disabled, or got another password, while
 /// the one that was verified was worked on: what that ended must not begin again.
-async fn enter(app: &App, before: Option<&Session>, user: &User) -> Result<Option<Secret>, PageError> {
+async fn enter(app: &App, headers: &HeaderMap, user: &User) -> Result<Option<Secret>, PageError> {
     let mut unit = app.store.write().await?;
     let now = store::users::find(&mut unit, &user.id).await?;
     if now.is_none_or(|now| now.disabled_at.is_some() || now.password_hash != user.password_hash) {
         return Ok(None);
     }
-    let secret = session::open(app, &mut unit, before, &user.id).await?;
+    // One that was ended meanwhile is not gone on with.
+    let before = session::current(app, &mut unit, headers).await?;
+    let secret = session::open(app, &mut unit, before.as_ref(), &user.id).await?;
     unit.commit().await?;
     Ok(Some(secret))
 }

@@ -64,6 +64,6 @@ pub struct Ended {
 pub async fn close_all(unit: &mut Unit, user_id: &str, now: UnixSeconds) -> Result<Ended, StoreError> {
     let sessions = store::sessions::revoke_of_user(unit, user_id, now).await?;
     let theirs = Selection { user_id: Some(user_id), ..Selection::default() };
-    let tokens = store::grants::revoke(unit, theirs, now).await?;
+    let tokens = store::grants::revoke(unit, theirs, now).await?.access_tokens;
     Ok(Ended { sessions, tokens })
 }

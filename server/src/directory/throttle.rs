@@ -1,5 +1,6 @@
-//! How often a password may be tried: for one account, from wherever; and from one address, for whatever account. And
-//! how often one address may begin an authorization request, which is kept before anybody is known.
+//! How often a password may be tried: for one account from one address, for one account from wherever, and from one
+//! address for whatever account. How often one address may begin an authorization request, which is kept before anybody
+//! is known; and how often one grant may be refreshed, of which each leaves a row.
 
 use std::{fmt, net::IpAddr, time::Duration};
 
@@ -42,7 +43,9 @@ pub struct Throttle {
     per_address: Keyed<IpAddr>,
     /// By the digest of the address: it is of one size, and what somebody typed is not kept.
     per_account: Keyed<[u8; 32]>,
+    per_account_and_address: Keyed<([u8; 32], IpAddr)>,
     transactions: Keyed<IpAddr>,
+    refreshes: Keyed<String>,
 }
 
 type Keyed<K> = RateLimiter<K, DashMapStateStore<K>, Intervals, NoOpMiddleware<Duration>>;
@@ -54,17 +57,22 @@ impl Throttle {
         Self {
             per_address: keyed(limits.per_address, &clock),
             per_account: keyed(limits.per_account, &clock),
+            per_account_and_address: keyed(limits.per_account_and_address, &clock),
             transactions: keyed(limits.transactions, &clock),
+            refreshes: keyed(limits.refreshes, &clock),
             clock,
         }
     }
 
     /// Counts an attempt, or says how long to wait. An account that does not exist is counted like any other.
     ///
-    /// Who is refused for their address does not use up an account: one address alone keeps nobody out for long.
+    /// Who is refused for their address does not use up an account, and no address has so much of one account that it
+    /// keeps out somebody who signs in from elsewhere.
     pub fn attempt(&self, address: ClientAddress, email: &str) -> Result<(), Wait> {
         let account = Sha256::digest(email_key(email)).into();
-        let passed = self.per_address.check_key(&address.holder());
+        let holder = address.holder();
+        let passed = self.per_address.check_key(&holder);
+        let passed = passed.and_then(|()| self.per_account_and_address.check_key(&(account, holder)));
         let passed = passed.and_then(|()| self.per_account.check_key(&account));
         passed.map_err(|refused| Wait(refused.wait_time_from(self.clock.now())))
     }
@@ -75,19 +83,33 @@ impl Throttle {
         passed.map_err(|refused| Wait(refused.wait_time_from(self.clock.now())))
     }
 
+    /// Counts a refresh of a grant, or says how long to wait.
+    pub fn refresh(&self, grant_id: &str) -> Result<(), Wait> {
+        let passed = self.refreshes.check_key(&grant_id.to_owned());
+        passed.map_err(|refused| Wait(refused.wait_time_from(self.clock.now())))
+    }
+
     /// Forgets everybody who has waited long enough.
     pub fn sweep(&self) {
         self.per_address.retain_recent();
         self.per_address.shrink_to_fit();
         self.per_account.retain_recent();
         self.per_account.shrink_to_fit();
+        self.per_account_and_address.retain_recent();
+        self.per_account_and_address.shrink_to_fit();
         self.transactions.retain_recent();
         self.transactions.shrink_to_fit();
+        self.refreshes.retain_recent();
+        self.refreshes.shrink_to_fit();
     }
 
     /// How much is remembered of addresses and accounts.
     pub fn len(&self) -> usize {
-        self.per_address.len() + self.per_account.len() + self.transactions.len()
+        self.per_address.len()
+            + self.per_account.len()
+            + self.per_account_and_address.len()
+            + self.transactions.len()
+            + self.refreshes.len()
     }
 
     /// Whether nobody is.
@@ -134,23 +156,45 @@ mod tests {
     }
 
     #[test]
-    fn an_account_has_ten_attempts_and_then_one_a_minute_from_wherever() {
+    fn an_account_has_ten_attempts_from_one_address_and_then_one_a_minute() {
         let (throttle, clock) = throttle();
         let attempt = |from: u8, email: &str| throttle.attempt(address(&format!("192.0.2.{from}")), email);
-        for from in 0..10 {
-            assert_eq!(attempt(from, "ada@example.org"), Ok(()));
+        for _ in 0..10 {
+            assert_eq!(attempt(1, "ada@example.org"), Ok(()));
         }
         for email in ["ada@example.org", "ADA@Example.org", " ada@example.org "] {
-            assert_eq!(attempt(99, email).unwrap_err().secs(), 60, "{email}");
+            assert_eq!(attempt(1, email).unwrap_err().secs(), 60, "{email}");
         }
-        assert_eq!(attempt(99, "eve@example.org"), Ok(()), "another account");
-        clock.advance(59);
-        assert_eq!(attempt(99, "ada@example.org").unwrap_err().secs(), 1);
-        clock.advance(1);
-        assert_eq!(attempt(99, "ada@example.org"), Ok(()));
-        assert_eq!(attempt(99, "ada@example.org").unwrap_err().secs(), 60);
+        assert_eq!(attempt(1, "eve@example.org"), Ok(()), "another account");
+        clock.advance(60);
+        assert_eq!(attempt(1, "ada@example.org"), Ok(()));
+        assert_eq!(attempt(1, "ada@example.org").unwrap_err().secs(), 60);
         clock.advance(600);
-        assert!((0..10).all(|from| attempt(from, "ada@example.org").is_ok()), "the ten are back");
+        assert!((0..10).all(|_| attempt(1, "ada@example.org").is_ok()), "the ten are back");
+    }
+
+    /// Whoever goes on and on at somebody's account from one address keeps out nobody but themselves.
+    #[test]
+    fn one_address_alone_keeps_nobody_out() {
+        let (throttle, clock) = throttle();
+        for _ in 0..600 {
+            let _ = throttle.attempt(address("203.0.113.9"), "ada@example.org");
+            clock.advance(2);
+        }
+        assert!((0..5).all(|_| throttle.attempt(address("192.0.2.1"), "ada@example.org").is_ok()));
+    }
+
+    #[test]
+    fn an_account_has_a_hundred_attempts_from_everywhere_and_then_ten_a_minute() {
+        let (throttle, clock) = throttle();
+        let attempt = |from: u8| throttle.attempt(address(&format!("192.0.2.{from}")), "ada@example.org");
+        for from in 0..100 {
+            assert_eq!(attempt(from), Ok(()));
+        }
+        assert_eq!(attempt(200).unwrap_err().secs(), 6);
+        clock.advance(6);
+        assert_eq!(attempt(200), Ok(()));
+        assert!(attempt(201).is_err());
     }
 
     #[test]
@@ -187,11 +231,11 @@ mod tests {
             assert_eq!(throttle.attempt(address(&format!("192.0.2.{from}")), &email), Ok(()));
         }
         throttle.sweep();
-        assert_eq!(throttle.len(), 400);
-        clock.advance(4);
+        assert_eq!(throttle.len(), 600);
+        clock.advance(12);
         throttle.sweep();
-        assert_eq!(throttle.len(), 200, "the addresses have waited long enough");
-        clock.advance(116);
+        assert_eq!(throttle.len(), 200, "what one address did at one account is remembered for longest");
+        clock.advance(108);
         throttle.sweep();
         assert!(throttle.is_empty());
     }

@@ -10,6 +10,7 @@ pub(super) fn of(error: &Error, config: &Config) -> Option<HeaderValue> {
     let reason = match error {
         // RFC 6750 §3.1: no error code where no token was sent.
         Error::TokenMissing => String::new(),
+        Error::TokenInQuery => ", error=\"invalid_request\"".to_owned(),
         Error::InvalidToken => ", error=\"invalid_token\"".to_owned(),
         Error::InsufficientScope(scope) => {
             format!(", error=\"insufficient_scope\", scope=\"{}\"", scope.as_str())

@@ -29,7 +29,7 @@ pub fn registered_origins(app: &App) -> CorsLayer {
 
 /// For documents that are public anyway.
 pub fn any_origin() -> CorsLayer {
-    CorsLayer::new().allow_origin(Any).allow_methods([Method::GET])
+    CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).allow_headers(Any).max_age(MAX_AGE)
 }
 
 /// `null` and what cannot be read are in no registration; a store that does not answer allows nothing.

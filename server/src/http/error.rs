@@ -42,6 +42,9 @@ pub enum Error {
     /// The body is longer than anything that is asked for here, or did not come to its end.
     #[error("the body is too long, or was cut off")]
     TooLarge,
+    /// The body did not come in time.
+    #[error("the body of the request did not come in time")]
+    SlowBody,
     /// The body is not a form.
     #[error("the body is not application/x-www-form-urlencoded")]
     NotAForm,
@@ -55,10 +58,10 @@ pub enum Error {
     #[error("this application may not use response_type=code")]
     UnauthorizedClient,
     /// The grant type is not one that the server knows (RFC 6749 §5.2).
-    #[error("grant_type is neither authorization_code nor refresh_token")]
+    #[error("the grant_type is neither authorization_code nor refresh_token")]
     UnsupportedGrantType,
     /// A scope is unknown, or more than was granted (RFC 6749 §5.2).
-    #[error("scope holds a scope that is unknown or was not granted")]
+    #[error("the scope holds one that is unknown or was not granted")]
     InvalidScope,
     /// A form was not sent from our own page, or is too old.
     #[error("the form does not come from this page")]
@@ -148,6 +151,9 @@ impl Error {
             ),
             Self::TooLarge => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "Send less than 16 KB, in one piece.")
+            }
+            Self::SlowBody => {
+                (StatusCode::REQUEST_TIMEOUT, "invalid_request", "Send it again, in one piece.")
             }
             Self::InvalidClient(_) => (
                 StatusCode::UNAUTHORIZED,
@@ -251,6 +257,16 @@ impl Error {
         Answer { status, code, next }
     }
 
+    /// What to do next, for who wrote the program: they see the answer, no page.
+    fn next_for_programs(&self, answer: &Answer) -> &'static str {
+        match self {
+            Self::Parameter { .. } | Self::Repeated | Self::Malformed => {
+                "Correct the request and send it again."
+            }
+            _ => answer.next,
+        }
+    }
+
     /// What is wrong, with a capital at its beginning; a parameter's name stays as it is.
     fn sentence(&self) -> String {
         let text = self.to_string();
@@ -341,7 +357,7 @@ impl IntoResponse for ApiError {
         let answer = self.0.answer();
         let body = serde_json::json!({
             "error": answer.code,
-            "error_description": format!("{}. {}", self.0.sentence(), answer.next),
+            "error_description": format!("{}. {}", self.0.sentence(), self.0.next_for_programs(&answer)),
         });
         self.0.finish((answer.status, Json(body)).into_response())
     }

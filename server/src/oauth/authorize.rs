@@ -5,13 +5,14 @@
 
 use axum::{
     extract::{RawQuery, State},
-    http::HeaderMap,
+    http::{HeaderMap, header},
     response::{IntoResponse, Redirect, Response},
 };
 use axum_extra::extract::cookie::CookieJar;
 use latchkey_protocol::scope::Scopes;
 
 use crate::{
+    applications::ResponseType,
     directory::session,
     http::{
         address::ClientAddress,
@@ -24,13 +25,15 @@ use crate::{
         client::Client,
         consent,
         decision::{Facts, Next, decide},
+        id_token,
         issue::{Authority, Code, Fragment, issue},
-        request::{Invalid, Request},
+        request::{Invalid, Prompt, Request},
         response::{self, Recipient, RedirectError},
+        signing_keys,
         transaction::{self, Shown, Transaction},
     },
     state::App,
-    store::{self, Unit, consents::Subject, sessions::Session},
+    store::{self, StoreError, Unit, consents::Remembered, sessions::Session},
 };
 
 /// The path, for forms and redirects.
@@ -54,7 +57,20 @@ pub async fn get(
     }
     let client = Client::require(&mut unit, parameters.require("client_id")?).await?;
     match Request::validate(&parameters, &client.application, &app.config) {
-        Ok(request) => {
+        Ok(mut request) => {
+            if let Some(hint) = parameters.get("id_token_hint") {
+                let keys = signing_keys::list(&app, &mut unit).await?;
+                let person = id_token::read_hint(&app.config, &keys, &request.client_id, hint);
+                let Some(person) = person else {
+                    let error = RedirectError::InvalidRequest {
+                        name: "id_token_hint",
+                        problem: "is not an id_token that this server signed for this application",
+                    };
+                    let prompt_none = request.prompt == Prompt::None;
+                    return tell(&app, request.recipient(), error, session.is_some() || prompt_none);
+                };
+                request.hinted_user_id = Some(person);
+            }
             let transaction = Transaction::begin(&app, request)?;
             proceed(&app, unit, Asker { browser, address }, transaction, &client, session.as_ref()).await
         }
@@ -62,14 +78,29 @@ pub async fn get(
         Err(Invalid::Redirect { error, target, state, response_type, prompt_none }) => {
             let client_id = &client.application.client_id;
             let recipient = Recipient { client_id, target: &target, state: state.as_deref(), response_type };
-            let location = response::refusal(&app.config, recipient, error);
-            if session.is_some() || prompt_none {
-                return Ok(Redirect::to(&location).into_response());
-            }
-            // RFC 9700 §4.11.2: nobody is sent anywhere by a link alone before they are known here.
-            Err(PageError { error: error.as_error(), back: Some(location) })
+            tell(&app, recipient, error, session.is_some() || prompt_none)
         }
     }
+}
+
+/// Tells the client what is wrong with its request: by redirect, or, while nobody is known here, by a link
+/// (RFC 9700 §4.11.2: nobody is sent anywhere by a link alone).
+fn tell(
+    app: &App,
+    recipient: Recipient<'_>,
+    error: RedirectError,
+    by_redirect: bool,
+) -> Result<Response, PageError> {
+    let location = response::refusal(&app.config, recipient, error);
+    if by_redirect {
+        return Ok(Redirect::to(&location).into_response());
+    }
+    Err(PageError { error: error.as_error(), back: Some(location) })
+}
+
+/// Says what may be asked here instead.
+pub async fn head() -> impl IntoResponse {
+    ([(header::ALLOW, "GET,POST")], PageError::from(Error::MethodNotAllowed))
 }
 
 /// Takes the person's decision: `transaction`, `csrf`, `decision`. Whatever else the form holds is ignored.
@@ -112,9 +143,7 @@ pub async fn post(State(app): State<App>, form: PageForm) -> Result<Response, Pa
         }
         Err(error) => return Err(error.into()),
     };
-    let before = store::consents::find(&mut unit, subject(request, &session)).await?.unwrap_or_default();
-    let allowed = before.union(shown.scopes);
-    store::consents::insert(&mut unit, subject(request, &session), allowed, app.clock.now()).await?;
+    remember(&app, &mut unit, request, &session, shown.scopes).await?;
     unit.commit().await?;
     Ok(granted)
 }
@@ -140,21 +169,28 @@ async fn proceed(
             Error::parameter("redirect_uri", "is not one that is registered for this application").into()
         );
     }
-    let facts = facts(&mut unit, &transaction, client, session).await?;
+    let mut next = decide(request, &facts(&mut unit, &transaction, client, session).await?);
     drop(unit);
-    match (decide(request, &facts), session) {
+    if let (Next::Grant(_), Some(session)) = (next, session) {
+        if !transaction.is_stored() {
+            app.throttle.begin(asker.address).map_err(Error::TooOften)?;
+        }
+        let mut unit = app.store.write().await?;
+        // Again, in the transaction that issues: what the person allowed once may have been ended meanwhile.
+        next = decide(request, &facts(&mut unit, &transaction, client, Some(session)).await?);
+        if let Next::Grant(scopes) = next {
+            transaction.consume(app, &mut unit).await?;
+            let granted = grant(app, &mut unit, request, session, scopes).await?;
+            unit.commit().await?;
+            return Ok(granted);
+        }
+    }
+    match (next, session) {
         (Next::Refuse(error), _) => {
             let mut unit = app.store.write().await?;
             transaction.consume(app, &mut unit).await?;
             unit.commit().await?;
             Ok(response::refused(&app.config, request.recipient(), error))
-        }
-        (Next::Grant(scopes), Some(session)) => {
-            let mut unit = app.store.write().await?;
-            transaction.consume(app, &mut unit).await?;
-            let granted = grant(app, &mut unit, request, session, scopes).await?;
-            unit.commit().await?;
-            Ok(granted)
         }
         (Next::Ask(scopes), Some(session)) => {
             keep(app, &transaction, &asker, Some(&Shown { user_id: session.user_id.clone(), scopes }))
@@ -185,12 +221,17 @@ async fn facts(
     let (mut role, mut remembered) = (None, None);
     if let Some(session) = session {
         role = store::memberships::find(unit, &client.organization.id, &session.user_id).await?;
-        remembered = store::consents::find(unit, subject(&transaction.request, session)).await?;
+        let remembrance = transaction.request.remembered_as();
+        remembered = store::consents::find(unit, remembrance.subject(&session.user_id)).await?;
     }
     Ok(Facts {
         authenticated_at: session.map(|session| session.authenticated_at),
         role,
         remembered,
+        is_hinted: match (&transaction.request.hinted_user_id, session) {
+            (Some(hinted), Some(session)) => *hinted == session.user_id,
+            (Some(_) | None, _) => true,
+        },
         maximum: client.application.scopes,
         asks_always: client.application.asks_always_at.is_some(),
         requested_at: transaction.created_at,
@@ -234,8 +275,12 @@ async fn grant(
         scopes,
     };
     let recipient = request.recipient();
-    Ok(match &request.code_challenge {
-        Some(code_challenge) => {
+    Ok(match request.response_type {
+        ResponseType::Code => {
+            // No code is asked for without one, and none is issued without one.
+            let code_challenge = request.code_challenge.as_deref();
+            let code_challenge =
+                code_challenge.ok_or(StoreError::Unreadable("transactions.code_challenge"))?;
             let code = Code {
                 redirect_uri: request.names_redirect.then_some(&request.target.redirect_uri),
                 code_challenge,
@@ -245,18 +290,26 @@ async fn grant(
             let code = issue(app, unit, authority, code).await?;
             response::with_code(&app.config, recipient, &code)
         }
-        None => {
+        ResponseType::Token => {
             let issued = issue(app, unit, authority, Fragment).await?;
             response::with_token(&app.config, recipient, &issued)
         }
     })
 }
 
-fn subject<'a>(request: &'a Request, session: &'a Session) -> Subject<'a> {
-    Subject {
-        user_id: &session.user_id,
-        client_id: &request.client_id,
-        requesting_origin: request.target.requesting_origin.as_str(),
-        redirect_uri: &request.target.redirect_uri,
-    }
+/// Keeps what the person allowed, with what they allowed before.
+async fn remember(
+    app: &App,
+    unit: &mut Unit,
+    request: &Request,
+    session: &Session,
+    shown: Scopes,
+) -> Result<(), Error> {
+    let remembrance = request.remembered_as();
+    let subject = remembrance.subject(&session.user_id);
+    let before = store::consents::find(unit, subject).await?;
+    let scopes = before.map_or(shown, |before| before.scopes.union(shown));
+    let with_refresh = request.response_type == ResponseType::Code;
+    store::consents::insert(unit, subject, Remembered { scopes, with_refresh }, app.clock.now()).await?;
+    Ok(())
 }

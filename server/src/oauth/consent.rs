@@ -11,7 +11,7 @@ use crate::{
     http::{browser::Browser, page},
     oauth::{
         client::Client,
-        request::{Request, Target, words},
+        request::{Request, Target},
         transaction::Transaction,
     },
     secret::Secret,
@@ -60,7 +60,7 @@ pub fn ask(
         application: &client.application.name,
         organization: &client.organization.name,
         site: target.requesting_origin.as_str(),
-        scopes: words(scopes),
+        scopes: scopes.words(),
         name: &session.name,
         email: &session.email,
         duration: duration(&transaction.request, lifetimes),
@@ -112,14 +112,35 @@ fn span(secs: UnixSeconds) -> String {
     }
 }
 
-/// Where the redirect after a form may lead, besides our own pages.
+/// Where the redirect after a form may lead, besides our own pages, in the words of a Content-Security-Policy.
 pub fn form_targets(target: &Target) -> Vec<&str> {
-    if target.is_callback { vec![] } else { vec![target.requesting_origin.as_str()] }
+    let origin = &target.requesting_origin;
+    match origin.as_str().split_once('[') {
+        _ if target.is_callback => vec![],
+        // There is no word for an IPv6 address (Content Security Policy §2.3.1 host-source); its scheme is one.
+        Some((scheme, _)) => vec![scheme.trim_end_matches('/')],
+        None => vec![origin.as_str()],
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use latchkey_protocol::origin::Origin;
+
+    #[test]
+    fn a_form_leads_to_the_site_that_asked_in_words_that_a_browser_knows() {
+        for (origin, is_callback, expected) in [
+            ("https://a.com:8443", false, vec!["https://a.com:8443"]),
+            ("https://a.com", true, vec![]),
+            ("http://[::1]:3000", false, vec!["http:"]),
+            ("https://[2001:db8::1]", false, vec!["https:"]),
+        ] {
+            let requesting_origin = Origin::parse(origin).unwrap();
+            let target = Target { redirect_uri: format!("{origin}/cb"), is_callback, requesting_origin };
+            assert_eq!(form_targets(&target), expected, "{origin}");
+        }
+    }
 
     #[test]
     fn a_span_is_told_in_the_unit_that_fits() {

@@ -4,11 +4,13 @@
 use latchkey_protocol::scope::{Role, Scopes};
 
 use crate::{
+    applications::ResponseType,
     clock::UnixSeconds,
     oauth::{
         request::{Prompt, Request},
         response::RedirectError,
     },
+    store::consents::Remembered,
 };
 
 /// What is known now.
@@ -19,7 +21,9 @@ pub struct Facts {
     /// Their role in the application's organization, if they are a member.
     pub role: Option<Role>,
     /// What they allowed this application before, on this site and with this redirect.
-    pub remembered: Option<Scopes>,
+    pub remembered: Option<Remembered>,
+    /// Whether the session is of the person whose id_token the client sent along; true where it sent none.
+    pub is_hinted: bool,
     /// The application's maximum now.
     pub maximum: Scopes,
     /// Whether the application asks every time.
@@ -55,6 +59,13 @@ pub fn decide(request: &Request, facts: &Facts) -> Next {
     if is_stale(request, authenticated_at, facts.requested_at) {
         return show(Next::LogIn, RedirectError::LoginRequired);
     }
+    // OpenID Connect Core §3.1.2.2: nothing for anybody but the person that the client means. Who signed in as another
+    // one although they were asked to means it.
+    if !facts.is_hinted {
+        let was_asked = authenticated_at >= facts.requested_at;
+        let error = RedirectError::LoginRequired;
+        return if was_asked { Next::Refuse(error) } else { show(Next::LogIn, error) };
+    }
     let Some(role) = facts.role else {
         return show(Next::TellNotAMember, RedirectError::AccessDenied);
     };
@@ -85,14 +96,17 @@ fn must_ask(request: &Request, facts: &Facts, scopes: Scopes) -> bool {
     // Anything on the machine can listen on a loopback port: that somebody said yes there once proves nothing
     // (RFC 8252 §8.6).
     let on_loopback = request.target.requesting_origin.is_loopback();
-    let covered = facts.remembered.is_some_and(|remembered| remembered.covers(scopes));
+    let lasts = request.response_type == ResponseType::Code;
+    let covered = facts
+        .remembered
+        .is_some_and(|remembered| remembered.scopes.covers(scopes) && (remembered.with_refresh || !lasts));
     request.prompt.wants_consent() || facts.asks_always || on_loopback || !covered
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{applications::ResponseType, oauth::request::Target};
+    use crate::oauth::request::Target;
     use latchkey_protocol::{origin::Origin, scope::Scope};
 
     const ASKED: Scopes = Scopes::of(&[Scope::OrgRead, Scope::ProjectRead]);
@@ -114,6 +128,7 @@ mod tests {
             max_age: None,
             code_challenge: None,
             nonce: None,
+            hinted_user_id: None,
         }
     }
 
@@ -121,7 +136,8 @@ mod tests {
         Facts {
             authenticated_at: Some(100),
             role: Some(Role::Member),
-            remembered: Some(ASKED),
+            remembered: Some(Remembered { scopes: ASKED, with_refresh: false }),
+            is_hinted: true,
             maximum: Scopes::ALL,
             asks_always: false,
             requested_at: 200,
@@ -136,8 +152,11 @@ mod tests {
         let fresh = Facts { authenticated_at: Some(200), ..facts() };
         let stranger = Facts { role: None, ..facts() };
         let unasked = Facts { remembered: None, ..facts() };
-        let narrower = Facts { remembered: Some(Scopes::of(&[Scope::OrgRead])), ..facts() };
-        let wider = Facts { remembered: Some(Scopes::ALL), ..facts() };
+        let allowed = |scopes| Some(Remembered { scopes, with_refresh: false });
+        let narrower = Facts { remembered: allowed(Scopes::of(&[Scope::OrgRead])), ..facts() };
+        let wider = Facts { remembered: allowed(Scopes::ALL), ..facts() };
+        let somebody_else = Facts { is_hinted: false, ..facts() };
+        let still_somebody_else = Facts { is_hinted: false, ..fresh };
         let asks_always = Facts { asks_always: true, ..facts() };
         let shrunk = Facts { maximum: Scopes::of(&[Scope::EventRead]), ..facts() };
         let site = "https://a.com";
@@ -155,6 +174,9 @@ mod tests {
             (AsNeeded, site, stranger, TellNotAMember),
             (Consent, site, stranger, TellNotAMember),
             (Silent, site, stranger, Refuse(RedirectError::AccessDenied)),
+            (AsNeeded, site, somebody_else, LogIn),
+            (Silent, site, somebody_else, Refuse(RedirectError::LoginRequired)),
+            (AsNeeded, site, still_somebody_else, Refuse(RedirectError::LoginRequired)),
             (AsNeeded, site, unasked, Ask(ASKED)),
             (Silent, site, unasked, Refuse(RedirectError::ConsentRequired)),
             (AsNeeded, site, narrower, Ask(ASKED)),
@@ -182,6 +204,25 @@ mod tests {
             let request = Request { max_age: Some(max_age), ..request(prompt, "https://a.com") };
             let facts = Facts { authenticated_at: Some(authenticated_at), ..facts() };
             assert_eq!(decide(&request, &facts), next, "{max_age} {prompt:?} {authenticated_at}");
+        }
+    }
+
+    /// The page for a token says "for one hour", the one for a code "for up to 90 days".
+    #[test]
+    fn what_was_allowed_for_a_token_is_asked_again_for_a_code_and_not_the_other_way_round() {
+        for (response_type, with_refresh, next) in [
+            (ResponseType::Token, false, Next::Grant(ASKED)),
+            (ResponseType::Token, true, Next::Grant(ASKED)),
+            (ResponseType::Code, false, Next::Ask(ASKED)),
+            (ResponseType::Code, true, Next::Grant(ASKED)),
+        ] {
+            let request = Request { response_type, ..request(Prompt::AsNeeded, "https://a.com") };
+            let remembered = Some(Remembered { scopes: ASKED, with_refresh });
+            assert_eq!(
+                decide(&request, &Facts { remembered, ..facts() }),
+                next,
+                "{response_type} {with_refresh}"
+            );
         }
     }
 

@@ -1,20 +1,22 @@
 //! The id_token (OpenID Connect Core §2): who signed in, signed.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use latchkey_protocol::{
     base64url,
     scope::{Scope, Scopes},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
     clock::UnixSeconds,
+    config::Config,
     oauth::{
         issue::AccessIssued,
-        signing_keys::{KeyError, Signer},
+        signing_keys::{KeyError, Signer, verifies},
     },
     state::App,
-    store::{authorization_codes::Row, grants::Given, users::User},
+    store::{authorization_codes::Row, grants::Given, signing_keys, users::User},
 };
 
 /// What a person is told apart by, and what the scopes let a client know of them. The same in the id_token and at
@@ -76,6 +78,31 @@ pub fn sign(
         at_hash: at_hash(access.token.expose()),
         person: Person::shown(access.scopes, &user.id, &user.name, &user.email),
     })
+}
+
+/// What is read of an id_token that comes back.
+#[derive(Deserialize)]
+struct Hint {
+    iss: String,
+    aud: String,
+    sub: String,
+}
+
+/// The person whose id_token a client sends along (OpenID Connect Core §3.1.2.1 `id_token_hint`), if the server signed
+/// it for this client. That it expired does not count (§3.1.2.2). Only who holds one may ask whether it is still the
+/// same person: an unsigned one would let any site find out who is signed in.
+pub fn read_hint(config: &Config, keys: &[signing_keys::Row], client_id: &str, hint: &str) -> Option<String> {
+    let (signed, signature) = hint.rsplit_once('.')?;
+    let (header, claims) = signed.split_once('.')?;
+    if !verifies(keys, header, signed, &decode(signature)?) {
+        return None;
+    }
+    let hint: Hint = serde_json::from_slice(&decode(claims)?).ok()?;
+    (hint.iss == config.issuer() && hint.aud == client_id).then_some(hint.sub)
+}
+
+fn decode(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
 }
 
 /// The left half of the access token's digest (OpenID Connect Core §3.1.3.6): this statement came with that token.

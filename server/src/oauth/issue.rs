@@ -106,7 +106,7 @@ pub trait Credential {
         self,
         app: &App,
         unit: &mut Unit,
-        grant: Grant,
+        grant: &Grant,
     ) -> impl Future<Output = Result<Self::Issued, Error>> + Send;
 }
 
@@ -118,6 +118,7 @@ pub async fn issue<C: Credential>(
     credential: C,
 ) -> Result<C::Issued, Error> {
     let grant = check(app, unit, authority).await?;
+    let issued = credential.write(app, unit, &grant).await?;
     tracing::info!(
         credential = C::NAME,
         grant = grant.id,
@@ -126,7 +127,7 @@ pub async fn issue<C: Credential>(
         user = grant.user_id,
         "issued"
     );
-    credential.write(app, unit, grant).await
+    Ok(issued)
 }
 
 async fn check(app: &App, unit: &mut Unit, authority: Authority<'_>) -> Result<Grant, Error> {
@@ -193,11 +194,11 @@ impl Credential for Fragment {
     const NAME: &'static str = "access token";
     type Issued = AccessIssued;
 
-    async fn write(self, app: &App, unit: &mut Unit, grant: Grant) -> Result<AccessIssued, Error> {
+    async fn write(self, app: &App, unit: &mut Unit, grant: &Grant) -> Result<AccessIssued, Error> {
         let now = app.clock.now();
         let ends_at = now + app.config.lifetimes.access_token_secs;
-        store::grants::insert(unit, &grant, now, ends_at).await?;
-        access(app, unit, &grant, ends_at).await
+        store::grants::insert(unit, grant, now, ends_at).await?;
+        access(app, unit, grant, ends_at).await
     }
 }
 
@@ -218,7 +219,7 @@ impl Credential for Code<'_> {
     const NAME: &'static str = "code";
     type Issued = AuthorizationCode;
 
-    async fn write(self, app: &App, unit: &mut Unit, grant: Grant) -> Result<AuthorizationCode, Error> {
+    async fn write(self, app: &App, unit: &mut Unit, grant: &Grant) -> Result<AuthorizationCode, Error> {
         let now = app.clock.now();
         let expires_at = now + app.config.lifetimes.code_secs;
         let code = AuthorizationCode::generate(&app.entropy)?;
@@ -230,8 +231,8 @@ impl Credential for Code<'_> {
             authenticated_at: self.authenticated_at,
             expires_at,
         };
-        store::grants::insert(unit, &grant, now, expires_at).await?;
-        authorization_codes::insert(unit, &code, &grant, &row, now).await?;
+        store::grants::insert(unit, grant, now, expires_at).await?;
+        authorization_codes::insert(unit, &code, grant, &row, now).await?;
         Ok(code)
     }
 }
@@ -253,14 +254,14 @@ impl Credential for Exchange {
     const NAME: &'static str = "tokens for a code";
     type Issued = TokensIssued;
 
-    async fn write(self, app: &App, unit: &mut Unit, grant: Grant) -> Result<TokensIssued, Error> {
+    async fn write(self, app: &App, unit: &mut Unit, grant: &Grant) -> Result<TokensIssued, Error> {
         let now = app.clock.now();
         // From here on the whole line ends at one moment, however often it is refreshed.
         let ends_at = now + app.config.lifetimes.refresh_total_secs;
         store::grants::touch(unit, &grant.id, ends_at).await?;
         let token = RefreshToken::generate(&app.entropy)?;
-        refresh(app, unit, &grant, &token, ends_at).await?;
-        Ok(TokensIssued { access: access(app, unit, &grant, ends_at).await?, refresh: token })
+        refresh(app, unit, grant, &token, ends_at).await?;
+        Ok(TokensIssued { access: access(app, unit, grant, ends_at).await?, refresh: token })
     }
 }
 
@@ -292,7 +293,7 @@ impl Credential for Rotation<'_> {
     const NAME: &'static str = "tokens for a refresh token";
     type Issued = TokensIssued;
 
-    async fn write(self, app: &App, unit: &mut Unit, grant: Grant) -> Result<TokensIssued, Error> {
+    async fn write(self, app: &App, unit: &mut Unit, grant: &Grant) -> Result<TokensIssued, Error> {
         let token = match self.successor {
             Some(same) => same,
             None => {
@@ -302,11 +303,11 @@ impl Credential for Rotation<'_> {
                 if !refresh_tokens::consume(unit, self.row, &sealed, app.clock.now()).await? {
                     return Err(Error::InvalidGrant);
                 }
-                refresh(app, unit, &grant, &token, self.ends_at).await?;
+                refresh(app, unit, grant, &token, self.ends_at).await?;
                 token
             }
         };
-        Ok(TokensIssued { access: access(app, unit, &grant, self.ends_at).await?, refresh: token })
+        Ok(TokensIssued { access: access(app, unit, grant, self.ends_at).await?, refresh: token })
     }
 }
 

@@ -3,12 +3,7 @@
 //! Until the application and the redirect are known to belong together, a failure is a page and never a redirect
 //! (RFC 6749 §4.2.2.1, RFC 9700 §4.11). After that the client is told.
 
-use latchkey_protocol::{
-    oauth::MAX_STATE,
-    origin::Origin,
-    pkce,
-    scope::{Scope, Scopes},
-};
+use latchkey_protocol::{oauth::MAX_STATE, origin::Origin, pkce, scope::Scopes};
 use url::Url;
 
 use crate::{
@@ -17,7 +12,7 @@ use crate::{
     config::Config,
     http::{error::Error, parameters::Parameters},
     oauth::response::{Recipient, RedirectError},
-    store::applications::Application,
+    store::{applications::Application, consents::Subject},
 };
 
 /// The longest `login_hint` that is kept, in bytes.
@@ -50,6 +45,8 @@ pub struct Request {
     pub code_challenge: Option<String>,
     /// What an id_token repeats (OpenID Connect Core §3.1.2.1).
     pub nonce: Option<String>,
+    /// Whose id_token the client sent along (OpenID Connect Core §3.1.2.1 `id_token_hint`).
+    pub hinted_user_id: Option<String>,
 }
 
 /// Where a response goes.
@@ -202,9 +199,21 @@ impl Request {
             max_age: details.max_age,
             code_challenge,
             nonce: details.nonce,
+            hinted_user_id: None,
             state: fitting.map(str::to_owned),
             target,
         })
+    }
+
+    /// What a consent to it is remembered as. On a loopback address the port is whatever was free: another one is not
+    /// another site.
+    pub fn remembered_as(&self) -> Remembrance<'_> {
+        let Target { redirect_uri, requesting_origin, .. } = &self.target;
+        let (redirect_uri, requesting_origin) = match without_loopback_port(redirect_uri) {
+            Some((host, rest)) if !self.target.is_callback => (format!("{host}{rest}"), host.to_owned()),
+            Some(_) | None => (redirect_uri.clone(), requesting_origin.to_string()),
+        };
+        Remembrance { client_id: &self.client_id, requesting_origin, redirect_uri }
     }
 
     /// Who is told what becomes of it.
@@ -215,6 +224,22 @@ impl Request {
             state: self.state.as_deref(),
             response_type: self.response_type,
         }
+    }
+}
+
+/// What a consent is remembered under.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Remembrance<'a> {
+    client_id: &'a str,
+    requesting_origin: String,
+    redirect_uri: String,
+}
+
+impl Remembrance<'_> {
+    /// For one person.
+    pub fn subject<'a>(&'a self, user_id: &'a str) -> Subject<'a> {
+        let Self { client_id, requesting_origin, redirect_uri } = self;
+        Subject { user_id, client_id, requesting_origin, redirect_uri }
     }
 }
 
@@ -242,9 +267,9 @@ impl Details {
                 "is not query for response_type=code, or fragment for response_type=token",
             ));
         }
-        let max_age = match parameters.get("max_age").map(str::parse::<u32>) {
-            Some(Err(_)) => return Err(invalid("max_age", "is not a number of seconds")),
-            Some(Ok(secs)) => Some(secs.into()),
+        let max_age = match parameters.get("max_age").map(seconds) {
+            Some(None) => return Err(invalid("max_age", "is not a number of seconds")),
+            Some(secs) => secs,
             None => None,
         };
         let nonce = parameters.get("nonce");
@@ -274,12 +299,13 @@ impl Target {
             (None, [only]) => only,
             (None, _) => return Err(Error::parameter(NAME, "is missing")),
         };
-        Ok(Self {
-            redirect_uri: redirect_uri.to_owned(),
-            is_callback: false,
-            requesting_origin: origin_of(redirect_uri)
-                .ok_or(Error::parameter(NAME, "is not an address on the web"))?,
-        })
+        let requesting_origin =
+            origin_of(redirect_uri).ok_or(Error::parameter(NAME, "is not an address on the web"))?;
+        // Its own callback is the one page of the platform that a response goes to; not another application's.
+        if requesting_origin == config.public_url {
+            return Err(Error::parameter(NAME, "is a page of the platform itself"));
+        }
+        Ok(Self { redirect_uri: redirect_uri.to_owned(), is_callback: false, requesting_origin })
     }
 
     /// The callback says nothing about the site, so the request does; whatever it says must be registered.
@@ -305,6 +331,12 @@ impl Target {
             application.redirect_uris.iter().any(|one| is_same_redirect(one, &self.redirect_uri))
         }
     }
+}
+
+/// A number of seconds, in digits and nothing else.
+fn seconds(text: &str) -> Option<UnixSeconds> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse::<u32>().ok().filter(|_| is_number).map(UnixSeconds::from)
 }
 
 /// The response type, or what is wrong with it: for a page, and for a client that shows none.
@@ -393,15 +425,11 @@ fn origin_of(uri: &str) -> Option<Origin> {
     Origin::parse(&Url::parse(uri).ok()?.origin().ascii_serialization()).ok()
 }
 
-/// The scopes in words, as the consent page lists them.
-pub fn words(scopes: Scopes) -> Vec<&'static str> {
-    scopes.reduced().iter().map(Scope::words).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::applications::ResponseTypes;
+    use latchkey_protocol::scope::Scope;
     use proptest::prelude::*;
 
     fn config() -> Config {
@@ -549,6 +577,7 @@ mod tests {
             ("prompt=none+login", PROMPT),
             ("prompt=none+consent", PROMPT),
             ("max_age=-1", MAX_AGE),
+            ("max_age=%2B1", MAX_AGE),
             ("max_age=1h", MAX_AGE),
             ("max_age=99999999999", MAX_AGE),
             ("response_mode=query", RESPONSE_MODE),
@@ -562,6 +591,40 @@ mod tests {
         }
         let request = validate(&format!("{REGISTERED}&response_type=token&scope=project:read")).unwrap();
         assert_eq!(request.scopes.to_list(), "project:read");
+    }
+
+    #[test]
+    fn a_page_of_the_platform_is_no_redirect_but_the_application_s_own_callback() {
+        let other = "https://p.example/toolbar/c2/callback/";
+        let application = Application { redirect_uris: vec![other.into()], ..application() };
+        for query in [
+            "response_type=token",
+            "response_type=token&redirect_uri=https%3A%2F%2Fp.example%2Ftoolbar%2Fc2%2Fcallback%2F",
+        ] {
+            let refused = Request::validate(&Parameters::parse(query).unwrap(), &application, &config());
+            let Err(Invalid::Page(Error::Parameter { name: "redirect_uri", .. })) = refused else {
+                panic!("{query}")
+            };
+        }
+    }
+
+    #[test]
+    fn a_consent_on_loopback_is_remembered_without_the_port() {
+        let application =
+            Application { redirect_uris: vec!["http://127.0.0.1:1/cb?x".into()], ..application() };
+        let remembered = |redirect: &str| {
+            let query = format!("response_type=token&redirect_uri={redirect}");
+            let request =
+                Request::validate(&Parameters::parse(&query).unwrap(), &application, &config()).unwrap();
+            let Remembrance { requesting_origin, redirect_uri, .. } = request.remembered_as();
+            (requesting_origin, redirect_uri)
+        };
+        let expected = ("http://127.0.0.1".to_owned(), "http://127.0.0.1/cb?x".to_owned());
+        assert_eq!(remembered("http://127.0.0.1:49152/cb?x"), expected);
+        assert_eq!(remembered("http://127.0.0.1/cb?x"), expected);
+        let request = validate(&format!("{REGISTERED}&response_type=token")).unwrap();
+        assert_eq!(request.remembered_as().redirect_uri, "https://a.com/cb?x=1");
+        assert_eq!(request.remembered_as().requesting_origin, "https://a.com");
     }
 
     #[test]

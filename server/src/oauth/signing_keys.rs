@@ -12,15 +12,17 @@ use aws_lc_rs::{
     encoding::AsDer,
     rand::SystemRandom,
     rsa::KeySize,
-    signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair},
+    signature::{KeyPair, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, RsaPublicKeyComponents},
 };
 use axum::{Json, extract::State, http::header, response::IntoResponse};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use latchkey_protocol::base64url;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
     clock::{Clock, UnixSeconds},
+    config::Lifetimes,
     http::error::{ApiError, Error},
     secret::{Entropy, NoEntropy, SealingKey, Secret},
     state::App,
@@ -29,17 +31,19 @@ use crate::{
 
 /// The algorithm (RFC 7518 §3.3).
 pub const ALGORITHM: &str = "RS256";
-/// How long the public half of a retired key stays published: longer than any id_token lives.
+/// How long the public half of a retired key stays published at least; no id_token outlives it.
 const RETIRED_SECS: UnixSeconds = 24 * 3600;
-/// For how long a client may remember the keys. One that meets a key id it does not know asks again.
-const CACHE: &str = "public, max-age=300";
+/// A client that meets a key id it does not know asks again, and must not be given what its browser kept: a new key
+/// signs at once.
+const CACHE: &str = "no-cache";
 
 /// Why a key cannot sign.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The private half was sealed under another secret, or is damaged.
     #[error(
-        "the signing key {0} cannot be read with this server's secret: restore the secret, or run `latchkey key rotate`"
+        "the signing key {0} cannot be read with this secret: restore the secret that the server was started with, or \
+         run `latchkey key rotate --forget` and start the server again"
     )]
     Sealed(String),
     /// There is none.
@@ -90,7 +94,20 @@ impl SigningKeys {
     }
 
     /// Retires the key that signs and puts a new one in its place. Returns the new one's id.
-    pub async fn rotate(&self, store: &Store, clock: &Clock, entropy: &Entropy) -> Result<String, KeyError> {
+    ///
+    /// A new key under another secret is one that a running server cannot use, so the old one must be readable, unless
+    /// it is to be forgotten.
+    pub async fn rotate(
+        &self,
+        store: &Store,
+        clock: &Clock,
+        entropy: &Entropy,
+        forget: bool,
+    ) -> Result<String, KeyError> {
+        let old = signing_keys::find(&mut store.read().await?).await?;
+        if let Some(old) = old.filter(|_| !forget) {
+            self.unseal(old)?;
+        }
         let row = self.generate(entropy).await?;
         let mut unit = store.write().await?;
         signing_keys::revoke(&mut unit, clock.now()).await?;
@@ -162,14 +179,35 @@ impl Signer {
     }
 }
 
+/// Whether one of these keys, the one that the header names, signed this (RFC 7515 §5.2).
+pub fn verifies(keys: &[signing_keys::Row], header: &str, signed: &str, signature: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Header {
+        alg: String,
+        kid: String,
+    }
+    let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
+    let named = decode(header).and_then(|header| serde_json::from_slice::<Header>(&header).ok());
+    let Some(named) = named.filter(|named| named.alg == ALGORITHM) else { return false };
+    let Some(key) = keys.iter().find(|key| key.id == named.kid) else { return false };
+    let (Some(n), Some(e)) = (decode(&key.modulus), decode(&key.exponent)) else { return false };
+    let public = RsaPublicKeyComponents { n, e };
+    public.verify(&RSA_PKCS1_2048_8192_SHA256, signed.as_bytes(), signature).is_ok()
+}
+
 /// Until when keys that were retired are of no use to anybody, for the sweep.
-pub fn retired_until(now: UnixSeconds) -> UnixSeconds {
-    now - RETIRED_SECS
+pub fn retired_until(now: UnixSeconds, lifetimes: &Lifetimes) -> UnixSeconds {
+    now - RETIRED_SECS.max(lifetimes.access_token_secs)
+}
+
+/// The keys whose signatures count.
+pub async fn list(app: &App, unit: &mut Unit) -> Result<Vec<signing_keys::Row>, StoreError> {
+    signing_keys::list(unit, retired_until(app.clock.now(), &app.config.lifetimes)).await
 }
 
 /// `GET /oauth/jwks/`: the keys that id_tokens are verified with.
 pub async fn get(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
-    let keys = signing_keys::list(&mut app.store.read().await?, retired_until(app.clock.now())).await?;
+    let keys = list(&app, &mut app.store.read().await?).await?;
     let keys: Vec<Value> = keys
         .iter()
         .map(|key| {

@@ -99,6 +99,7 @@ impl Transaction {
             max_age,
             code_challenge,
             nonce,
+            hinted_user_id,
         } = self.request.clone();
         Row {
             browser_hash: browser.digest().as_bytes().to_vec(),
@@ -115,6 +116,7 @@ impl Transaction {
             max_age,
             code_challenge,
             nonce,
+            hinted_user_id,
             user_id: shown.map(|shown| shown.user_id.clone()),
             shown_scopes: shown.map(|shown| shown.scopes.to_list()),
             created_at: self.created_at,
@@ -149,6 +151,7 @@ fn request_of(row: Row) -> Result<Request, StoreError> {
         max_age: row.max_age,
         code_challenge: row.code_challenge,
         nonce: row.nonce,
+        hinted_user_id: row.hinted_user_id,
     })
 }
 

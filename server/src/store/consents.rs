@@ -59,34 +59,48 @@ struct Row {
     updated_at: UnixSeconds,
 }
 
+/// What a person allowed there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remembered {
+    /// Which scopes.
+    pub scopes: Scopes,
+    /// Whether for as long as refresh tokens last, and not just for one access token: the page said which.
+    pub with_refresh: bool,
+}
+
 /// What the person allowed there, if anything.
-pub async fn find(unit: &mut Unit, subject: Subject<'_>) -> Result<Option<Scopes>, StoreError> {
-    const FIND: &str = "select scopes from consents
+pub async fn find(unit: &mut Unit, subject: Subject<'_>) -> Result<Option<Remembered>, StoreError> {
+    const FIND: &str = "select scopes, refresh_allowed_at from consents
                         where user_id = $1 and client_id = $2 and requesting_origin = $3 and redirect_uri = $4";
     let found = statement!(
         unit,
-        fetch_optional(String,),
+        fetch_optional(String, Option<UnixSeconds>),
         FIND,
         subject.user_id,
         subject.client_id,
         subject.requesting_origin,
         subject.redirect_uri
     )?;
-    found.map(|(list,)| scopes(&list, "consents.scopes")).transpose()
+    let Some((list, refresh_allowed_at)) = found else { return Ok(None) };
+    let scopes = scopes(&list, "consents.scopes")?;
+    Ok(Some(Remembered { scopes, with_refresh: refresh_allowed_at.is_some() }))
 }
 
 /// Remembers what the person allowed, in place of what they allowed before.
 pub async fn insert(
     unit: &mut Unit,
     subject: Subject<'_>,
-    scopes: Scopes,
+    allowed: Remembered,
     now: UnixSeconds,
 ) -> Result<(), StoreError> {
     const INSERT: &str = "insert into consents
-                              (user_id, client_id, requesting_origin, redirect_uri, scopes, created_at, updated_at)
-                          values ($1, $2, $3, $4, $5, $6, $6)
+                              (user_id, client_id, requesting_origin, redirect_uri, scopes, refresh_allowed_at,
+                               created_at, updated_at)
+                          values ($1, $2, $3, $4, $5, $6, $7, $7)
                           on conflict (user_id, client_id, requesting_origin, redirect_uri)
-                          do update set scopes = excluded.scopes, updated_at = excluded.updated_at";
+                          do update set scopes = excluded.scopes, updated_at = excluded.updated_at,
+                              refresh_allowed_at =
+                                  coalesce(consents.refresh_allowed_at, excluded.refresh_allowed_at)";
     statement!(
         unit,
         execute,
@@ -95,10 +109,22 @@ pub async fn insert(
         subject.client_id,
         subject.requesting_origin,
         subject.redirect_uri,
-        scopes.to_list(),
+        allowed.scopes.to_list(),
+        allowed.with_refresh.then_some(now),
         now
     )?;
     Ok(())
+}
+
+/// Forgets what a person allowed the applications of an organization, which they leave.
+pub async fn remove_of_member(
+    unit: &mut Unit,
+    organization_id: &str,
+    user_id: &str,
+) -> Result<u64, StoreError> {
+    const REMOVE_OF_MEMBER: &str = "delete from consents where user_id = $2 and client_id in
+                                        (select client_id from applications where organization_id = $1)";
+    statement!(unit, execute, REMOVE_OF_MEMBER, organization_id, user_id)
 }
 
 /// All that a person allowed: by the names of organizations and applications, then by site; the rows of one
@@ -111,6 +137,7 @@ pub async fn list_of_user(unit: &mut Unit, user_id: &str) -> Result<Vec<Allowed>
                                 from consents c
                                 join applications a on a.client_id = c.client_id
                                 join organizations o on o.id = a.organization_id
+                                join memberships m on m.organization_id = o.id and m.user_id = c.user_id
                                 where c.user_id = $1
                                 order by o.name, o.id, a.name, a.client_id, c.requesting_origin, c.redirect_uri";
     let rows = statement!(unit, fetch_all Row, LIST_OF_USER, user_id)?;

@@ -121,9 +121,21 @@ pub struct Selection<'a> {
     pub session_id: Option<&'a str>,
 }
 
-/// Revokes grants, and with them every code and token that was issued on them. Says how many access tokens that
-/// ended.
-pub async fn revoke(unit: &mut Unit, selection: Selection<'_>, now: UnixSeconds) -> Result<u64, StoreError> {
+/// What ended with grants that were revoked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Revoked {
+    /// How many grants could still have been of use.
+    pub grants: u64,
+    /// How many access tokens were live.
+    pub access_tokens: u64,
+}
+
+/// Revokes grants, and with them every code and token that was issued on them.
+pub async fn revoke(
+    unit: &mut Unit,
+    selection: Selection<'_>,
+    now: UnixSeconds,
+) -> Result<Revoked, StoreError> {
     const REVOKE_TOKENS: &str = "update access_tokens set revoked_at = $6
                                  where revoked_at is null and expires_at > $6 and grant_id in
                                      (select id from grants
@@ -131,19 +143,19 @@ pub async fn revoke(unit: &mut Unit, selection: Selection<'_>, now: UnixSeconds)
                                         and ($3 is null or organization_id = $3) and ($4 is null or user_id = $4)
                                         and ($5 is null or session_id = $5))";
     const REVOKE: &str = "update grants set revoked_at = $6
-                          where revoked_at is null
+                          where revoked_at is null and expires_at > $6
                             and ($1 is null or id = $1) and ($2 is null or client_id = $2)
                             and ($3 is null or organization_id = $3) and ($4 is null or user_id = $4)
                             and ($5 is null or session_id = $5)";
     let Selection { id, client_id, organization_id, user_id, session_id } = selection;
     // A selection that names nothing would be everybody's.
     if [id, client_id, organization_id, user_id, session_id].iter().all(Option::is_none) {
-        return Ok(0);
+        return Ok(Revoked::default());
     }
-    let ended =
+    let access_tokens =
         statement!(unit, execute, REVOKE_TOKENS, id, client_id, organization_id, user_id, session_id, now)?;
-    statement!(unit, execute, REVOKE, id, client_id, organization_id, user_id, session_id, now)?;
-    Ok(ended)
+    let grants = statement!(unit, execute, REVOKE, id, client_id, organization_id, user_id, session_id, now)?;
+    Ok(Revoked { grants, access_tokens })
 }
 
 /// Deletes grants of which nothing can be of use any more, with what was issued on them, at most this many.

@@ -21,7 +21,7 @@ pub mod tokens;
 pub mod transactions;
 pub mod users;
 
-use std::{path::Path, time::Duration};
+use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
 
 use sqlx::{
     Sqlite, SqlitePool,
@@ -146,6 +146,9 @@ impl Store {
 
 impl Engine {
     async fn open_sqlite(path: &Path) -> Result<Self, StoreError> {
+        // Who copies it reads people's addresses and may guess at their passwords: it is its owner's alone, and the files
+        // that the engine makes beside it are made with the same rights.
+        let _ = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)

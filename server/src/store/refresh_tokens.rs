@@ -73,9 +73,11 @@ pub async fn consume(
     Ok(true)
 }
 
-/// Deletes tokens that are too late, at most this many.
+/// Deletes tokens that nobody used until it was too late, at most this many. Those that were replaced go with their grant:
+/// if one is used again, two hold the line.
 pub async fn sweep(unit: &mut Unit, now: UnixSeconds, most: i64) -> Result<u64, StoreError> {
     const SWEEP: &str = "delete from refresh_tokens where id in
-                             (select id from refresh_tokens where expires_at <= $1 limit $2)";
+                             (select id from refresh_tokens where expires_at <= $1 and used_at is null
+                              limit $2)";
     statement!(unit, execute, SWEEP, now, most)
 }

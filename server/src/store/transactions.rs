@@ -37,6 +37,8 @@ pub struct Row {
     pub code_challenge: Option<String>,
     /// The client's `nonce`.
     pub nonce: Option<String>,
+    /// Whose id_token the client sent along.
+    pub hinted_user_id: Option<String>,
     /// Who saw the consent page.
     pub user_id: Option<String>,
     /// The scopes that the page named, as a list.
@@ -52,9 +54,10 @@ pub async fn insert(unit: &mut Unit, id: &Digest256, row: &Row) -> Result<(), St
     const INSERT: &str = "insert into transactions
                               (id_hash, browser_hash, client_id, response_type, redirect_uri, redirect_given_at,
                                callback_at, requesting_origin, scopes, state, prompt, login_hint, max_age,
-                               code_challenge, nonce, user_id, shown_scopes, created_at, expires_at)
+                               code_challenge, nonce, hinted_user_id, user_id, shown_scopes, created_at,
+                               expires_at)
                           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                                  $19)";
+                                  $19, $20)";
     statement!(
         unit,
         execute,
@@ -74,6 +77,7 @@ pub async fn insert(unit: &mut Unit, id: &Digest256, row: &Row) -> Result<(), St
         row.max_age,
         &row.code_challenge,
         &row.nonce,
+        &row.hinted_user_id,
         &row.user_id,
         &row.shown_scopes,
         row.created_at,
@@ -86,7 +90,7 @@ pub async fn insert(unit: &mut Unit, id: &Digest256, row: &Row) -> Result<(), St
 pub async fn find(unit: &mut Unit, id: &Digest256, now: UnixSeconds) -> Result<Option<Row>, StoreError> {
     const FIND: &str = "select browser_hash, client_id, response_type, redirect_uri, redirect_given_at, callback_at,
                                requesting_origin, scopes, state, prompt, login_hint, max_age, code_challenge, nonce,
-                               user_id, shown_scopes, created_at, expires_at
+                               hinted_user_id, user_id, shown_scopes, created_at, expires_at
                         from transactions where id_hash = $1 and expires_at > $2";
     statement!(unit, fetch_optional Row, FIND, id.as_bytes(), now)
 }

@@ -138,6 +138,9 @@ async fn a_public_document_is_readable_by_everybody() {
         ] {
             let answer = site.get(path).await;
             assert_eq!((answer.status, allowed(&answer)), (200, Some("*")), "{path}");
+            let preflight = site.preflight("GET", path).await;
+            assert_eq!((preflight.status, allowed(&preflight)), (200, Some("*")), "{path}");
+            assert_eq!(preflight.header("access-control-allow-headers"), Some("*"));
         }
     }
 }

@@ -6,7 +6,7 @@ use axum::{
 };
 
 use latchkey_server::{
-    config::{Config, Limits},
+    config::{Config, Limits, Rate},
     store::{self, Unit},
 };
 
@@ -252,14 +252,37 @@ async fn an_account_s_password_is_tried_ten_times_and_then_once_a_minute() {
             assert_eq!(answer.header("retry-after"), Some("60"));
             assert!(!answer.body.contains("aria-invalid"), "nobody looked at the password");
         }
-        let mut elsewhere = Person::new(&platform).at("198.51.100.7");
-        elsewhere.log_in("/login/", &email.to_uppercase(), PASSWORD).await.assert_page(429, TOO_OFTEN);
+        person.log_in("/login/", &email.to_uppercase(), PASSWORD).await.assert_page(429, TOO_OFTEN);
         platform.advance(59);
         assert_eq!(person.log_in("/login/", email, "x").await.header("retry-after"), Some("1"));
         platform.advance(1);
         person.log_in("/login/", email, "wrong horse").await.assert_page(422, WRONG);
         person.log_in("/login/", email, PASSWORD).await.assert_page(429, TOO_OFTEN);
         assert_eq!(person.session(), None);
+    }
+}
+
+/// Whoever tries somebody's password from their own address keeps out nobody but themselves.
+#[tokio::test]
+async fn attempts_from_another_address_keep_nobody_out() {
+    let platform = Platform::limited(Limits::default()).await;
+    let mut stranger = Person::new(&platform).at("203.0.113.9");
+    for _ in 0..12 {
+        stranger.log_in("/login/", MEMBER, "wrong horse").await;
+    }
+    stranger.log_in("/login/", MEMBER, PASSWORD).await.assert_page(429, TOO_OFTEN);
+    let mut person = Person::new(&platform).at("198.51.100.7");
+    assert_eq!(person.log_in("/login/", MEMBER, PASSWORD).await.location(), "/");
+}
+
+/// But an account is not tried without end from ever new addresses.
+#[tokio::test]
+async fn an_account_s_password_is_tried_so_often_from_wherever() {
+    let limits = Limits { per_account: Rate::new(3, 10), ..Limits::default() };
+    let platform = Platform::limited(limits).await;
+    for (from, status) in [(1, 422), (2, 422), (3, 422), (4, 429)] {
+        let mut person = Person::new(&platform).at(&format!("203.0.113.{from}"));
+        assert_eq!(person.log_in("/login/", MEMBER, "wrong horse").await.status, status, "{from}");
     }
 }
 

@@ -55,7 +55,7 @@ async fn nothing_is_left_in_the_end_and_nothing_goes_too_early() {
 
     platform.advance(16 * DAY);
     sweep(&platform.app).await.unwrap();
-    assert_eq!(rows(&platform).await, [0, 1, 0, 0, 1, 1], "the refresh tokens that nobody used");
+    assert_eq!(rows(&platform).await, [0, 1, 0, 1, 1, 1], "the refresh token that nobody used");
 
     platform.advance(90 * DAY);
     sweep(&platform.app).await.unwrap();
@@ -71,7 +71,7 @@ async fn more_than_one_batch_goes_in_one_round() {
             "with recursive n (i) as (select 1 union all select i + 1 from n where i < 2500)
              insert into transactions select randomblob(32), browser_hash, client_id, response_type, redirect_uri,
                     callback_at, requesting_origin, scopes, state, prompt, login_hint, user_id, shown_scopes,
-                    created_at, 1, code_challenge, nonce, max_age, redirect_given_at
+                    created_at, 1, code_challenge, nonce, max_age, redirect_given_at, hinted_user_id
              from transactions, n",
         )
         .await;
@@ -84,7 +84,7 @@ async fn a_key_that_was_retired_goes_after_a_day() {
     let platform = Platform::new().await;
     platform.make_key().await;
     let app = &platform.app;
-    app.signing_keys.rotate(&app.store, &app.clock, &app.entropy).await.unwrap();
+    app.signing_keys.rotate(&app.store, &app.clock, &app.entropy, false).await.unwrap();
     platform.advance(DAY - 1);
     sweep(app).await.unwrap();
     assert_eq!(platform.count("select count(*) from signing_keys").await, 2);

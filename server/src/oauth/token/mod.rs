@@ -69,15 +69,16 @@ pub async fn post(State(app): State<App>, form: Form) -> Result<Response, ApiErr
         _ => code::redeem(&app, client_id, parameters).await,
     };
     let Granted { tokens, id_token } = granted.map_err(invalid_grant)?;
-    Ok(Json(Answer {
+    let answer = Json(Answer {
         access_token: tokens.access.token.expose().to_owned(),
         token_type: BEARER,
         expires_in: tokens.access.expires_in_secs,
         refresh_token: tokens.refresh.expose().to_owned(),
         scope: tokens.access.scopes.to_list(),
         id_token,
-    })
-    .into_response())
+    });
+    // RFC 6749 §5.1 asks for both; every answer says `no-store` by itself.
+    Ok(([(header::PRAGMA, "no-cache")], answer).into_response())
 }
 
 /// A site exchanges nothing for another site's application, even where it may read the answer of its own. Who is no

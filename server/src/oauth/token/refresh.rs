@@ -45,6 +45,7 @@ pub async fn redeem(app: &App, client_id: &str, parameters: &Parameters) -> Resu
     let mut unit = app.store.write().await?;
     let now = app.clock.now();
     let (row, given, scopes) = find(&mut unit, &token, client_id, asked, now).await?;
+    app.throttle.refresh(&given.id).map_err(Error::TooOften)?;
     let successor = match standing(&token, &row, now, app.config.lifetimes.refresh_grace_secs) {
         Standing::Last => None,
         Standing::Repeated(successor) => Some(successor),
@@ -81,7 +82,8 @@ async fn find(
     if given.client_id != client_id || given.revoked_at.is_some() {
         return Err(Error::InvalidGrant);
     }
-    if row.expires_at <= now || given.expires_at <= now {
+    // One that was replaced is looked at for as long as the line may live: that it is used again says that two hold it.
+    if (row.used_at.is_none() && row.expires_at <= now) || given.expires_at <= now {
         return Err(Error::InvalidGrant);
     }
     // RFC 6749 §6: the same scopes or fewer.

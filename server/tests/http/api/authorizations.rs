@@ -231,3 +231,49 @@ async fn another_method_is_not_allowed() {
     answer.assert_api_error(405, "method_not_allowed");
     assert_eq!(answer.header("allow"), Some("GET,HEAD,DELETE"));
 }
+
+/// However the two come together, nothing is left that the person can't see: an end is an end.
+#[tokio::test]
+async fn a_sign_in_at_the_same_moment_leaves_nothing_behind() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let silent = Asking::code().with("prompt", "none");
+    for _ in 0..10 {
+        person.allow(&Asking::code()).await;
+        let asked = (0..6).map(|_| {
+            let (mut person, asking) = (person.clone(), silent.clone());
+            tokio::spawn(async move { person.ask(&asking).await })
+        });
+        let asked: Vec<_> = asked.collect();
+        let ended = delete(&mut person, &format!("client_id={APP}")).await;
+        assert_eq!(ended.status, 204);
+        for answer in asked {
+            answer.await.unwrap();
+        }
+        let live = "select count(*) from grants where revoked_at is null";
+        assert_eq!(platform.count(live).await, 0);
+    }
+}
+
+/// Without the row that the list is made of, and with no access token left.
+#[tokio::test]
+async fn a_line_of_refresh_tokens_alone_is_ended_as_well() {
+    let platform = Platform::new().await;
+    let tokens = platform.tokens(MEMBER).await;
+    platform.execute("delete from consents").await;
+    platform.advance(3600);
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    assert_eq!(delete(&mut person, &format!("client_id={APP}")).await.status, 204);
+    platform.refresh(&tokens.refresh).await.assert_api_error(400, "invalid_grant");
+    assert_eq!(delete(&mut person, &format!("client_id={APP}")).await.status, 404);
+}
+
+#[tokio::test]
+async fn who_left_the_organization_sees_nothing_of_it() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    person.token(&Asking::new()).await;
+    assert!(person.get(PATH).await.body.contains("Acme"));
+    platform.execute("delete from memberships where user_id = 'max'").await;
+    assert_eq!(person.get(PATH).await.json(), json!([]));
+}

@@ -476,8 +476,54 @@ fn a_key_is_rotated_under_a_secret_that_only_its_owner_reads() {
         command.env("LATCHKEY_SECRET", text);
         run(command)
     };
-    with_secret("short").assert_refused("LATCHKEY_SECRET has fewer than 32 bytes");
-    assert!(with_secret(&"s".repeat(32)).json()["kid"].is_string(), "the file is not asked then");
+    with_secret("short").assert_refused("has fewer than 32 bytes");
+    // The running server has the key under the file's secret, and would have no use for one under another.
+    with_secret(&"s".repeat(32)).assert_refused("cannot be read with this secret");
+    std::fs::remove_file(&secret).unwrap();
+    rotate().assert_refused("is gone, and a signing key lies under it");
+    assert!(!secret.exists(), "and none is made");
+    let forget = on(folder.path(), &["key", "rotate", "--forget"]).json();
+    assert!(forget["kid"].is_string() && secret.exists());
+    assert!(rotate().json()["kid"].is_string());
+}
+
+#[test]
+fn the_secret_of_the_environment_goes_before_the_file() {
+    let folder = with_acme();
+    let rotate = |secret: &std::ffi::OsStr| {
+        let mut command = latchkey(&["key", "rotate", "--database", &database(folder.path())]);
+        command.env("LATCHKEY_SECRET", secret);
+        run(command)
+    };
+    assert!(rotate("s".repeat(32).as_ref()).json()["kid"].is_string());
+    assert!(!folder.path().join("latchkey.db.secret").exists());
+    let no_text: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(&[0xff; 40]);
+    rotate(no_text).assert_refused("LATCHKEY_SECRET is no text");
+}
+
+#[test]
+fn the_database_is_its_owner_s_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = with_acme();
+    let file = std::fs::metadata(folder.path().join("latchkey.db")).unwrap();
+    assert_eq!(file.permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn who_comes_back_is_asked_again() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    person.token(&Asking::new()).await;
+    assert_eq!(person.ask(&Asking::new()).await.status, 303);
+    on(&platform.folder(), &["member", "remove", "--org", "acme", "--email", MEMBER]).json();
+    on(&platform.folder(), &["member", "add", "--org", "acme", "--email", MEMBER, "--role", "member"]).json();
+    person.ask(&Asking::new()).await.assert_page(200, "id=\"allow\"");
+}
+
+#[test]
+fn an_application_without_any_scope_is_refused() {
+    let folder = with_acme();
+    add_app(&folder, &["--origin", "https://a.com", "--scope", ""]).assert_refused("names no scope");
 }
 
 #[tokio::test]

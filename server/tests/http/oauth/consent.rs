@@ -147,3 +147,49 @@ async fn what_was_allowed_is_not_more_than_what_was_shown() {
     let response = person.decide(&page, "approve").await.response_to(&Asking::callback(APP));
     assert_eq!(response["scope"], "org:read member:read project:read event:write openid");
 }
+
+/// Every port is another redirect, but it is one site, and one row.
+#[tokio::test]
+async fn on_loopback_is_one_row_whatever_the_port() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    for port in 40000..40005 {
+        let asking = Asking::redirect().with("redirect_uri", &format!("http://127.0.0.1:{port}/cb"));
+        assert_eq!(person.allow(&asking).await.status, 303);
+    }
+    let row = "select requesting_origin || ' ' || redirect_uri from consents";
+    assert_eq!(platform.text(row).await, "http://127.0.0.1 http://127.0.0.1/cb");
+    assert_eq!(platform.issued().await, (5, 1));
+}
+
+#[tokio::test]
+async fn for_one_hour_is_not_a_consent_for_ninety_days() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let token = Asking::redirect().with("scope", "project:read");
+    let code = Asking::code().with("scope", "project:read");
+    person.ask(&token).await.assert_page(200, "for one hour");
+    person.allow(&token).await;
+    let page = person.ask(&code).await;
+    page.assert_page(200, "for up to 90 days without asking again");
+    person.decide(&page, "approve").await;
+    for asking in [&code, &token] {
+        assert_eq!(person.ask(asking).await.status, 303, "and the longer one is enough for both");
+    }
+    // Allowing the shorter again takes nothing back.
+    person.allow(&token.with("prompt", "consent")).await;
+    assert_eq!(person.ask(&code).await.status, 303);
+}
+
+/// Browsers take no IPv6 address in a policy; without a word for it they would block the redirect.
+#[tokio::test]
+async fn for_a_site_on_an_ipv6_address_can_be_answered() {
+    let platform = Platform::new().await;
+    platform
+        .execute("insert into application_redirect_uris values ('acmeclient', 'http://[::1]:3000/cb')")
+        .await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let page = person.ask(&Asking::redirect().with("redirect_uri", "http://[::1]:3000/cb")).await;
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.contains("form-action 'self' http:;") && !policy.contains('['), "{policy}");
+}

@@ -5,7 +5,10 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::support::{APP, Asking, Form, MEMBER, NOW, PLATFORM, Person, Platform, Tokens, anonymous};
+use crate::support::{
+    ADMIN, APP, Asking, Form, GLOBEX_APP, GLOBEX_REDIRECT, MEMBER, NOW, PASSWORD, PLATFORM, Person, Platform,
+    Tokens, anonymous,
+};
 
 fn decode(text: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(text).unwrap()
@@ -109,7 +112,7 @@ async fn a_new_key_signs_at_once_and_the_old_one_is_published_for_a_day() {
     let asking = Asking::code().with("scope", "openid");
     let before = tokens(&platform, &asking).await.id_token.unwrap();
     let app = &platform.app;
-    let kid = app.signing_keys.rotate(&app.store, &app.clock, &app.entropy).await.unwrap();
+    let kid = app.signing_keys.rotate(&app.store, &app.clock, &app.entropy, false).await.unwrap();
     let after = tokens(&platform, &asking).await.id_token.unwrap();
     let header = String::from_utf8(decode(after.split('.').next().unwrap())).unwrap();
     assert!(header.contains(&kid), "{header}");
@@ -131,6 +134,95 @@ async fn a_key_under_another_secret_signs_nothing_and_issues_nothing() {
     platform.exchange(&Form::code(&code)).await.assert_api_error(500, "server_error");
     assert_eq!(platform.issued().await.0, 0);
     let app = &platform.app;
-    app.signing_keys.rotate(&app.store, &app.clock, &app.entropy).await.unwrap();
+    let rotate = |forget| app.signing_keys.rotate(&app.store, &app.clock, &app.entropy, forget);
+    assert!(
+        rotate(false).await.is_err(),
+        "it would be a key that nobody can use beside one that nobody can read"
+    );
+    rotate(true).await.unwrap();
     assert_eq!(platform.exchange(&Form::code(&code)).await.status, 200, "the code was not lost");
+}
+
+/// OpenID Connect Core §3.1.2.2: nothing for anybody but the person that the client means.
+#[tokio::test]
+async fn one_that_comes_back_as_a_hint_says_whose_session_counts() {
+    let platform = Platform::new().await;
+    allow_identity(&platform).await;
+    let asking = Asking::code().with("scope", "openid");
+    let hint = tokens(&platform, &asking).await.id_token.unwrap();
+    let hinted = asking.clone().with("id_token_hint", &hint);
+    let silent = hinted.clone().with("prompt", "none");
+    let error = |answer: crate::support::Answer| {
+        let (_, query) = answer.location().split_once('?').unwrap();
+        let found = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "error");
+        found.map(|(_, value)| value.into_owned())
+    };
+    let mut same = Person::signed_in(&platform, MEMBER).await;
+    assert_eq!(error(same.ask(&silent).await), None, "a code at once");
+    // Long after it expired (§3.1.2.2).
+    platform.advance(7200);
+    assert_eq!(error(same.ask(&silent).await), None);
+
+    let mut other = Person::signed_in(&platform, ADMIN).await;
+    other.code(&asking).await;
+    platform.advance(1);
+    assert_eq!(error(other.ask(&silent).await).as_deref(), Some("login_required"));
+    let login = other.ask(&hinted).await.location().to_owned();
+    let next = other.log_in(&login, ADMIN, PASSWORD).await.location().to_owned();
+    assert_eq!(error(other.get(&next).await).as_deref(), Some("login_required"), "they mean it");
+    platform.advance(1);
+    let login = other.ask(&hinted).await.location().to_owned();
+    let next = other.log_in(&login, MEMBER, PASSWORD).await.location().to_owned();
+    assert_eq!(error(other.get(&next).await), None, "and as the one who was meant it goes on");
+}
+
+#[tokio::test]
+async fn a_hint_that_this_server_did_not_sign_for_this_client_is_refused() {
+    let platform = Platform::new().await;
+    allow_identity(&platform).await;
+    let asking = Asking::code().with("scope", "openid");
+    let hint = tokens(&platform, &asking).await.id_token.unwrap();
+    let [header, claims, signature] = hint.split('.').collect::<Vec<_>>()[..] else { panic!() };
+    let encode = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let unsigned = encode(json!({ "alg": "none", "typ": "JWT" }));
+    let kid = serde_json::from_slice::<Value>(&decode(header)).unwrap()["kid"].clone();
+    let other_alg = encode(json!({ "alg": "HS256", "kid": kid }));
+    let admin = encode(json!({ "iss": PLATFORM, "aud": APP, "sub": "arno" }));
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    for wrong in [
+        "x".to_owned(),
+        format!("{header}.{claims}"),
+        format!("{header}.{claims}."),
+        format!("{unsigned}.{claims}."),
+        format!("{unsigned}.{claims}.{signature}"),
+        format!("{other_alg}.{claims}.{signature}"),
+        format!("{header}.{admin}.{signature}"),
+        hint.replace(signature, &signature.to_lowercase()),
+    ] {
+        let answer = person.ask(&asking.clone().with("id_token_hint", &wrong)).await;
+        assert!(answer.location().contains("error=invalid_request"), "{wrong}: {}", answer.location());
+        assert!(answer.location().contains("id_token_hint"), "{}", answer.location());
+    }
+    let other_client = Asking::code()
+        .with("client_id", GLOBEX_APP)
+        .with("redirect_uri", GLOBEX_REDIRECT)
+        .with("scope", "openid")
+        .with("id_token_hint", &hint);
+    let answer = person.ask(&other_client).await;
+    assert!(answer.location().contains("error=invalid_request"), "another client's: {}", answer.location());
+    Person::new(&platform).ask(&other_client).await.assert_error_page(400, "id_token_hint is not");
+}
+
+#[tokio::test]
+async fn its_claims_are_the_ones_that_the_metadata_names() {
+    let platform = Platform::new().await;
+    allow_identity(&platform).await;
+    let asking = Asking::code().with("scope", "openid profile email").with("nonce", "n");
+    let claims = verified(&platform, &tokens(&platform, &asking).await.id_token.unwrap()).await;
+    let described = anonymous(&platform, "/.well-known/openid-configuration").await.json();
+    let mut named: Vec<_> =
+        described["claims_supported"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    named.sort_unstable();
+    let names: Vec<_> = claims.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names, named);
 }

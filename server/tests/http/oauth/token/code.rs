@@ -1,5 +1,7 @@
 //! `grant_type=authorization_code`.
 
+use sha2::{Digest, Sha256};
+
 use crate::support::{
     ACME_REDIRECT, Asking, Form, GLOBEX_APP, GLOBEX_REDIRECT, LOCAL_REDIRECT, MEMBER, OUTSIDER, Person,
     Platform, Site, Tokens, VERIFIER,
@@ -130,4 +132,15 @@ async fn of_two_hundred_exchanges_at_once_one_succeeds_and_its_tokens_are_dead()
     let site = Site::new(&platform, &succeeded[0].access);
     site.get("/api/0/").await.assert_api_error(401, "invalid_token");
     platform.refresh(&succeeded[0].refresh).await.assert_api_error(400, "invalid_grant");
+}
+
+/// RFC 7636 §4.1: short enough to be guessed, though its digest is the one that was sent.
+#[tokio::test]
+async fn a_verifier_that_is_too_short_is_refused_though_it_fits() {
+    let platform = Platform::new().await;
+    let challenge = latchkey_protocol::base64url::encode(&Sha256::digest(b"short"));
+    let asking = Asking::code().with("code_challenge", &challenge);
+    let code = Person::signed_in(&platform, MEMBER).await.code(&asking).await;
+    let answer = platform.exchange(&Form::code(&code).with("code_verifier", "short")).await;
+    answer.assert_api_error(400, "invalid_grant");
 }

@@ -28,6 +28,7 @@ async fn a_success_says_what_rfc_6749_asks_for_and_is_kept_by_nobody() {
     assert_eq!(body["scope"], "org:read member:read project:read event:write");
     assert!(body["refresh_token"].as_str().unwrap().starts_with("lkrt_"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.header("pragma"), Some("no-cache"));
     assert_eq!(answer.header("content-type"), Some("application/json"));
     let site = Site::new(&platform, body["access_token"].as_str().unwrap());
     assert_eq!(site.get("/api/0/organizations/acme/projects/").await.status, 200);

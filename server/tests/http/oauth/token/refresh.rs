@@ -1,5 +1,7 @@
 //! `grant_type=refresh_token`.
 
+use latchkey_server::config::{Limits, Rate};
+
 use crate::support::{ADMIN, Form, MEMBER, Platform, Site, Tokens};
 
 const DAY: i64 = 24 * 3600;
@@ -134,4 +136,36 @@ async fn a_role_counts_as_it_is_now() {
     assert!(second.scope.contains("project:read"), "{}", second.scope);
     platform.execute("update memberships set role = 'admin' where user_id = 'arno'").await;
     assert_eq!(platform.refreshed(&second.refresh).await.scope, first.scope);
+}
+
+/// The line goes on; who holds an old token of it is found out, however old that is.
+#[tokio::test]
+async fn used_again_after_its_own_thirty_days_it_still_ends_the_line() {
+    let platform = Platform::new().await;
+    let first = platform.tokens(MEMBER).await;
+    platform.advance(20 * DAY);
+    let second = platform.refreshed(&first.refresh).await;
+    platform.advance(20 * DAY);
+    let third = platform.refreshed(&second.refresh).await;
+    latchkey_server::retention::sweep(&platform.app).await.unwrap();
+    platform.refresh(&first.refresh).await.assert_api_error(400, "invalid_grant");
+    platform.refresh(&third.refresh).await.assert_api_error(400, "invalid_grant");
+    assert!(!is_live(&platform, &third.access).await);
+}
+
+/// Each refresh leaves a row for as long as the line lives.
+#[tokio::test]
+async fn a_line_is_refreshed_so_often_and_no_oftener() {
+    let limits = Limits { refreshes: Rate::new(2, 60), ..Limits::default() };
+    let platform = Platform::limited(limits).await;
+    let (mut tokens, other) = (platform.tokens(MEMBER).await, platform.tokens(ADMIN).await);
+    for _ in 0..2 {
+        tokens = platform.refreshed(&tokens.refresh).await;
+    }
+    let answer = platform.refresh(&tokens.refresh).await;
+    answer.assert_api_error(429, "temporarily_unavailable");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert_eq!(platform.refresh(&other.refresh).await.status, 200, "and no other line");
+    platform.advance(1);
+    assert_eq!(platform.refresh(&tokens.refresh).await.status, 200, "nothing was lost");
 }
