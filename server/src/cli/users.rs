@@ -80,8 +80,15 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
             let mut unit = context.store.write().await?;
             let user = find(&mut unit, &email).await?;
             store::users::revoke(&mut unit, &user.id, context.clock.now()).await?;
+            // It may have to be done at once, so it is done; but whoever does it is told what is left to do.
+            let ownerless = store::organizations::list_without_owner(&mut unit, &user.id).await?;
             unit.commit().await?;
-            Ok(json!({ "id": user.id, "email": user.email, "disabled": true }))
+            Ok(json!({
+                "id": user.id,
+                "email": user.email,
+                "disabled": true,
+                "organizations_without_owner": ownerless,
+            }))
         }
     }
 }

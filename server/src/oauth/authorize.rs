@@ -14,6 +14,7 @@ use latchkey_protocol::scope::Scopes;
 use crate::{
     applications::ResponseType,
     directory::session,
+    gate::bearer,
     http::{
         address::ClientAddress,
         browser::Browser,
@@ -47,6 +48,7 @@ pub async fn get(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageError> {
+    refuse_token(&headers)?;
     let parameters = Parameters::parse(query.as_deref().unwrap_or_default())?;
     let mut unit = app.store.read().await?;
     let session = session::current(&app, &mut unit, &headers).await?;
@@ -98,6 +100,14 @@ fn tell(
     Err(PageError { error: error.as_error(), back: Some(location) })
 }
 
+/// A person decides here, in a session of their own; a token never allows another one, whatever cookies come along.
+fn refuse_token(headers: &HeaderMap) -> Result<(), Error> {
+    match bearer::read(headers, None) {
+        Err(Error::TokenMissing) => Ok(()),
+        Ok(_) | Err(_) => Err(Error::SessionRequired),
+    }
+}
+
 /// Says what may be asked here instead.
 pub async fn head() -> impl IntoResponse {
     ([(header::ALLOW, "GET,POST")], PageError::from(Error::MethodNotAllowed))
@@ -106,6 +116,7 @@ pub async fn head() -> impl IntoResponse {
 /// Takes the person's decision: `transaction`, `csrf`, `decision`. Whatever else the form holds is ignored.
 pub async fn post(State(app): State<App>, form: PageForm) -> Result<Response, PageError> {
     let PageForm { parameters, browser, headers } = &form;
+    refuse_token(headers)?;
     let allowed = match parameters.require("decision")? {
         "approve" => true,
         "deny" => false,

@@ -56,3 +56,15 @@ pub async fn revoke(unit: &mut Unit, id: &str, now: UnixSeconds) -> Result<(), S
     statement!(unit, execute, REVOKE, id, now)?;
     Ok(())
 }
+
+/// The slugs of the organizations of which this person is an owner, and nobody who is active.
+pub async fn list_without_owner(unit: &mut Unit, user_id: &str) -> Result<Vec<String>, StoreError> {
+    const LIST_WITHOUT_OWNER: &str =
+        "select o.slug from organizations o
+         join memberships m on m.organization_id = o.id and m.user_id = $1 and m.role = 'owner'
+         where not exists (select 1 from memberships other join users u on u.id = other.user_id
+                           where other.organization_id = o.id and other.role = 'owner' and u.disabled_at is null)
+         order by o.slug";
+    let slugs = statement!(unit, fetch_all(String,), LIST_WITHOUT_OWNER, user_id)?;
+    Ok(slugs.into_iter().map(|(slug,)| slug).collect())
+}

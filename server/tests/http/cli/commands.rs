@@ -553,3 +553,12 @@ async fn removing_a_member_ends_their_refresh_tokens() {
     on(&platform.folder(), &["member", "add", "--org", "acme", "--email", MEMBER, "--role", "member"]).json();
     platform.refresh(&tokens.refresh).await.assert_api_error(400, "invalid_grant");
 }
+
+#[test]
+fn disabling_an_account_says_which_organizations_have_no_owner_now() {
+    let folder = with_ada();
+    let add = ["member", "add", "--org", "acme", "--email", "ada@example.org", "--role", "owner"];
+    on(folder.path(), &add).json();
+    let disabled = on(folder.path(), &["user", "disable", "--email", "ada@example.org"]).json();
+    assert_eq!(disabled["organizations_without_owner"], json!(["acme"]));
+}

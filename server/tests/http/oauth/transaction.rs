@@ -1,9 +1,10 @@
 //! One request being decided: whose it is, how long, how often, and that nothing sent later changes it.
 
+use axum::{body::Body, http::Request};
 use latchkey_server::config::{Limits, Rate};
 
 use crate::support::{
-    ADMIN, APP, Answer, Asking, GLOBEX_REDIRECT, MEMBER, PASSWORD, Person, Platform, STRANGER,
+    ADMIN, APP, Answer, Asking, GLOBEX_REDIRECT, MEMBER, PASSWORD, PLATFORM, Person, Platform, STRANGER,
 };
 
 const CLOSED: &str = "This sign-in is not open any more";
@@ -310,4 +311,31 @@ async fn is_begun_so_often_from_one_address_and_no_oftener() {
     assert_eq!(person.get(&again).await.status, 200);
     assert_eq!(person.ask(&Asking::new().with("prompt", "none")).await.status, 303);
     assert_eq!(person.decide(&page, "approve").await.status, 303);
+}
+
+/// Not even beside the session of the person.
+#[tokio::test]
+async fn is_decided_by_a_person_and_by_no_token() {
+    let platform = Platform::new().await;
+    let token = platform.token(ADMIN).await;
+    let (person, page) = at_consent(&platform).await;
+    let cookies: Vec<_> =
+        person.cookies.iter().map(|(name, cookie)| format!("{name}={}", cookie.value)).collect();
+    let (transaction, csrf) = (page.field("transaction"), page.field("csrf"));
+    let form = format!("transaction={transaction}&csrf={csrf}&decision=approve");
+    for authorization in [format!("Bearer {token}"), "Bearer x".to_owned()] {
+        let with = |request: axum::http::request::Builder| {
+            request.header("authorization", &authorization).header("cookie", cookies.join("; "))
+        };
+        let asked = with(Request::get(Asking::new().path())).body(Body::empty()).unwrap();
+        let decided = with(Request::post("/oauth/authorize/"))
+            .header("origin", PLATFORM)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::from(form.clone()))
+            .unwrap();
+        for request in [asked, decided] {
+            platform.send(request).await.assert_page(403, "id=\"error\"");
+        }
+    }
+    assert_eq!(platform.count("select count(*) from access_tokens").await, 1, "the one that was sent");
 }
