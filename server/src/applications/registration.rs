@@ -372,6 +372,35 @@ mod tests {
 
     proptest! {
         #[test]
+        fn an_origin_reads_back_however_it_is_typed(
+            host in "[a-z][a-z0-9-]{0,8}(\\.[a-z][a-z0-9]{0,8}){0,3}", port in 1u16.., upper in any::<bool>(), slash in "/?",
+        ) {
+            let browser = if port == 443 { format!("https://{host}") } else { format!("https://{host}:{port}") };
+            prop_assume!(!host.starts_with("xn--"));
+            let mut typed = format!("https://{host}:{port}{slash}");
+            if upper {
+                typed.make_ascii_uppercase();
+            }
+            prop_assert_eq!(origin(&typed).map(|it| it.to_string()), Ok(browser));
+            typed.push_str("/x");
+            prop_assert!(origin(&typed).is_err());
+            prop_assert!(origin(&typed.replace("://", "://x@")).is_err());
+        }
+
+        #[test]
+        fn a_redirect_uri_is_kept_as_it_is_and_with_a_foreign_character_refused(
+            path in "(/[A-Za-z0-9._~%-]{0,6}){0,3}", query in "(\\?[a-z0-9=&%+]{0,8})?", at in 0usize..12,
+            foreign in "[^!-~]|[\\\\<>\"`{}|^#*]",
+        ) {
+            let text = format!("https://a.com{path}{query}");
+            prop_assert_eq!(redirect_uri(&text), Ok(text.clone()));
+            let at = at.min(text.len());
+            let (before, after) = text.split_at(at);
+            let spoilt = format!("{before}{foreign}{after}");
+            prop_assert!(redirect_uri(&spoilt).is_err());
+        }
+
+        #[test]
         fn any_text_is_an_origin_or_refused_without_a_panic(text in "(https?://)?\\PC{0,40}") {
             if let Ok(found) = origin(&text) {
                 prop_assert_eq!(origin(found.as_str()), Ok(found));
