@@ -189,7 +189,7 @@ fn check_response(recipient: Recipient<'_>, error: RedirectError) {
         assert_eq!(url.query(), base.query(), "nothing in the query, which other servers see");
         let fragment = url.fragment().expect("a fragment");
         if let Some(state) = state {
-            let read = Response::parse(fragment).ok().expect("what the toolbar reads");
+            let read = Response::parse(fragment).expect("what the toolbar reads");
             assert_eq!((read.state.as_str(), read.iss.as_str()), (state, PLATFORM));
         }
         form_urlencoded::parse(fragment.as_bytes()).collect()
