@@ -1,4 +1,5 @@
 //! A bounded run of every target: the corpus, and mutations of it that are the same in every run.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::{fs, path::PathBuf};
 
