@@ -271,6 +271,22 @@ mod tests {
 
     proptest! {
         #[test]
+        fn an_origin_reads_back_with_its_host_and_takes_nothing_more(
+            host in "[a-z][a-z0-9_-]{0,8}(\\.[a-z][a-z0-9]{0,8}){0,3}", port in 1u16.., extra in "[^a-z0-9._-]",
+        ) {
+            let plain = alloc::format!("https://{host}");
+            let text = if port == 443 { plain.clone() } else { alloc::format!("{plain}:{port}") };
+            let origin = Origin::parse(&text).unwrap();
+            prop_assert_eq!((origin.as_str(), origin.host()), (text.as_str(), host.as_str()));
+            // Without TLS on the machine itself alone.
+            let insecure = alloc::format!("http://{host}");
+            prop_assert_eq!(Origin::parse(&insecure).is_ok(), is_loopback(&host));
+            for longer in [plain + &extra, alloc::format!("{text}{extra}"), extra + &text] {
+                prop_assert!(Origin::parse(&longer).is_err());
+            }
+        }
+
+        #[test]
         fn any_text_is_read_or_refused_without_a_panic(text in "(https?://)?\\PC{0,40}") {
             if let Ok(origin) = Origin::parse(&text) {
                 prop_assert_eq!(origin.as_str(), text.as_str());

@@ -321,6 +321,22 @@ mod tests {
         }
 
         #[test]
+        fn order_and_repetition_mean_nothing_and_one_unknown_token_spoils_the_list(
+            mut names in prop::collection::vec(prop::sample::select(Scope::ALL), 0..20), unknown in "[a-z:]{1,8}",
+        ) {
+            let list = |names: &[Scope]| names.iter().map(|it| it.as_str()).collect::<Vec<_>>().join("  ");
+            let set = names.iter().copied().collect::<Scopes>();
+            let forwards = list(&names);
+            names.reverse();
+            let backwards = list(&names);
+            prop_assert_eq!(Scopes::parse(&forwards), Ok(set));
+            prop_assert_eq!(Scopes::parse(&backwards), Ok(set));
+            prop_assume!(Scope::parse(&unknown).is_none());
+            let spoilt = list(&names) + " " + &unknown;
+            prop_assert_eq!(Scopes::parse(&spoilt), Err(UnknownScope(&unknown)));
+        }
+
+        #[test]
         fn any_text_is_read_or_refused_without_a_panic(text in "\\PC{0,64}") {
             let _ = Scopes::parse(&text);
         }

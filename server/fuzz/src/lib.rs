@@ -14,8 +14,8 @@ mod token;
 pub struct Target {
     /// Its name, and its corpus's.
     pub name: &'static str,
-    /// Holds an input to its properties.
-    pub run: fn(&str),
+    /// Holds an input to its properties; says whether the parser accepted it.
+    pub run: fn(&str) -> bool,
 }
 
 /// Every target.

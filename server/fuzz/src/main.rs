@@ -12,7 +12,7 @@ mod engine {
 
     libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         if let (Some(target), Ok(text)) = (*TARGET, std::str::from_utf8(bytes)) {
-            (target.run)(text);
+            let _ = (target.run)(text);
         }
     });
 }

@@ -1,4 +1,5 @@
 //! A bounded run of every target: the corpus, and mutations of it that are the same in every run.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::{fs, path::PathBuf};
 
@@ -82,14 +83,19 @@ fn run(name: &str) {
     let target = Target::find(name).unwrap();
     let corpus = corpus(target);
     assert!(corpus.len() >= 5, "a corpus");
-    corpus.iter().for_each(|text| (target.run)(text));
+    let seeds = corpus.iter().filter(|text| (target.run)(text)).count();
+    // Properties of what is accepted say nothing where nothing is.
+    assert!(seeds >= 2 && seeds + 2 <= corpus.len(), "{seeds} of the corpus are accepted");
     let mut rng = Rng::with_seed(7636);
+    let mut accepted = 0;
     for _ in 0..MUTATIONS {
         let text = mutate(&mut rng, &corpus);
-        if std::panic::catch_unwind(|| (target.run)(&text)).is_err() {
-            panic!("{name} does not hold for {text:?}");
+        match std::panic::catch_unwind(|| (target.run)(&text)) {
+            Ok(is_accepted) => accepted += usize::from(is_accepted),
+            Err(_) => panic!("{name} does not hold for {text:?}"),
         }
     }
+    assert!(accepted >= 100, "{accepted} of the mutations are accepted");
 }
 
 #[test]

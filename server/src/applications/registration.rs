@@ -117,7 +117,10 @@ pub fn origin(text: &str) -> Result<Origin, FieldError> {
         return Err(FieldError::NotAnOrigin);
     }
     let url = Url::parse(text).map_err(|_| FieldError::NotAnOrigin)?;
-    if !matches!(url.scheme(), "https" | "http") || !url.username().is_empty() || url.password().is_some() {
+    // Neither are `https:a://b`, `https:///a` and `https://@a`, whose parsed form shows nothing of it any more.
+    let Some((scheme, authority, rest)) = parts(text) else { return Err(FieldError::NotAnOrigin) };
+    let is_web = matches!(url.scheme(), "https" | "http") && scheme.eq_ignore_ascii_case(url.scheme());
+    if !is_web || authority.is_empty() || authority.contains('@') {
         return Err(FieldError::NotAnOrigin);
     }
     let origin = match Origin::parse(&url.origin().ascii_serialization()) {
@@ -127,10 +130,18 @@ pub fn origin(text: &str) -> Result<Origin, FieldError> {
             return Err(FieldError::NotAnOrigin);
         }
     };
-    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+    // As typed: `/x/..` is a path, though parsing leaves nothing of it.
+    if !matches!(rest, "" | "/") {
         return Err(FieldError::UrlNotOrigin(origin.to_string()));
     }
     Ok(origin)
+}
+
+/// What stands before `://`, what up to the path, the query or the fragment (RFC 3986 §3.2), and the rest.
+fn parts(text: &str) -> Option<(&str, &str, &str)> {
+    let (scheme, rest) = text.split_once("://")?;
+    let (authority, rest) = rest.split_at_checked(rest.find(['/', '?', '#']).unwrap_or(rest.len()))?;
+    Some((scheme, authority, rest))
 }
 
 /// Reads a redirect URI. It is kept byte for byte, and compared so (RFC 9700 §2.1).
@@ -158,11 +169,10 @@ pub fn redirect_uri(text: &str) -> Result<String, FieldError> {
         return Err(FieldError::NotAbsolute);
     }
     let url = Url::parse(text).map_err(|_| FieldError::NotAbsolute)?;
-    if text.split("://").nth(1).is_none_or(|rest| rest.starts_with('/')) {
+    let authority = parts(text).map(|(_, authority, _)| authority).unwrap_or_default();
+    if authority.is_empty() {
         return Err(FieldError::NotAbsolute);
     }
-    let authority =
-        text.split("://").nth(1).and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
     if authority.contains('@') {
         return Err(FieldError::UserInfo);
     }
@@ -216,6 +226,10 @@ mod tests {
             ("https://", NotAnOrigin),
             ("https://user@a.com", NotAnOrigin),
             ("https://user:pass@a.com", NotAnOrigin),
+            ("https://@a.com", NotAnOrigin),
+            ("https://:@a.com", NotAnOrigin),
+            ("https:///a.com", NotAnOrigin),
+            ("https:a://b.com", NotAnOrigin),
             ("https://a.com:99999", NotAnOrigin),
             ("https://*.a.com", Wildcard),
             ("https://*foo.com", Wildcard),
@@ -225,6 +239,10 @@ mod tests {
             ("https://a.com/x", UrlNotOrigin("https://a.com".into())),
             ("https://a.com:8443/?q", UrlNotOrigin("https://a.com:8443".into())),
             ("https://a.com/#x", UrlNotOrigin("https://a.com".into())),
+            ("https://a.com?", UrlNotOrigin("https://a.com".into())),
+            ("https://a.com//", UrlNotOrigin("https://a.com".into())),
+            ("https://a.com/x/..", UrlNotOrigin("https://a.com".into())),
+            ("https://a.com/%2e", UrlNotOrigin("https://a.com".into())),
         ] {
             if typed == "https://a.com\t" {
                 // A tab at the end is trimmed like a space: it is how a line is pasted from a table.
@@ -353,6 +371,35 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn an_origin_reads_back_however_it_is_typed(
+            host in "[a-z][a-z0-9-]{0,8}(\\.[a-z][a-z0-9]{0,8}){0,3}", port in 1u16.., upper in any::<bool>(), slash in "/?",
+        ) {
+            let browser = if port == 443 { format!("https://{host}") } else { format!("https://{host}:{port}") };
+            prop_assume!(!host.starts_with("xn--"));
+            let mut typed = format!("https://{host}:{port}{slash}");
+            if upper {
+                typed.make_ascii_uppercase();
+            }
+            prop_assert_eq!(origin(&typed).map(|it| it.to_string()), Ok(browser));
+            typed.push_str("/x");
+            prop_assert!(origin(&typed).is_err());
+            prop_assert!(origin(&typed.replace("://", "://x@")).is_err());
+        }
+
+        #[test]
+        fn a_redirect_uri_is_kept_as_it_is_and_with_a_foreign_character_refused(
+            path in "(/[A-Za-z0-9._~%-]{0,6}){0,3}", query in "(\\?[a-z0-9=&%+]{0,8})?", at in 0usize..12,
+            foreign in "[^!-~]|[\\\\<>\"`{}|^#*]",
+        ) {
+            let text = format!("https://a.com{path}{query}");
+            prop_assert_eq!(redirect_uri(&text), Ok(text.clone()));
+            let at = at.min(text.len());
+            let (before, after) = text.split_at(at);
+            let spoilt = format!("{before}{foreign}{after}");
+            prop_assert!(redirect_uri(&spoilt).is_err());
+        }
+
         #[test]
         fn any_text_is_an_origin_or_refused_without_a_panic(text in "(https?://)?\\PC{0,40}") {
             if let Ok(found) = origin(&text) {

@@ -645,21 +645,109 @@ mod tests {
         }
     }
 
+    /// Queries of the parameters that are read, with values that are right, nearly right, and anything.
+    fn any_query() -> impl Strategy<Value = Vec<(&'static str, String)>> {
+        let of = |name: &'static str, known: &'static [&'static str]| {
+            let value = prop_oneof![
+                8 => prop::sample::select(known).prop_map(str::to_owned),
+                1 => "\\PC{0,50}",
+            ];
+            prop::option::weighted(0.7, value).prop_map(move |value| value.map(|value| (name, value)))
+        };
+        (
+            of(
+                "redirect_uri",
+                &["https://a.com/cb?x=1", "https://p.example/toolbar/c1/callback/", "https://b.com"],
+            ),
+            of("origin", &["https://a.com", "https://b.com", "null"]),
+            of("response_type", &["token", "code", "code", "id_token"]),
+            of("scope", &["org:read", "project:read openid", "project:write", ""]),
+            of("prompt", &["none", "login", "consent", "none login"]),
+            of("code_challenge", &["E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "short"]),
+            of("code_challenge_method", &["S256", "S256", "S256", "plain"]),
+            ".{0,40}".prop_map(|state| Some(("state", state))),
+        )
+            .prop_map(|(a, b, c, d, e, f, g, h)| [a, b, c, d, e, f, g, h].into_iter().flatten().collect())
+    }
+
+    fn encoded(pairs: &[(&str, String)]) -> String {
+        latchkey_protocol::oauth::encode_pairs(pairs.iter().map(|(name, value)| (*name, value.as_str())))
+    }
+
+    fn with_both() -> Application {
+        let response_types = ResponseTypes::of(&[ResponseType::Token, ResponseType::Code]).unwrap();
+        Application { response_types, ..application() }
+    }
+
     proptest! {
         #[test]
-        fn any_query_is_a_request_or_refused_without_a_panic(text in "\\PC{0,120}") {
+        fn what_is_accepted_is_registered_within_the_maximum_and_bound(pairs in any_query()) {
+            let (application, config) = (with_both(), config());
+            let parameters = Parameters::parse(&encoded(&pairs)).unwrap();
+            let sent = |name| pairs.iter().find(|(known, _)| *known == name).map(|(_, it)| it.as_str());
+            let sent = |name| sent(name).filter(|value| !value.is_empty());
+            let target = match Request::validate(&parameters, &application, &config) {
+                Ok(request) => {
+                    prop_assert!(application.scopes.covers(request.scopes) && !request.scopes.is_empty());
+                    let is_code = request.response_type == ResponseType::Code;
+                    let challenge = sent("code_challenge").filter(|_| is_code);
+                    prop_assert_eq!(request.code_challenge.as_deref(), challenge);
+                    prop_assert_eq!(request.code_challenge.is_some(), is_code);
+                    prop_assert!(!is_code || sent("code_challenge_method") == Some("S256"));
+                    prop_assert_eq!(request.state.as_deref(), sent("state"));
+                    request.target
+                }
+                Err(Invalid::Redirect { target, state, .. }) => {
+                    prop_assert_eq!(state.as_deref(), sent("state"));
+                    target
+                }
+                Err(Invalid::Page(Error::Parameter { name: "redirect_uri" | "origin", .. })) => return Ok(()),
+                // The client is known to be told: one that shows no page never gets one.
+                Err(Invalid::Page(_)) => {
+                    prop_assert_ne!(sent("prompt"), Some("none"));
+                    return Ok(());
+                }
+            };
+            prop_assert!(target.is_still_registered(&application));
+            prop_assert!(application.runs_on(&target.requesting_origin));
+            let address = target.redirect_uri;
+            prop_assert!(address == "https://a.com/cb?x=1" || address == config.callback("c1"));
+        }
+
+        #[test]
+        fn any_query_is_a_request_or_refused_without_a_panic(text in "([a-z_]{0,14}=?[\\PC%&+]{0,20}&){0,6}") {
             if let Ok(parameters) = Parameters::parse(&text) {
                 let _ = Request::validate(&parameters, &application(), &config());
             }
         }
 
         #[test]
-        fn no_redirect_but_a_registered_one_is_ever_accepted(given in "https?://[a-z0-9.:@\\[\\]/?%\\\\-]{0,30}") {
-            let mut query = String::from("response_type=token&redirect_uri=");
-            latchkey_protocol::oauth::encode_into(&mut query, &given);
-            if let Ok(request) = validate(&query) {
-                prop_assert_eq!(request.target.redirect_uri, "https://a.com/cb?x=1");
+        fn a_redirect_with_one_character_more_less_or_other_is_refused(at in 0usize..20, c in any::<char>(), how in 0..3) {
+            let registered = "https://a.com/cb?x=1";
+            let mut given: Vec<char> = registered.chars().collect();
+            match how {
+                0 => given.insert(at, c),
+                1 => drop(given.splice(at..=at, [])),
+                _ => given[at] = c,
             }
+            let given: String = given.into_iter().collect();
+            prop_assume!(given != registered);
+            let pairs = [("response_type", "token".to_owned()), ("redirect_uri", given)];
+            let refused = validate(&encoded(&pairs));
+            let on_a_page = matches!(refused, Err(Invalid::Page(Error::Parameter { name: "redirect_uri", .. })));
+            prop_assert!(on_a_page);
+        }
+
+        #[test]
+        fn any_port_will_do_on_loopback_and_nothing_else_will(port in 1u16.., host in "127\\.0\\.0\\.1|\\[::1\\]", path in "(/[a-z]{0,3})?", other in "(/[a-z]{0,3})?") {
+            let registered = format!("http://{host}:3000{path}");
+            let same = format!("http://{host}:{port}{path}");
+            let elsewhere = format!("http://{host}:{port}{other}");
+            let user = format!("http://{host}:{port}@b.com{path}");
+            let secure = format!("https://{host}:{port}{path}");
+            prop_assert!(is_same_redirect(&registered, &same));
+            prop_assert_eq!(is_same_redirect(&registered, &elsewhere), path == other);
+            prop_assert!(!is_same_redirect(&registered, &user) && !is_same_redirect(&registered, &secure));
         }
     }
 }

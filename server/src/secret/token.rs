@@ -159,6 +159,26 @@ mod tests {
 
     proptest! {
         #[test]
+        fn a_token_reads_back_as_its_own_kind_alone(seed in any::<u64>()) {
+            let token = RefreshToken::generate(&Entropy::seeded(seed)).unwrap();
+            let read = RefreshToken::parse(token.expose());
+            prop_assert_eq!(read.as_ref().map(Token::expose), Some(token.expose()));
+            prop_assert!(AccessToken::parse(token.expose()).is_none());
+            prop_assert!(AuthorizationCode::parse(token.expose()).is_none());
+        }
+
+        #[test]
+        fn a_flipped_bit_or_two_exchanged_characters_are_refused(seed in any::<u64>(), at in 0usize..53, bit in 0u8..7) {
+            let token = AccessToken::generate(&Entropy::seeded(seed)).unwrap();
+            let (mut flipped, mut swapped) = (token.expose().as_bytes().to_vec(), token.expose().as_bytes().to_vec());
+            flipped[at] ^= 1 << bit;
+            swapped.swap(at, at + 1);
+            prop_assert!(AccessToken::parse(&String::from_utf8(flipped).unwrap()).is_none());
+            let swapped = String::from_utf8(swapped).unwrap();
+            prop_assert_eq!(AccessToken::parse(&swapped).is_some(), swapped == token.expose());
+        }
+
+        #[test]
         fn a_flipped_character_is_refused(seed in any::<u64>(), at in 5usize..54, to in 0usize..62) {
             let token = AccessToken::generate(&Entropy::seeded(seed)).unwrap();
             let mut bytes = token.expose().as_bytes().to_vec();

@@ -64,7 +64,8 @@ pub(crate) fn run_one(options: &Options) -> Result<()> {
         .current_dir(root())
         .args([&found, &corpus])
         .args([format!("-max_total_time={}", options.secs), "-print_final_stats=1".to_owned()])
-        .args(["-only_ascii=0".to_owned(), "-max_len=512".to_owned()])
+        // Longer than the longest thing that any of them takes: a redirect URI of 2,048 bytes.
+        .args(["-only_ascii=0".to_owned(), "-max_len=4096".to_owned()])
         .arg(format!("-artifact_prefix={}/", broken.display()));
     run(&mut engine)
         .with_context(|| format!("a property does not hold; the input is in {}", broken.display()))
