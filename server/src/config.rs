@@ -83,6 +83,9 @@ pub struct Limits {
     pub request_time: Duration,
     /// How long the body of a request may take to come.
     pub body_time: Duration,
+    /// Access tokens that the gate remembers between two requests; none where it is 0. One takes less than 200 bytes,
+    /// and what several of them stand on is kept once.
+    pub remembered_tokens: usize,
     /// Open connections. Together with the database's own files they fit under the 1024 that a process may have open
     /// where nobody says otherwise.
     pub connections: usize,
@@ -100,6 +103,7 @@ impl Default for Limits {
             refreshes: Rate::new(120, 60),
             passwords: 64,
             requests: 256,
+            remembered_tokens: 100_000,
             request_time: Duration::from_secs(30),
             body_time: Duration::from_secs(10),
             connections: 900,

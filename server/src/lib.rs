@@ -7,7 +7,6 @@
 pub mod account;
 pub mod applications;
 pub mod cli;
-pub mod clock;
 pub mod config;
 pub mod directory;
 pub mod gate;
@@ -19,3 +18,5 @@ pub mod secret;
 pub mod state;
 pub mod store;
 pub mod toolbar;
+
+pub use latchkey_gate::clock;

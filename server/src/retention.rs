@@ -6,7 +6,9 @@ use crate::{
     clock::UnixSeconds,
     oauth::signing_keys::retired_until,
     state::App,
-    store::{StoreError, Unit, grants, refresh_tokens, sessions, signing_keys, tokens, transactions},
+    store::{
+        StoreError, Unit, gate_changes, grants, refresh_tokens, sessions, signing_keys, tokens, transactions,
+    },
 };
 
 /// How often.
@@ -23,15 +25,17 @@ enum Kind {
     Grants,
     Sessions,
     SigningKeys,
+    GateChanges,
 }
 
-const KINDS: [Kind; 6] = [
+const KINDS: [Kind; 7] = [
     Kind::Transactions,
     Kind::AccessTokens,
     Kind::RefreshTokens,
     Kind::Grants,
     Kind::Sessions,
     Kind::SigningKeys,
+    Kind::GateChanges,
 ];
 
 impl Kind {
@@ -45,6 +49,7 @@ impl Kind {
             Self::SigningKeys => {
                 signing_keys::sweep(unit, retired_until(now, &app.config.lifetimes), MOST).await
             }
+            Self::GateChanges => gate_changes::sweep(unit, MOST).await,
         }
     }
 }

@@ -19,10 +19,7 @@ use tower_http::{
 use crate::{
     account::{applications, authorizations, password},
     directory::{home, login, logout, members, organizations, projects},
-    gate::{
-        OrganizationRule::{InPath, Own},
-        Rule, guard,
-    },
+    gate::{Rule, guard},
     http::{
         assets, cors,
         error::{ApiError, Error, LoggedCause},
@@ -131,7 +128,7 @@ fn session_api(app: &App) -> Router<App> {
 fn api(app: &App) -> Router<App> {
     API.iter()
         .fold(Router::new(), |router, route| {
-            router.route(route.path, guard(app, route.rule, (route.methods)()))
+            router.route(route.path, guard(app, route.rule(), (route.methods)()))
         })
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), load::shed_api))
@@ -146,42 +143,45 @@ fn api(app: &App) -> Router<App> {
 pub struct ApiRoute {
     /// Its path, without the slash at its end.
     pub path: &'static str,
-    /// What it asks of a token.
-    pub rule: Rule,
+    /// The scope it needs; `None` where any token will do.
+    pub scope: Option<Scope>,
     methods: fn() -> MethodRouter<App>,
+}
+
+impl ApiRoute {
+    /// What it asks of a token. A path that names an organization is about that one, every other about the token's own.
+    pub const fn rule(&self) -> Rule {
+        Rule::of(self.path, self.scope)
+    }
 }
 
 /// The API's routes, each with its rule.
 pub const API: &[ApiRoute] = &[
     ApiRoute {
         path: "/oauth/userinfo",
-        rule: Rule { organization: Own, scope: Some(Scope::OpenId) },
+        scope: Some(Scope::OpenId),
         // OpenID Connect Core §5.3.1: both methods.
         methods: || get(userinfo::get).post(userinfo::get),
     },
-    ApiRoute {
-        path: "/api/0",
-        rule: Rule { organization: Own, scope: None },
-        methods: || get(organizations::token),
-    },
+    ApiRoute { path: "/api/0", scope: None, methods: || get(organizations::token) },
     ApiRoute {
         path: "/api/0/organizations",
-        rule: Rule { organization: Own, scope: Some(Scope::OrgRead) },
+        scope: Some(Scope::OrgRead),
         methods: || get(organizations::list),
     },
     ApiRoute {
         path: "/api/0/organizations/{organization}",
-        rule: Rule { organization: InPath, scope: Some(Scope::OrgRead) },
+        scope: Some(Scope::OrgRead),
         methods: || get(organizations::get),
     },
     ApiRoute {
         path: "/api/0/organizations/{organization}/members",
-        rule: Rule { organization: InPath, scope: Some(Scope::MemberRead) },
+        scope: Some(Scope::MemberRead),
         methods: || get(members::list),
     },
     ApiRoute {
         path: "/api/0/organizations/{organization}/projects",
-        rule: Rule { organization: InPath, scope: Some(Scope::ProjectRead) },
+        scope: Some(Scope::ProjectRead),
         methods: || get(projects::list),
     },
 ];
@@ -231,10 +231,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_says_what_its_path_says() {
+    fn a_path_of_the_api_has_no_slash_at_its_end() {
         for route in API {
-            let names_one = route.path.contains("{organization}");
-            assert_eq!(route.rule.organization == InPath, names_one, "{}", route.path);
             assert!(!route.path.ends_with('/'), "{}", route.path);
         }
     }

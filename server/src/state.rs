@@ -11,6 +11,8 @@ use crate::{
         password::{PasswordError, Passwords},
         throttle::Throttle,
     },
+    gate::{self, Gate},
+    http::cors::KnownOrigins,
     oauth::signing_keys::SigningKeys,
     secret::{Entropy, Secret},
     store::Store,
@@ -37,6 +39,10 @@ pub struct Parts {
     pub signing_keys: SigningKeys,
     /// How often passwords are tried.
     pub throttle: Throttle,
+    /// The origins that were found to be registered.
+    pub origins: KnownOrigins,
+    /// The gate before the API.
+    pub gate: Gate,
     /// A permit for each request that may be answered at once.
     pub requests: Semaphore,
 }
@@ -54,6 +60,7 @@ impl App {
         let signing_keys = SigningKeys::new(secret);
         let throttle = Throttle::new(&config.limits, clock.clone());
         let requests = Semaphore::new(config.limits.requests);
+        let gate = gate::new(&config, store.remembered(&clock, config.limits.remembered_tokens), &clock);
         Ok(Self(Arc::new(Parts {
             config,
             store,
@@ -63,6 +70,8 @@ impl App {
             signing_keys,
             throttle,
             requests,
+            gate,
+            origins: KnownOrigins::default(),
         })))
     }
 }

@@ -50,6 +50,9 @@ pub(super) struct Options {
     /// The most requests that are answered at once; more get a 503 [default: 256]
     #[arg(long, global = true, env = "LATCHKEY_MAX_REQUESTS", value_name = "NUMBER")]
     max_requests: Option<NonZeroU32>,
+    /// The most access tokens that the gate remembers; 0 asks the database for every request [default: 100000]
+    #[arg(long, global = true, env = "LATCHKEY_MAX_REMEMBERED_TOKENS", value_name = "NUMBER")]
+    max_remembered_tokens: Option<u32>,
     /// How long a connection may take for the head of a request and stay idle before it: longer than the proxy
     /// keeps an idle one [default: 30]
     #[arg(long, global = true, env = "LATCHKEY_HEADER_TIMEOUT_SECS", value_name = "SECONDS")]
@@ -91,6 +94,7 @@ impl Options {
             },
             max_connections: self.max_connections.or(file.max_connections),
             max_requests: self.max_requests.or(file.max_requests),
+            max_remembered_tokens: self.max_remembered_tokens.or(file.max_remembered_tokens),
             header_timeout_secs: self.header_timeout_secs.or(file.header_timeout_secs),
             access_token_secs: self.access_token_secs.or(file.access_token_secs),
             refresh_idle_secs: self.refresh_idle_secs.or(file.refresh_idle_secs),
@@ -132,6 +136,9 @@ impl Options {
         Limits {
             connections: self.max_connections.map_or(default.connections, count),
             requests: self.max_requests.map_or(default.requests, count),
+            remembered_tokens: self
+                .max_remembered_tokens
+                .map_or(default.remembered_tokens, |number| number as usize),
             header_timeout: self.header_timeout_secs.map_or(default.header_timeout, secs),
             ..default
         }

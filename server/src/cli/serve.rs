@@ -22,7 +22,13 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     let filter = EnvFilter::try_new(options.log())
         .map_err(|error| CliError::Refused(format!("--log {:?}: {error}", options.log())))?;
     let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .with_writer(std::io::stderr)
+        // They would be told on standard error, and a panic if that is what cannot be written.
+        .log_internal_errors(false)
+        .init();
 
     let config = Config {
         lifetimes: options.lifetimes(),
@@ -49,12 +55,17 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
         );
     }
     let sweeper = tokio::spawn(retention::run(app.clone()));
+    let hearing = tokio::spawn({
+        let database = app.gate.source().clone();
+        async move { database.watch().await }
+    });
     let stop = async move {
         stop.told().await;
         tracing::info!("stopping");
     };
     connections::serve(listener, routes::service(&app), &app.config.limits, stop).await;
     sweeper.abort();
+    hearing.abort();
     app.store.close().await;
     Ok(())
 }

@@ -24,7 +24,7 @@ pub async fn list(
     Extension(authorized): Extension<Authorized>,
 ) -> Result<Json<Vec<Member>>, ApiError> {
     let mut unit = app.store.read().await?;
-    let members = store::memberships::list(&mut unit, &authorized.organization_id).await?;
+    let members = store::memberships::list(&mut unit, &authorized.organization().id).await?;
     let members = members.into_iter().map(|member| Member {
         id: member.user_id,
         name: member.name,

@@ -26,10 +26,13 @@ pub async fn token(Extension(authorized): Extension<Authorized>) -> Json<TokenIn
     let organization = own(&authorized);
     Json(TokenInfo {
         organization,
-        scopes: authorized.scopes.names(),
-        client_id: authorized.client_id,
-        user: User { id: authorized.user_id, name: authorized.user_name },
-        expires_at: authorized.expires_at,
+        scopes: authorized.scopes().names(),
+        client_id: authorized.application().client_id.to_string(),
+        user: User {
+            id: authorized.member().user_id.to_string(),
+            name: authorized.member().name.to_string(),
+        },
+        expires_at: authorized.expires_at(),
     })
 }
 
@@ -44,9 +47,6 @@ pub async fn get(Extension(authorized): Extension<Authorized>) -> Json<Organizat
 }
 
 fn own(authorized: &Authorized) -> Organization {
-    Organization {
-        id: authorized.organization_id.clone(),
-        slug: authorized.organization_slug.clone(),
-        name: authorized.organization_name.clone(),
-    }
+    let latchkey_gate::standing::Organization { id, slug, name, .. } = authorized.organization();
+    Organization { id: id.to_string(), slug: slug.to_string(), name: name.to_string() }
 }

@@ -22,7 +22,7 @@ pub async fn list(
     Extension(authorized): Extension<Authorized>,
 ) -> Result<Json<Vec<Project>>, ApiError> {
     let mut unit = app.store.read().await?;
-    let projects = store::projects::list(&mut unit, &authorized.organization_id).await?;
+    let projects = store::projects::list(&mut unit, &authorized.organization().id).await?;
     let projects = projects.into_iter().map(|project| Project {
         id: project.id,
         slug: project.slug,

@@ -7,12 +7,17 @@
 use std::time::Duration;
 
 use axum::http::{HeaderValue, Method, header};
+use latchkey_gate::cache::Epoch;
+use quick_cache::sync::Cache;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
 use crate::{state::App, store};
 
 /// How long a browser may remember a preflight's answer. The request that follows is checked all the same.
 const MAX_AGE: Duration = Duration::from_secs(600);
+
+/// How many origins are remembered.
+const MOST_KNOWN: usize = 10_000;
 
 /// For routes that take a bearer token, or a token as a parameter.
 pub fn registered_origins(app: &App) -> CorsLayer {
@@ -32,12 +37,31 @@ pub fn any_origin() -> CorsLayer {
     CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).allow_headers(Any).max_age(MAX_AGE)
 }
 
+/// The origins of active applications that were asked for lately.
+#[derive(Debug)]
+pub struct KnownOrigins(Cache<String, Epoch>);
+
+impl Default for KnownOrigins {
+    fn default() -> Self {
+        Self(Cache::new(MOST_KNOWN))
+    }
+}
+
 /// `null` and what cannot be read are in no registration; a store that does not answer allows nothing.
 async fn is_registered(app: &App, origin: &HeaderValue) -> bool {
     let Ok(origin) = origin.to_str() else { return false };
+    // Taken before anything is read: what changes after that makes what was read count for nothing.
+    let epoch = app.gate.source().applications_epoch();
+    if epoch.is_some() && app.origins.0.get(origin) == epoch {
+        return true;
+    }
     let found = async {
         let mut unit = app.store.read().await?;
         store::applications::has_origin(&mut unit, origin).await
     };
-    found.await.unwrap_or(false)
+    let is_registered = found.await.unwrap_or(false);
+    if let (true, Some(epoch)) = (is_registered, epoch) {
+        app.origins.0.insert(origin.to_owned(), epoch);
+    }
+    is_registered
 }

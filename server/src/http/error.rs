@@ -10,7 +10,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use latchkey_protocol::scope::Scope;
+use latchkey_gate::{Cause, Refusal};
 
 use crate::{
     directory::{password::PasswordError, throttle::Wait},
@@ -72,27 +72,9 @@ pub enum Error {
     /// The person is not a member of the application's organization. It does not say which that is.
     #[error("your account is not a member of the organization that this application belongs to")]
     NotAMember,
-    /// No access token came with the request (RFC 6750 §3.1: no error code then).
-    #[error("no access token was sent")]
-    TokenMissing,
-    /// The access token is malformed, unknown, expired, revoked, or what it stands on is disabled.
-    #[error("the access token is not valid")]
-    InvalidToken,
-    /// The token came in the query string, where servers and proxies write it into their logs.
-    #[error("an access token is sent in the Authorization header, never in the address")]
-    TokenInQuery,
-    /// The request comes from a site that the token's application does not run on.
-    #[error("this site is not among the application's allowed origins")]
-    OriginNotAllowed,
-    /// The path names an organization that is not the token's: a foreign one, or none at all.
-    #[error("this token does not open that organization")]
-    WrongOrganization,
-    /// The person is not a member of the token's organization any more.
-    #[error("the person is not a member of the organization")]
-    MembershipRequired,
-    /// The token does not hold the scope that the route declares.
-    #[error("the token lacks a scope")]
-    InsufficientScope(Scope),
+    /// The gate does not let the request through.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The address is for a person's own session at the platform, and there is none, or a token came instead.
     #[error("this address takes a session at the platform, and no access token")]
     SessionRequired,
@@ -118,9 +100,6 @@ pub enum Error {
     #[error("the server failed")]
     Internal(#[source] Cause),
 }
-
-/// What went wrong underneath: for the log, never for the answer.
-pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
 
 /// How an error is answered.
 struct Answer {
@@ -193,34 +172,9 @@ impl Error {
                 "membership_required",
                 "Ask an admin of the organization to add you, or use another account.",
             ),
-            Self::TokenMissing => (
-                StatusCode::UNAUTHORIZED,
-                "invalid_token",
-                "Send an access token in the Authorization header.",
-            ),
-            Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid_token", "Sign in again."),
-            Self::TokenInQuery => (
-                StatusCode::BAD_REQUEST,
-                "invalid_request",
-                "Send the token in the Authorization header, and revoke this one.",
-            ),
-            Self::OriginNotAllowed => (
-                StatusCode::FORBIDDEN,
-                "origin_not_allowed",
-                "Add the site's origin to the application's allowed origins.",
-            ),
-            Self::WrongOrganization => (
-                StatusCode::FORBIDDEN,
-                "wrong_organization",
-                "Use the organization that the token was issued for.",
-            ),
-            Self::MembershipRequired => (
-                StatusCode::FORBIDDEN,
-                "membership_required",
-                "Ask an admin of the organization to add the person.",
-            ),
-            Self::InsufficientScope(_) => {
-                (StatusCode::FORBIDDEN, "insufficient_scope", "Sign in again and ask for the scope.")
+            Self::Refused(refusal) => {
+                let latchkey_gate::Answer { status, code, next } = refusal.answer();
+                (status, code, next)
             }
             // Not 401, which is to name a scheme of the Authorization header (RFC 9110 §15.5.2): there is none to use.
             Self::SessionRequired => (
@@ -289,6 +243,7 @@ impl Error {
     fn cause(&self) -> Option<Cause> {
         match self {
             Self::Unavailable(cause) | Self::Internal(cause) => Some(cause.clone()),
+            Self::Refused(refusal) => refusal.cause().cloned(),
             _ => None,
         }
     }
@@ -298,7 +253,7 @@ impl Error {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         let retry_after = match self {
-            Self::Unavailable(_) | Self::Overloaded => Some(1),
+            Self::Unavailable(_) | Self::Refused(Refusal::Unavailable(_)) | Self::Overloaded => Some(1),
             Self::TooOften(wait) => Some(wait.secs()),
             _ => None,
         };

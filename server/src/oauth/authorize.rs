@@ -9,12 +9,13 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use axum_extra::extract::cookie::CookieJar;
+use latchkey_gate::bearer;
 use latchkey_protocol::scope::Scopes;
 
 use crate::{
     applications::ResponseType,
     directory::session,
-    gate::bearer,
+    gate::Refusal,
     http::{
         address::ClientAddress,
         browser::Browser,
@@ -103,7 +104,7 @@ fn tell(
 /// A person decides here, in a session of their own; a token never allows another one, whatever cookies come along.
 fn refuse_token(headers: &HeaderMap) -> Result<(), Error> {
     match bearer::read(headers, None) {
-        Err(Error::TokenMissing) => Ok(()),
+        Err(Refusal::TokenMissing) => Ok(()),
         Ok(_) | Err(_) => Err(Error::SessionRequired),
     }
 }

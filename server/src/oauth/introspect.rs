@@ -6,12 +6,13 @@ use axum::{
     http::{HeaderMap, header},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use latchkey_gate::{Source, Standing, decision};
 use latchkey_protocol::oauth::{BEARER, decode};
 use serde::Serialize;
 
 use crate::{
     clock::UnixSeconds,
-    gate::{OrganizationRule, Rule, decision},
+    gate::{OrganizationRule, Rule},
     http::{
         error::{ApiError, Error},
         form::Form,
@@ -21,7 +22,6 @@ use crate::{
     store::{
         Unit,
         resource_servers::{self, ResourceServer},
-        tokens::{self, Facts},
     },
 };
 
@@ -52,6 +52,16 @@ struct Described {
     /// The scoping organization: what the token opens, and nothing else.
     organization_id: String,
     organization_slug: String,
+    organization_name: String,
+    /// The token's id, for logs; never the token.
+    jti: String,
+    /// What the person is in the organization now. The scopes are narrowed to it already.
+    role: &'static str,
+    /// The person.
+    name: String,
+    email: String,
+    /// The sites that the application runs on: a request from any other one is to be refused.
+    origins: Vec<String>,
 }
 
 /// Describes the token that the parameter `token` holds.
@@ -61,8 +71,13 @@ pub async fn post(State(app): State<App>, form: Form) -> Result<Json<Introspecti
     let token = form.parameters.require("token")?;
     // A refresh token is nothing that a resource server accepts, so it is told of access tokens alone.
     let Some(token) = AccessToken::parse(token) else { return Ok(Json(Introspection::default())) };
-    let facts = tokens::find(&mut unit, &token.digest(), None).await?;
-    Ok(Json(facts.and_then(|facts| describe(&app, &server, facts)).unwrap_or_default()))
+    drop(unit);
+    let source = app.gate.source();
+    let standing = match source.recall(&token) {
+        Some(known) => Some(known),
+        None => source.find(&token).await?,
+    };
+    Ok(Json(standing.and_then(|standing| describe(&app, &server, &standing)).unwrap_or_default()))
 }
 
 /// Who asks, by HTTP Basic (RFC 6749 §2.3.1).
@@ -90,8 +105,10 @@ fn credentials(headers: &HeaderMap) -> Option<(String, Secret)> {
     Some((decode(id).ok()?, Secret::new(decode(secret).ok()?)))
 }
 
-fn describe(app: &App, server: &ResourceServer, facts: Facts) -> Option<Introspection> {
-    if server.organization_id.as_ref().is_some_and(|own| *own != facts.organization_id) {
+fn describe(app: &App, server: &ResourceServer, standing: &Standing) -> Option<Introspection> {
+    let (application, member) = (&standing.application, &standing.member);
+    let organization = &application.organization;
+    if server.organization_id.as_deref().is_some_and(|own| *own != *organization.id) {
         return None;
     }
     let asked = decision::Asked {
@@ -101,17 +118,23 @@ fn describe(app: &App, server: &ResourceServer, facts: Facts) -> Option<Introspe
         platform: app.config.issuer(),
         now: app.clock.now(),
     };
-    let scopes = decision::decide(&facts, &asked).ok()?;
+    let scopes = decision::decide(standing, &asked).ok()?;
     let token = Described {
         scope: scopes.to_list(),
-        client_id: facts.client_id,
+        client_id: application.client_id.to_string(),
         token_type: BEARER,
-        exp: facts.expires_at,
-        iat: facts.created_at,
-        sub: facts.user_id,
+        exp: standing.expires_at,
+        iat: standing.created_at,
+        sub: member.user_id.to_string(),
         iss: app.config.issuer().to_owned(),
-        organization_id: facts.organization_id,
-        organization_slug: facts.organization_slug,
+        organization_id: organization.id.to_string(),
+        organization_slug: organization.slug.to_string(),
+        organization_name: organization.name.to_string(),
+        jti: standing.token_id.to_string(),
+        role: member.role?.as_str(),
+        name: member.name.to_string(),
+        email: member.email.to_string(),
+        origins: application.origins.iter().map(ToString::to_string).collect(),
     };
     Some(Introspection { active: true, token: Some(token) })
 }

@@ -10,7 +10,7 @@ use crate::{
     clock::UnixSeconds,
     http::error::Error,
     oauth::{client::Client, decision::narrow, request::Target},
-    secret::{AccessToken, AuthorizationCode, RefreshToken},
+    secret::{AccessToken, AuthorizationCode, RefreshToken, Secret},
     state::App,
     store::{self, Unit, authorization_codes, refresh_tokens},
 };
@@ -180,7 +180,7 @@ async fn access(
     ends_at: UnixSeconds,
 ) -> Result<AccessIssued, Error> {
     let now = app.clock.now();
-    let token = AccessToken::generate(&app.entropy)?;
+    let token = AccessToken::from_random(&app.entropy.bytes()?);
     let expires_at = ends_at.min(now + app.config.lifetimes.access_token_secs);
     store::tokens::insert(unit, &app.entropy.id()?, &token, grant, now, expires_at).await?;
     Ok(AccessIssued { token, expires_in_secs: expires_at - now, scopes: grant.scopes })
@@ -222,7 +222,7 @@ impl Credential for Code<'_> {
     async fn write(self, app: &App, unit: &mut Unit, grant: &Grant) -> Result<AuthorizationCode, Error> {
         let now = app.clock.now();
         let expires_at = now + app.config.lifetimes.code_secs;
-        let code = AuthorizationCode::generate(&app.entropy)?;
+        let code = AuthorizationCode::from_random(&app.entropy.bytes()?);
         let row = authorization_codes::Row {
             grant_id: grant.id.clone(),
             redirect_uri: self.redirect_uri.map(str::to_owned),
@@ -259,7 +259,7 @@ impl Credential for Exchange {
         // From here on the whole line ends at one moment, however often it is refreshed.
         let ends_at = now + app.config.lifetimes.refresh_total_secs;
         store::grants::touch(unit, &grant.id, ends_at).await?;
-        let token = RefreshToken::generate(&app.entropy)?;
+        let token = RefreshToken::from_random(&app.entropy.bytes()?);
         refresh(app, unit, grant, &token, ends_at).await?;
         Ok(TokensIssued { access: access(app, unit, grant, ends_at).await?, refresh: token })
     }
@@ -284,7 +284,7 @@ const SUCCESSOR: &str = "the refresh token that replaces this one";
 impl Rotation<'_> {
     /// What replaced a token, for who holds that token.
     pub fn open(parent: &RefreshToken, row: &refresh_tokens::Row) -> Option<RefreshToken> {
-        let text = parent.secret().sealing_key(SUCCESSOR).open(row.successor.as_ref()?)?;
+        let text = Secret::new(parent.expose()).sealing_key(SUCCESSOR).open(row.successor.as_ref()?)?;
         RefreshToken::parse(std::str::from_utf8(&text).ok()?)
     }
 }
@@ -297,8 +297,8 @@ impl Credential for Rotation<'_> {
         let token = match self.successor {
             Some(same) => same,
             None => {
-                let token = RefreshToken::generate(&app.entropy)?;
-                let key = self.parent.secret().sealing_key(SUCCESSOR);
+                let token = RefreshToken::from_random(&app.entropy.bytes()?);
+                let key = Secret::new(self.parent.expose()).sealing_key(SUCCESSOR);
                 let sealed = key.seal(&app.entropy, token.expose().as_bytes())?;
                 if !refresh_tokens::consume(unit, self.row, &sealed, app.clock.now()).await? {
                     return Err(Error::InvalidGrant);

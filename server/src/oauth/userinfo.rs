@@ -12,6 +12,6 @@ use crate::{gate::Authorized, oauth::id_token::Person};
 
 /// Describes the person.
 pub async fn get(Extension(authorized): Extension<Authorized>) -> Response {
-    let Authorized { user_id, user_name, user_email, scopes, .. } = &authorized;
-    Json(Person::shown(*scopes, user_id, user_name, user_email)).into_response()
+    let person = authorized.member();
+    Json(Person::shown(authorized.scopes(), &person.user_id, &person.name, &person.email)).into_response()
 }

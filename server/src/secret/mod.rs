@@ -1,19 +1,16 @@
 //! Secrets: how they are made, compared, and kept from who may not read them.
 
 mod seal;
-mod token;
 
+pub use latchkey_gate::token::{AccessToken, AuthorizationCode, Digest256, RefreshToken};
 pub use seal::{Sealed, SealingKey};
-pub use token::{AccessToken, AuthorizationCode, RefreshToken};
 
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
+use latchkey_gate::token::base62;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const RANDOM_LENGTH: usize = 43;
 
 /// Where the server takes randomness from.
 #[derive(Debug, Clone)]
@@ -57,22 +54,6 @@ impl Entropy {
     }
 }
 
-/// The SHA-256 of a secret: all that the store keeps of it.
-#[derive(Clone, Copy)]
-pub struct Digest256([u8; 32]);
-
-impl Digest256 {
-    /// The bytes, as they are stored.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// Whether these are the bytes of the same digest, in constant time.
-    pub fn matches(&self, stored: &[u8]) -> bool {
-        self.0.ct_eq(stored).into()
-    }
-}
-
 /// A secret text. It has no `==`, no `Display`, and its `Debug` shows nothing.
 #[derive(Clone)]
 pub struct Secret(String);
@@ -95,7 +76,7 @@ impl Secret {
 
     /// What the store keeps.
     pub fn digest(&self) -> Digest256 {
-        Digest256(Sha256::digest(self.0.as_bytes()).into())
+        Digest256::of(self.0.as_bytes())
     }
 
     /// A value that only who knows the secret can make, for one purpose.
@@ -133,36 +114,9 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A 256-bit number in 43 base62 digits.
-fn base62(bytes: &[u8; 32]) -> String {
-    let mut number = *bytes;
-    let mut digits = [0u8; RANDOM_LENGTH];
-    for digit in digits.iter_mut().rev() {
-        let mut remainder = 0u32;
-        for byte in &mut number {
-            let value = remainder << 8 | u32::from(*byte);
-            *byte = (value / 62) as u8;
-            remainder = value % 62;
-        }
-        *digit = ALPHABET[remainder as usize];
-    }
-    digits.iter().map(|digit| char::from(*digit)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base62_is_positional_and_never_runs_over() {
-        assert_eq!(base62(&[0; 32]), "0".repeat(43));
-        let mut one = [0; 32];
-        one[31] = 61;
-        assert!(base62(&one).ends_with("0z"));
-        one[31] = 62;
-        assert!(base62(&one).ends_with("10"));
-        assert_eq!(base62(&[255; 32]).len(), 43);
-    }
 
     #[test]
     fn secrets_are_compared_whole() {

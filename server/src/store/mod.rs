@@ -9,6 +9,7 @@
 pub mod applications;
 pub mod authorization_codes;
 pub mod consents;
+pub mod gate_changes;
 pub mod grants;
 pub mod memberships;
 pub mod organizations;
@@ -21,13 +22,23 @@ pub mod tokens;
 pub mod transactions;
 pub mod users;
 
-use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
+use std::{
+    fs::OpenOptions,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use latchkey_gate::database::Database as Remembered;
 
 use sqlx::{
     Sqlite, SqlitePool,
     migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+
+use crate::clock::Clock;
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -86,6 +97,15 @@ pub enum StoreError {
     Unreadable(&'static str),
 }
 
+impl From<latchkey_gate::database::Error> for StoreError {
+    fn from(error: latchkey_gate::database::Error) -> Self {
+        match error {
+            latchkey_gate::database::Error::Engine(error) => Self::Engine(error),
+            latchkey_gate::database::Error::Unreadable(column) => Self::Unreadable(column),
+        }
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match error.as_database_error() {
@@ -99,6 +119,8 @@ impl From<sqlx::Error> for StoreError {
 #[derive(Debug, Clone)]
 pub struct Store {
     engine: Engine,
+    /// What the gate remembers of this database, which is told of every change before the change is acknowledged.
+    remembered: Arc<OnceLock<Arc<Remembered>>>,
 }
 
 #[derive(Debug, Clone)]
@@ -112,13 +134,22 @@ impl Store {
         let engine = match url {
             DatabaseUrl::Sqlite(path) => Engine::open_sqlite(path).await?,
         };
-        Ok(Self { engine })
+        Ok(Self { engine, remembered: Arc::default() })
+    }
+
+    /// The tokens of this database for the gate, which remembers so many of them.
+    pub fn remembered(&self, clock: &Clock, capacity: usize) -> Arc<Remembered> {
+        let Engine::Sqlite { readers, .. } = &self.engine;
+        let make = || Arc::new(Remembered::new(readers.clone(), clock.clone(), capacity));
+        self.remembered.get_or_init(make).clone()
     }
 
     /// A snapshot to read from.
     pub async fn read(&self) -> Result<Unit, StoreError> {
         match &self.engine {
-            Engine::Sqlite { readers, .. } => Ok(Unit(Inner::Sqlite(readers.begin().await?))),
+            Engine::Sqlite { readers, .. } => {
+                Ok(Unit { inner: Inner::Sqlite(readers.begin().await?), remembered: None })
+            }
         }
     }
 
@@ -127,14 +158,18 @@ impl Store {
         match &self.engine {
             // IMMEDIATE takes the write lock now: a transaction that reads first and writes later can't be refused
             // half-way because another process wrote in between.
-            Engine::Sqlite { writer, .. } => {
-                Ok(Unit(Inner::Sqlite(writer.begin_with("begin immediate").await?)))
-            }
+            Engine::Sqlite { writer, .. } => Ok(Unit {
+                inner: Inner::Sqlite(writer.begin_with("begin immediate").await?),
+                remembered: self.remembered.get().cloned(),
+            }),
         }
     }
 
     /// Closes every connection, so that the file is whole on disk.
     pub async fn close(&self) {
+        if let Some(remembered) = self.remembered.get() {
+            remembered.close().await;
+        }
         match &self.engine {
             Engine::Sqlite { writer, readers } => {
                 readers.close().await;
@@ -168,7 +203,11 @@ impl Engine {
 
 /// A unit of work: everything in it happens, or nothing.
 #[derive(Debug)]
-pub struct Unit(Inner);
+pub struct Unit {
+    inner: Inner,
+    /// Who is to forget what this unit changes.
+    remembered: Option<Arc<Remembered>>,
+}
 
 #[derive(Debug)]
 enum Inner {
@@ -176,11 +215,15 @@ enum Inner {
 }
 
 impl Unit {
-    /// Makes what was changed last, and visible to others.
+    /// Makes what was changed last, and visible to others: no request that comes later is judged by what was before.
     pub async fn commit(self) -> Result<(), StoreError> {
-        match self.0 {
-            Inner::Sqlite(transaction) => Ok(transaction.commit().await?),
-        }
+        let Inner::Sqlite(mut transaction) = self.inner;
+        let Some(remembered) = self.remembered else { return Ok(transaction.commit().await?) };
+        let changes = remembered.changes(&mut transaction).await?;
+        // Whether it was committed or not is unknown where this fails: what it touched is forgotten all the same.
+        let committed = transaction.commit().await;
+        remembered.apply(&changes);
+        Ok(committed?)
     }
 }
 
@@ -189,7 +232,7 @@ impl Unit {
 /// The SQL text is the same for every engine; an engine is one arm here.
 macro_rules! statement {
     ($unit:expr, execute, $sql:expr $(, $bind:expr)* $(,)?) => {
-        match &mut $unit.0 {
+        match &mut $unit.inner {
             $crate::store::Inner::Sqlite(transaction) => sqlx::query($sql)
                 $(.bind($bind))*
                 .execute(&mut **transaction)
@@ -199,7 +242,7 @@ macro_rules! statement {
         }
     };
     ($unit:expr, $fetch:ident $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
-        match &mut $unit.0 {
+        match &mut $unit.inner {
             $crate::store::Inner::Sqlite(transaction) => sqlx::query_as::<_, $row>($sql)
                 $(.bind($bind))*
                 .$fetch(&mut **transaction)

@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::{
     applications::ResponseType,
     clock::UnixSeconds,
+    gate::Refusal,
     http::{
         error::{ApiError, Error},
         form::Form,
@@ -88,7 +89,7 @@ fn require_own_site(app: &App, application: &Application, headers: &HeaderMap) -
     let runs_there = |origin: &str| application.origins.iter().any(|own| own.as_str() == origin);
     match origin.to_str() {
         Ok(origin) if origin == app.config.issuer() || runs_there(origin) => Ok(()),
-        Ok(_) | Err(_) => Err(Error::OriginNotAllowed),
+        Ok(_) | Err(_) => Err(Refusal::OriginNotAllowed.into()),
     }
 }
 

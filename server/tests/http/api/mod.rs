@@ -5,3 +5,4 @@ mod gate;
 mod members;
 mod organizations;
 mod projects;
+mod remembered;

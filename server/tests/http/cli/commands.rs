@@ -325,9 +325,9 @@ fn a_line_that_makes_no_sense_is_refused() {
     assert_eq!((said.code, said.stdout.starts_with("latchkey 0.")), (Some(0), true));
 }
 
-/// Each in another process, while the server runs; the next request is judged by it.
+/// Each in another process, while the server runs; the next request after it heard of it is judged by it.
 #[tokio::test]
-async fn what_another_process_changes_counts_at_the_next_request() {
+async fn what_another_process_changes_counts_as_soon_as_it_is_heard() {
     for (line, status) in [
         (&["member", "remove", "--org", "acme", "--email", MEMBER][..], 401),
         (&["user", "disable", "--email", MEMBER], 401),
@@ -343,6 +343,7 @@ async fn what_another_process_changes_counts_at_the_next_request() {
         let site = Site::new(&platform, &token);
         assert_eq!(site.get("/api/0/").await.status, 200);
         on(&platform.folder(), line).json();
+        platform.hear().await;
         assert_eq!(site.get("/api/0/").await.status, status, "{line:?}");
     }
 }
@@ -360,6 +361,7 @@ async fn another_password_ends_what_the_old_one_opened() {
     let said = set("another horse\n").json();
     let expected = json!({ "id": "max", "email": MEMBER, "sessions_ended": 2, "tokens_revoked": 2 });
     assert_eq!(said, expected);
+    platform.hear().await;
     for token in [token, other] {
         assert_eq!(Site::new(&platform, &token).get("/api/0/").await.status, 401);
     }
@@ -380,10 +382,12 @@ async fn one_token_is_revoked_by_itself_or_by_its_id() {
     revoke(&["--token-stdin"], "lkat_wrong").assert_refused("standard input does not hold an access token");
     assert_eq!(revoke(&["--token-stdin"], &format!("{one}\n")).json(), json!({ "revoked": 1 }));
     assert_eq!(revoke(&["--token-stdin"], &one).json(), json!({ "revoked": 0 }));
+    platform.hear().await;
     assert_eq!(Site::new(&platform, &one).get("/api/0/").await.status, 401);
     assert_eq!(Site::new(&platform, &other).get("/api/0/").await.status, 200);
     let id = platform.text("select id from access_tokens where revoked_at is null").await;
     assert_eq!(revoke(&["--id", &id], "").json(), json!({ "revoked": 1 }));
+    platform.hear().await;
     assert_eq!(Site::new(&platform, &other).get("/api/0/").await.status, 401);
 }
 

@@ -8,9 +8,11 @@ use std::{
     time::Duration,
 };
 
+use latchkey_server::clock::Clock;
 use tempfile::tempdir;
 
 use super::{Running, database, latchkey, on_with, run};
+use crate::support::{MEMBER, Platform};
 
 const LISTENING: &str = "listening on ";
 
@@ -311,4 +313,40 @@ fn a_request_that_is_under_way_is_finished_when_the_server_ends() {
     let answer = rest(stream);
     assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains("client_id is missing"), "{answer}");
     assert_eq!(running.0.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn it_answers_though_nobody_reads_its_log() {
+    let folder = tempdir().unwrap();
+    let address = free_address();
+    let (_running, _, log) = start(serve(folder.path(), &address));
+    drop(log);
+    assert!(get(&address, "/api/0/").starts_with("HTTP/1.1 401 "));
+}
+
+/// What the command line does beside a server that remembers the token: refused within a second.
+#[tokio::test]
+async fn what_another_process_does_counts_within_a_second() {
+    let platform = Platform::new().await;
+    let token = platform.token(MEMBER).await;
+    let address = free_address();
+    let (_running, _, _log) = start(serve(&platform.folder(), &address));
+    let status = || {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        let head = format!("Host: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n");
+        write!(stream, "GET /api/0/ HTTP/1.1\r\n{head}\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer[9..12].to_owned()
+    };
+    for _ in 0..3 {
+        assert_eq!(status(), "200");
+    }
+    on_with(&platform.folder(), &["member", "remove", "--org", "acme", "--email", MEMBER], "").json();
+    let removed = Clock::System.elapsed();
+    let mut refused = status();
+    while refused == "200" && Clock::System.elapsed() - removed < Duration::from_secs(1) {
+        refused = status();
+    }
+    assert_eq!(refused, "401", "removing a member revokes what they allowed there");
 }

@@ -5,7 +5,9 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use latchkey_server::{secret::Secret, store};
 use serde_json::json;
 
-use crate::support::{ACME, ACME_SITE, ADMIN, APP, Answer, GLOBEX, MEMBER, NOW, PLATFORM, Platform, Site};
+use crate::support::{
+    ACME, ACME_LOCAL, ACME_SITE, ADMIN, APP, Answer, GLOBEX, MEMBER, NOW, PLATFORM, Platform, Site,
+};
 
 const SECRET: &str = "resource server secret";
 
@@ -39,7 +41,10 @@ async fn a_live_token_is_described() {
     let expected = json!({
         "active": true, "scope": "org:read member:read project:read event:write openid", "client_id": APP,
         "token_type": "Bearer", "iat": NOW, "exp": NOW + 3600, "sub": "max", "iss": PLATFORM,
-        "organization_id": ACME.0, "organization_slug": ACME.1,
+        "organization_id": ACME.0, "organization_slug": ACME.1, "organization_name": "Acme Rockets",
+        "jti": platform.text("select id from access_tokens").await, "role": "member",
+        "name": "Max", "email": MEMBER,
+        "origins": [ACME_LOCAL, "https://shop.acme.example", ACME_SITE],
     });
     assert_eq!((answer.status, answer.json()), (200, expected));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
@@ -57,8 +62,9 @@ async fn whatever_is_not_to_be_accepted_is_the_same_answer() {
     }
     let live = platform.token(MEMBER).await;
     let tokens = platform.tokens(MEMBER).await;
-    let unknown =
-        latchkey_server::secret::AccessToken::generate(&latchkey_server::secret::Entropy::System).unwrap();
+    let unknown = latchkey_server::secret::AccessToken::from_random(
+        &latchkey_server::secret::Entropy::System.bytes().unwrap(),
+    );
     let mut answers = vec![];
     for token in ["x", "lkat_", unknown.expose(), &tokens.refresh, &live[1..]] {
         answers.push(ask(&platform, "rs", token).await);

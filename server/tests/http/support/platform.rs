@@ -128,8 +128,19 @@ impl Platform {
         Answer::of(self.service.clone().oneshot(request).await.unwrap()).await
     }
 
-    /// Changes the database as another process would.
+    /// Changes the database as another process would, and lets the server hear of it.
     pub(crate) async fn execute(&self, sql: &str) {
+        self.execute_unheard(sql).await;
+        self.hear().await;
+    }
+
+    /// Lets the server hear of what other processes did, as it does ten times a second.
+    pub(crate) async fn hear(&self) {
+        self.app.gate.source().catch_up().await.unwrap();
+    }
+
+    /// Changes the database as another process would. The server has not heard of it yet.
+    pub(crate) async fn execute_unheard(&self, sql: &str) {
         let done = sqlx::query(AssertSqlSafe(sql)).execute(&self.database).await.unwrap();
         assert!(done.rows_affected() > 0, "{sql} changed nothing");
     }

@@ -144,3 +144,12 @@ async fn a_verifier_that_is_too_short_is_refused_though_it_fits() {
     let answer = platform.exchange(&Form::code(&code).with("code_verifier", "short")).await;
     answer.assert_api_error(400, "invalid_grant");
 }
+
+#[tokio::test]
+async fn a_grant_that_has_ended_gives_nothing_for_its_code() {
+    let platform = Platform::new().await;
+    let code = a_code(&platform).await;
+    platform.execute("update grants set revoked_at = 1").await;
+    platform.exchange(&Form::code(&code)).await.assert_api_error(400, "invalid_grant");
+    assert_eq!(platform.issued().await.0, 0);
+}

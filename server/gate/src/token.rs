@@ -6,8 +6,11 @@
 
 use std::{fmt, marker::PhantomData};
 
-use crate::secret::{ALPHABET, Digest256, Entropy, NoEntropy, RANDOM_LENGTH, Secret, base62};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const RANDOM_LENGTH: usize = 43;
 const CHECKSUM_LENGTH: usize = 6;
 
 /// An access token (RFC 6749 §1.4).
@@ -45,18 +48,17 @@ impl Kind for Code {
     const PREFIX: &'static str = "lkac_";
 }
 
-/// A token of one kind. One kind is never taken for another.
+/// A token of one kind. One kind is never taken for another. It has no `==`, no `Display`, and its `Debug` shows nothing.
 #[derive(Clone)]
-pub struct Token<K>(Secret, PhantomData<K>);
+pub struct Token<K>(Box<str>, PhantomData<K>);
 
 impl<K: Kind> Token<K> {
-    /// A new token.
-    pub fn generate(entropy: &Entropy) -> Result<Self, NoEntropy> {
-        let mut text = K::PREFIX.to_owned();
-        text.push_str(&base62(&entropy.bytes()?));
+    /// The token that these random bytes make.
+    pub fn from_random(bytes: &[u8; 32]) -> Self {
+        let mut text = K::PREFIX.to_owned() + &base62(bytes);
         let checksum = checksum(&text);
-        text.push_str(&checksum);
-        Ok(Self(Secret::new(text), PhantomData))
+        text.extend(checksum.map(char::from));
+        Self(text.into(), PhantomData)
     }
 
     /// Reads what was presented; `None` for a text that cannot be a token of this kind.
@@ -68,30 +70,24 @@ impl<K: Kind> Token<K> {
             return None;
         }
         let (body, given) = text.split_at(text.len() - CHECKSUM_LENGTH);
-        (checksum(body) == given).then(|| Self(Secret::new(text), PhantomData))
+        (checksum(body) == given.as_bytes()).then(|| Self(text.into(), PhantomData))
     }
 }
 
 impl<K> Token<K> {
     /// The token itself, for the one who is to hold it.
     pub fn expose(&self) -> &str {
-        self.0.expose()
-    }
-
-    /// The token as the secret it is.
-    pub fn secret(&self) -> &Secret {
         &self.0
     }
 
     /// What the store keeps.
     pub fn digest(&self) -> Digest256 {
-        self.0.digest()
+        Digest256::of(self.0.as_bytes())
     }
 
     /// The last four characters, which may be shown to people.
     pub fn last_four(&self) -> &str {
-        let text = self.0.expose();
-        &text[text.len() - 4..]
+        &self.0[self.0.len() - 4..]
     }
 }
 
@@ -101,12 +97,59 @@ impl<K: Kind> fmt::Debug for Token<K> {
     }
 }
 
-fn checksum(body: &str) -> String {
+/// The SHA-256 of a secret: all that the store keeps of it.
+#[derive(Clone, Copy)]
+pub struct Digest256([u8; 32]);
+
+impl Digest256 {
+    /// The digest of a secret.
+    pub fn of(secret: &[u8]) -> Self {
+        Self(Sha256::digest(secret).into())
+    }
+
+    /// The bytes, as they are stored.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(crate) fn as_array(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Whether these are the bytes of the same digest, in constant time.
+    pub fn matches(&self, stored: &[u8]) -> bool {
+        self.0.ct_eq(stored).into()
+    }
+}
+
+impl fmt::Debug for Digest256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digest256(…)")
+    }
+}
+
+fn checksum(body: &str) -> [u8; CHECKSUM_LENGTH] {
     let mut number = crc32fast::hash(body.as_bytes());
-    let mut digits = [0u8; CHECKSUM_LENGTH];
+    let mut digits = [0; CHECKSUM_LENGTH];
     for digit in digits.iter_mut().rev() {
         *digit = ALPHABET[(number % 62) as usize];
         number /= 62;
+    }
+    digits
+}
+
+/// A 256-bit number in 43 base62 digits.
+pub fn base62(bytes: &[u8; 32]) -> String {
+    let mut number = *bytes;
+    let mut digits = [0u8; RANDOM_LENGTH];
+    for digit in digits.iter_mut().rev() {
+        let mut remainder = 0u32;
+        for byte in &mut number {
+            let value = remainder << 8 | u32::from(*byte);
+            *byte = (value / 62) as u8;
+            remainder = value % 62;
+        }
+        *digit = ALPHABET[remainder as usize];
     }
     digits.iter().map(|digit| char::from(*digit)).collect()
 }
@@ -118,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_token_reads_back_and_shows_its_last_four_only() {
-        let token = AccessToken::generate(&Entropy::System).unwrap();
+        let token = AccessToken::from_random(&[7; 32]);
         assert_eq!(token.expose().len(), 5 + 43 + 6);
         assert!(AccessToken::parse(token.expose()).is_some());
         assert_eq!(format!("{token:?}"), "lkat_…");
@@ -127,7 +170,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_token_is_refused_before_any_lookup() {
-        let good = AccessToken::generate(&Entropy::seeded(1)).unwrap();
+        let good = AccessToken::from_random(&[1; 32]);
         let good = good.expose();
         for wrong in [
             "",
@@ -146,10 +189,7 @@ mod tests {
 
     #[test]
     fn one_kind_is_not_taken_for_another() {
-        let (access, refresh) = (
-            AccessToken::generate(&Entropy::seeded(1)).unwrap(),
-            RefreshToken::generate(&Entropy::seeded(1)).unwrap(),
-        );
+        let (access, refresh) = (AccessToken::from_random(&[1; 32]), RefreshToken::from_random(&[1; 32]));
         assert!(RefreshToken::parse(access.expose()).is_none());
         assert!(AuthorizationCode::parse(access.expose()).is_none());
         assert!(AccessToken::parse(refresh.expose()).is_none());
@@ -157,10 +197,21 @@ mod tests {
         assert!(AccessToken::parse(&refresh.expose().replace("lkrt_", "lkat_")).is_none());
     }
 
+    #[test]
+    fn base62_is_positional_and_never_runs_over() {
+        assert_eq!(base62(&[0; 32]), "0".repeat(43));
+        let mut one = [0; 32];
+        one[31] = 61;
+        assert!(base62(&one).ends_with("0z"));
+        one[31] = 62;
+        assert!(base62(&one).ends_with("10"));
+        assert_eq!(base62(&[255; 32]).len(), 43);
+    }
+
     proptest! {
         #[test]
-        fn a_token_reads_back_as_its_own_kind_alone(seed in any::<u64>()) {
-            let token = RefreshToken::generate(&Entropy::seeded(seed)).unwrap();
+        fn a_token_reads_back_as_its_own_kind_alone(seed in any::<[u8; 32]>()) {
+            let token = RefreshToken::from_random(&seed);
             let read = RefreshToken::parse(token.expose());
             prop_assert_eq!(read.as_ref().map(Token::expose), Some(token.expose()));
             prop_assert!(AccessToken::parse(token.expose()).is_none());
@@ -168,8 +219,8 @@ mod tests {
         }
 
         #[test]
-        fn a_flipped_bit_or_two_exchanged_characters_are_refused(seed in any::<u64>(), at in 0usize..53, bit in 0u8..7) {
-            let token = AccessToken::generate(&Entropy::seeded(seed)).unwrap();
+        fn a_flipped_bit_or_two_exchanged_characters_are_refused(seed in any::<[u8; 32]>(), at in 0usize..53, bit in 0u8..7) {
+            let token = AccessToken::from_random(&seed);
             let (mut flipped, mut swapped) = (token.expose().as_bytes().to_vec(), token.expose().as_bytes().to_vec());
             flipped[at] ^= 1 << bit;
             swapped.swap(at, at + 1);
@@ -179,8 +230,8 @@ mod tests {
         }
 
         #[test]
-        fn a_flipped_character_is_refused(seed in any::<u64>(), at in 5usize..54, to in 0usize..62) {
-            let token = AccessToken::generate(&Entropy::seeded(seed)).unwrap();
+        fn a_flipped_character_is_refused(seed in any::<[u8; 32]>(), at in 5usize..54, to in 0usize..62) {
+            let token = AccessToken::from_random(&seed);
             let mut bytes = token.expose().as_bytes().to_vec();
             prop_assume!(bytes[at] != ALPHABET[to]);
             bytes[at] = ALPHABET[to];

@@ -1,0 +1,15 @@
+//! The changes that the gate hears of. Triggers write them, and the crate `latchkey-gate` reads them.
+
+use crate::store::{StoreError, Unit, statement};
+
+/// How many are kept. Who has not heard of the last of them forgets everything, so that none need be kept for long.
+const KEPT: i64 = 20_000;
+
+/// Deletes changes that everybody has heard of, at most this many. The last ones stay: by them a reader knows that it
+/// has missed none.
+pub async fn sweep(unit: &mut Unit, most: i64) -> Result<u64, StoreError> {
+    const SWEEP: &str = "delete from gate_changes where id in
+                             (select id from gate_changes
+                              where id <= (select max(id) from gate_changes) - $1 limit $2)";
+    statement!(unit, execute, SWEEP, KEPT, most)
+}
