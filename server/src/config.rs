@@ -25,6 +25,8 @@ pub struct Lifetimes {
     pub transaction_secs: UnixSeconds,
     /// A session at the platform.
     pub session_secs: UnixSeconds,
+    /// An entry of the audit log.
+    pub audit_secs: UnixSeconds,
 }
 
 impl Default for Lifetimes {
@@ -38,6 +40,7 @@ impl Default for Lifetimes {
             refresh_grace_secs: 30,
             transaction_secs: 600,
             session_secs: 14 * DAY,
+            audit_secs: 180 * DAY,
         }
     }
 }

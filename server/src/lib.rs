@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod applications;
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod directory;

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use crate::{
+    audit::By,
     clock::UnixSeconds,
     oauth::signing_keys::retired_until,
     state::App,
     store::{
-        StoreError, Unit, gate_changes, grants, refresh_tokens, sessions, signing_keys, tokens, transactions,
+        StoreError, Unit, audit_log, gate_changes, grants, refresh_tokens, sessions, signing_keys, tokens,
+        transactions,
     },
 };
 
@@ -26,9 +28,10 @@ enum Kind {
     Sessions,
     SigningKeys,
     GateChanges,
+    AuditLog,
 }
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 8] = [
     Kind::Transactions,
     Kind::AccessTokens,
     Kind::RefreshTokens,
@@ -36,6 +39,7 @@ const KINDS: [Kind; 7] = [
     Kind::Sessions,
     Kind::SigningKeys,
     Kind::GateChanges,
+    Kind::AuditLog,
 ];
 
 impl Kind {
@@ -50,6 +54,7 @@ impl Kind {
                 signing_keys::sweep(unit, retired_until(now, &app.config.lifetimes), MOST).await
             }
             Self::GateChanges => gate_changes::sweep(unit, MOST).await,
+            Self::AuditLog => audit_log::sweep(unit, now - app.config.lifetimes.audit_secs, MOST).await,
         }
     }
 }
@@ -75,7 +80,7 @@ pub async fn sweep(app: &App) -> Result<u64, StoreError> {
     let mut all = 0;
     for kind in KINDS {
         loop {
-            let mut unit = app.store.write().await?;
+            let mut unit = app.store.write(By::server(app.clock.now())).await?;
             let swept = kind.sweep(app, &mut unit, app.clock.now()).await?;
             unit.commit().await?;
             all += swept;

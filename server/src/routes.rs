@@ -18,6 +18,7 @@ use tower_http::{
 
 use crate::{
     account::{applications, authorizations, password},
+    audit::logs,
     directory::{home, login, logout, members, organizations, projects},
     gate::{Rule, guard},
     http::{
@@ -178,6 +179,11 @@ pub const API: &[ApiRoute] = &[
         path: "/api/0/organizations/{organization}/members",
         scope: Some(Scope::MemberRead),
         methods: || get(members::list),
+    },
+    ApiRoute {
+        path: "/api/0/organizations/{organization}/audit-logs",
+        scope: Some(Scope::OrgAdmin),
+        methods: || get(logs::list),
     },
     ApiRoute {
         path: "/api/0/organizations/{organization}/projects",

@@ -5,6 +5,7 @@ use std::{ops::Deref, sync::Arc};
 use tokio::sync::Semaphore;
 
 use crate::{
+    audit::refusals::Refusals,
     clock::Clock,
     config::Config,
     directory::{
@@ -43,6 +44,8 @@ pub struct Parts {
     pub origins: KnownOrigins,
     /// The gate before the API.
     pub gate: Gate,
+    /// What the gate refused, until it is written down.
+    pub refusals: Refusals,
     /// A permit for each request that may be answered at once.
     pub requests: Semaphore,
 }
@@ -60,7 +63,9 @@ impl App {
         let signing_keys = SigningKeys::new(secret);
         let throttle = Throttle::new(&config.limits, clock.clone());
         let requests = Semaphore::new(config.limits.requests);
-        let gate = gate::new(&config, store.remembered(&clock, config.limits.remembered_tokens), &clock);
+        let refusals = Refusals::new(&config.trusted_proxies);
+        let remembered = store.remembered(&clock, config.limits.remembered_tokens);
+        let gate = gate::new(&config, remembered, &clock, &refusals);
         Ok(Self(Arc::new(Parts {
             config,
             store,
@@ -71,6 +76,7 @@ impl App {
             throttle,
             requests,
             gate,
+            refusals,
             origins: KnownOrigins::default(),
         })))
     }

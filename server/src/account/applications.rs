@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 
 use crate::{
     account::authorizations::{self, Authorization},
+    audit::By,
     clock::UnixSeconds,
     directory::{
         login::{self, Destination},
@@ -87,10 +88,11 @@ pub async fn get(
 pub async fn post(State(app): State<App>, form: PageForm) -> Result<Response, PageError> {
     form.require_token(CSRF_PURPOSE)?;
     let client_id = form.parameters.require("client_id")?;
-    let mut unit = app.store.write().await?;
+    let mut unit = app.store.write(By::server(app.clock.now())).await?;
     let Some(session) = session::current(&app, &mut unit, &form.headers).await? else {
         return Ok(login::before(Destination::Applications).into_response());
     };
+    unit.act_for(By::person(&session.user_id, form.address, app.clock.now()));
     authorizations::end(&mut unit, &session.user_id, client_id, app.clock.now()).await?;
     unit.commit().await?;
     Ok(Redirect::to(PATH).into_response())

@@ -1,18 +1,22 @@
 //! What a person allowed: the list, the end of one of them, and `/api/0/api-authorizations/`, which is both for
 //! programs on the platform's own pages.
 
+use std::net::SocketAddr;
+
 use axum::{
-    Json,
-    extract::{RawQuery, State},
+    Extension, Json,
+    extract::{ConnectInfo, RawQuery, State},
     http::{HeaderMap, StatusCode, header},
 };
 use latchkey_protocol::{frame::Organization, scope::Scopes};
 use serde::{Serialize, Serializer};
 
 use crate::{
+    audit::By,
     clock::UnixSeconds,
     directory::session,
     http::{
+        address::ClientAddress,
         error::{ApiError, Error},
         origin_check::require_same_origin,
         parameters::Parameters,
@@ -109,13 +113,16 @@ pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Json<Vec<
 /// (RFC 9110 §9.3.5).
 pub async fn delete(
     State(app): State<App>,
+    Extension(ConnectInfo(peer)): Extension<ConnectInfo<SocketAddr>>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<StatusCode, ApiError> {
     require_same_origin(&headers, &app.config.public_url)?;
     let parameters = Parameters::parse(query.as_deref().unwrap_or_default())?;
-    let mut unit = app.store.write().await?;
+    let mut unit = app.store.write(By::server(app.clock.now())).await?;
     let session = require_session(&app, &mut unit, &headers).await?;
+    let address = ClientAddress::find(peer.ip(), &headers, &app.config.trusted_proxies);
+    unit.act_for(By::person(&session.user_id, address, app.clock.now()));
     let client_id = parameters.require("client_id")?;
     if !end(&mut unit, &session.user_id, client_id, app.clock.now()).await? {
         return Err(Error::NotFound.into());

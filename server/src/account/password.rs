@@ -9,6 +9,7 @@ use axum::{
 use axum_extra::extract::cookie::CookieJar;
 
 use crate::{
+    audit::By,
     directory::{
         attempt::{self, Attempt, Refusal},
         login::{self, Destination},
@@ -105,13 +106,9 @@ pub async fn get(
 }
 
 /// Takes `current_password` and `new_password`.
-pub async fn post(
-    State(app): State<App>,
-    address: ClientAddress,
-    sent: PageForm,
-) -> Result<Response, PageError> {
+pub async fn post(State(app): State<App>, sent: PageForm) -> Result<Response, PageError> {
     sent.require_token(CSRF_PURPOSE)?;
-    let PageForm { parameters, browser, headers } = sent;
+    let PageForm { parameters, browser, headers, address } = sent;
     let read = |name| Secret::new(parameters.get(name).unwrap_or_default());
     let (current, new) = (read("current_password"), read("new_password"));
 
@@ -139,7 +136,7 @@ pub async fn post(
         Err(PasswordError::Overloaded) => return Ok(refuse(Problem::Current(Refusal::Overloaded))),
         hash => hash?,
     };
-    match replace(&app, &headers, &session, &stored, &hash).await? {
+    match replace(&app, &headers, &session, address, &stored, &hash).await? {
         Some(secret) => {
             let cookie = browser::cookie(browser::SESSION, secret.expose().to_owned());
             let done = format!("{PATH}?done={}", browser.csrf(DONE_PURPOSE));
@@ -164,10 +161,12 @@ async fn replace(
     app: &App,
     headers: &HeaderMap,
     session: &Session,
+    address: ClientAddress,
     stored: &str,
     hash: &str,
 ) -> Result<Option<Secret>, PageError> {
-    let mut unit = app.store.write().await?;
+    let by = By::person(&session.user_id, address, app.clock.now());
+    let mut unit = app.store.write(by).await?;
     let now = session::current(app, &mut unit, headers).await?;
     if now.is_none_or(|now| now.id != session.id)
         || !store::users::touch_password(&mut unit, &session.user_id, stored, hash).await?

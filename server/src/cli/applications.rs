@@ -53,7 +53,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
             let redirect_uris = read_all("--redirect-uri", &redirect_uris, registration::redirect_uri)?;
             let scopes = read_scopes(&scopes)?;
             let response_types = read_response_types(&response_types)?;
-            let mut unit = context.store.write().await?;
+            let mut unit = context.write().await?;
             let organization = organizations::find(&mut unit, &org).await?;
             let application = Application {
                 client_id: context.entropy.id()?,
@@ -79,7 +79,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
             }))
         }
         Command::Disable { client_id } => {
-            let mut unit = context.store.write().await?;
+            let mut unit = context.write().await?;
             if !store::applications::revoke(&mut unit, &client_id, context.clock.now()).await? {
                 return Err(CliError::Unknown(
                     "application",

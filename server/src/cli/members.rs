@@ -69,7 +69,7 @@ impl From<RoleOption> for Role {
 
 pub(super) async fn run(context: &Context, command: Command) -> Result<Value, CliError> {
     let now = context.clock.now();
-    let mut unit = context.store.write().await?;
+    let mut unit = context.write().await?;
     match command {
         Command::Add { org, email, role } => {
             let organization = organizations::find(&mut unit, &org).await?;

@@ -2,6 +2,7 @@
 //! judged by the same file at its next request.
 
 mod applications;
+mod audit;
 mod keys;
 mod members;
 mod options;
@@ -20,13 +21,14 @@ use serde_json::Value;
 
 use crate::{
     applications::registration::FieldError,
+    audit::By,
     cli::options::Options,
     clock::Clock,
     directory::password::PasswordError,
     http::error::Error,
     oauth::signing_keys::KeyError,
     secret::{Entropy, NoEntropy},
-    store::{DatabaseUrl, DatabaseUrlError, Store, StoreError},
+    store::{DatabaseUrl, DatabaseUrlError, Store, StoreError, Unit},
 };
 
 /// "Log in with us" for every organization of a platform.
@@ -64,6 +66,9 @@ enum Command {
     /// Servers that may ask what a token is.
     #[command(subcommand)]
     ResourceServer(resource_servers::Command),
+    /// The audit log of an organization.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// The key that signs id_tokens.
     #[command(subcommand)]
     Key(keys::Command),
@@ -162,6 +167,11 @@ impl Context {
             Store::open(&url).await.map_err(|source| CliError::Open { path: path.clone(), source })?;
         Ok(Self { store, clock: Clock::System, entropy: Entropy::System })
     }
+
+    /// Writes as whoever runs the command line.
+    async fn write(&self) -> Result<Unit, StoreError> {
+        self.store.write(By::command(self.clock.now())).await
+    }
 }
 
 /// Runs the command that the process was started with.
@@ -195,6 +205,11 @@ async fn run(cli: Cli) -> Result<Option<Value>, CliError> {
     }
     let context = Context::open(&options).await?;
     let value = match cli.command {
+        Command::Audit(command) => {
+            let exported = audit::run(&context, command).await;
+            context.store.close().await;
+            return exported.map(|()| None);
+        }
         Command::User(command) => users::run(&context, command).await,
         Command::Org(command) => organizations::run(&context, command).await,
         Command::Member(command) => members::run(&context, command).await,

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -16,6 +16,17 @@ use crate::{
     config::{Lifetimes, Limits},
     store::DatabaseUrl,
 };
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: one JSON object on each line.
+    Json,
+}
 
 /// The options that every command takes, anywhere on the line.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
@@ -69,6 +80,12 @@ pub(super) struct Options {
     /// How long a session at the platform lives [default: 1209600, 14 days]
     #[arg(long, global = true, env = "LATCHKEY_SESSION_SECS", value_name = "SECONDS")]
     session_secs: Option<NonZeroU32>,
+    /// How long the audit log is kept [default: 15552000, 180 days]
+    #[arg(long, global = true, env = "LATCHKEY_AUDIT_SECS", value_name = "SECONDS")]
+    audit_secs: Option<NonZeroU32>,
+    /// How the server writes its log: text for people, json for programs, a line each [default: text]
+    #[arg(long, global = true, env = "LATCHKEY_LOG_FORMAT", value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
     /// What the server logs: error, warn, info, debug, trace, or a filter of tracing-subscriber [default: info]
     #[arg(long, global = true, env = "LATCHKEY_LOG", value_name = "FILTER")]
     log: Option<String>,
@@ -100,6 +117,8 @@ impl Options {
             refresh_idle_secs: self.refresh_idle_secs.or(file.refresh_idle_secs),
             refresh_total_secs: self.refresh_total_secs.or(file.refresh_total_secs),
             session_secs: self.session_secs.or(file.session_secs),
+            audit_secs: self.audit_secs.or(file.audit_secs),
+            log_format: self.log_format.or(file.log_format),
             log: self.log.or(file.log),
         })
     }
@@ -153,8 +172,14 @@ impl Options {
             refresh_idle_secs: secs(self.refresh_idle_secs, default.refresh_idle_secs),
             refresh_total_secs: secs(self.refresh_total_secs, default.refresh_total_secs),
             session_secs: secs(self.session_secs, default.session_secs),
+            audit_secs: secs(self.audit_secs, default.audit_secs),
             ..default
         }
+    }
+
+    /// How to write the log.
+    pub(super) fn log_format(&self) -> LogFormat {
+        self.log_format.unwrap_or_default()
     }
 
     /// What to log.

@@ -34,14 +34,14 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
             let slug = read("--slug", &slug, registration::slug)?;
             let name = read("--name", &name, registration::name)?;
             let organization = Organization { id: context.entropy.id()?, slug, name, disabled_at: None };
-            let mut unit = context.store.write().await?;
+            let mut unit = context.write().await?;
             let added = store::organizations::insert(&mut unit, &organization, context.clock.now()).await;
             added.map_err(taken("an organization with the slug", &organization.slug))?;
             unit.commit().await?;
             Ok(json!({ "id": organization.id, "slug": organization.slug, "name": organization.name }))
         }
         Command::Disable { slug } => {
-            let mut unit = context.store.write().await?;
+            let mut unit = context.write().await?;
             let organization = find(&mut unit, &slug).await?;
             store::organizations::revoke(&mut unit, &organization.id, context.clock.now()).await?;
             unit.commit().await?;

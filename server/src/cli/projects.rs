@@ -30,7 +30,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
     let slug = read("--slug", &slug, registration::slug)?;
     let name = read("--name", &name, registration::name)?;
     let project = Project { id: context.entropy.id()?, slug, name };
-    let mut unit = context.store.write().await?;
+    let mut unit = context.write().await?;
     let organization = organizations::find(&mut unit, &org).await?;
     let added = store::projects::insert(&mut unit, &organization.id, &project, context.clock.now()).await;
     added.map_err(taken("a project with the slug", &project.slug))?;

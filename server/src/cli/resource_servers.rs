@@ -34,7 +34,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
         Command::Add { name, org } => {
             let name = read("--name", &name, registration::name)?;
             let (id, secret) = (context.entropy.id()?, Secret::generate(&context.entropy)?);
-            let mut unit = context.store.write().await?;
+            let mut unit = context.write().await?;
             let organization = match &org {
                 Some(slug) => Some(organizations::find(&mut unit, slug).await?),
                 None => None,
@@ -46,7 +46,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
             Ok(json!({ "id": id, "secret": secret.expose(), "name": name, "organization": org }))
         }
         Command::Disable { id } => {
-            let mut unit = context.store.write().await?;
+            let mut unit = context.write().await?;
             if !store::resource_servers::revoke(&mut unit, &id, context.clock.now()).await? {
                 let next = "`latchkey resource-server add` prints its id";
                 return Err(CliError::Unknown("resource server", id, next));

@@ -10,7 +10,11 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     applications::registration,
-    cli::{CliError, Context, options::Options, read, secret},
+    cli::{
+        CliError, Context,
+        options::{LogFormat, Options},
+        read, secret,
+    },
     config::Config,
     http::{assets, connections},
     retention, routes,
@@ -22,13 +26,16 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     let filter = EnvFilter::try_new(options.log())
         .map_err(|error| CliError::Refused(format!("--log {:?}: {error}", options.log())))?;
     let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(colours)
         .with_writer(std::io::stderr)
         // They would be told on standard error, and a panic if that is what cannot be written.
-        .log_internal_errors(false)
-        .init();
+        .log_internal_errors(false);
+    match options.log_format() {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
 
     let config = Config {
         lifetimes: options.lifetimes(),
@@ -55,6 +62,7 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
         );
     }
     let sweeper = tokio::spawn(retention::run(app.clone()));
+    let auditing = tokio::spawn(app.refusals.clone().run(app.store.clone(), app.clock.clone()));
     let hearing = tokio::spawn({
         let database = app.gate.source().clone();
         async move { database.watch().await }
@@ -66,6 +74,8 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     connections::serve(listener, routes::service(&app), &app.config.limits, stop).await;
     sweeper.abort();
     hearing.abort();
+    auditing.abort();
+    app.refusals.flush(&app.store, &app.clock).await?;
     app.store.close().await;
     Ok(())
 }

@@ -58,7 +58,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
     // Before the database is written to: whoever types the token takes their time, and others write meanwhile.
     let token = if revoke.token_stdin { Some(token()?) } else { None };
     let now = context.clock.now();
-    let mut unit = context.store.write().await?;
+    let mut unit = context.write().await?;
     let revoked = match (token, &revoke.id) {
         (Some(Token::Refresh(token)), _) => revoke_line(&mut unit, &token, now).await?,
         (Some(Token::Access(token)), _) => {

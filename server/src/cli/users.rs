@@ -55,7 +55,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
             let passwords = Passwords::new(&context.entropy, 1)?;
             let password_hash = passwords.hash(password()?, &context.entropy).await?;
             let user = User { id: context.entropy.id()?, email, name, password_hash, disabled_at: None };
-            let mut unit = context.store.write().await?;
+            let mut unit = context.write().await?;
             let added = store::users::insert(&mut unit, &user, context.clock.now()).await;
             added.map_err(taken("an account with the address", &user.email))?;
             unit.commit().await?;
@@ -64,7 +64,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
         Command::Password { email, password_stdin: _ } => {
             let passwords = Passwords::new(&context.entropy, 1)?;
             let hash = passwords.hash(password()?, &context.entropy).await?;
-            let mut unit = context.store.write().await?;
+            let mut unit = context.write().await?;
             let user = find(&mut unit, &email).await?;
             store::users::touch_password(&mut unit, &user.id, &user.password_hash, &hash).await?;
             let ended = session::close_all(&mut unit, &user.id, context.clock.now()).await?;
@@ -77,7 +77,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
             }))
         }
         Command::Disable { email } => {
-            let mut unit = context.store.write().await?;
+            let mut unit = context.write().await?;
             let user = find(&mut unit, &email).await?;
             store::users::revoke(&mut unit, &user.id, context.clock.now()).await?;
             // It may have to be done at once, so it is done; but whoever does it is told what is left to do.

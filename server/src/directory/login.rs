@@ -9,6 +9,7 @@ use axum::{
 use axum_extra::extract::cookie::CookieJar;
 
 use crate::{
+    audit::By,
     directory::{
         attempt::{self, Attempt, Refusal},
         session,
@@ -156,13 +157,9 @@ pub async fn get(
 }
 
 /// Takes `email` and `password`.
-pub async fn post(
-    State(app): State<App>,
-    address: ClientAddress,
-    sent: PageForm,
-) -> Result<Response, PageError> {
+pub async fn post(State(app): State<App>, sent: PageForm) -> Result<Response, PageError> {
     sent.require_token(CSRF_PURPOSE)?;
-    let PageForm { parameters, browser, headers } = sent;
+    let PageForm { parameters, browser, headers, address } = sent;
     let email = parameters.get("email").unwrap_or_default();
     let password = parameters.get("password").unwrap_or_default();
 
@@ -174,7 +171,7 @@ pub async fn post(
     let stored = user.as_ref().map(|user| user.password_hash.clone());
     let attempt = attempt::verify(&app, address, email, Secret::new(password), stored).await?;
     let refusal = match (attempt, user) {
-        (Attempt::Right, Some(user)) => match enter(&app, &headers, &user).await? {
+        (Attempt::Right, Some(user)) => match enter(&app, &headers, address, &user).await? {
             Some(secret) => {
                 let cookie = browser::cookie(browser::SESSION, secret.expose().to_owned());
                 let jar = browser.remember(CookieJar::new()).add(cookie);
@@ -191,8 +188,13 @@ pub async fn post(
 
 /// Opens the session and returns its secret; `None` where the account was disabled, or got another password, while
 /// the one that was verified was worked on: what that ended must not begin again.
-async fn enter(app: &App, headers: &HeaderMap, user: &User) -> Result<Option<Secret>, PageError> {
-    let mut unit = app.store.write().await?;
+async fn enter(
+    app: &App,
+    headers: &HeaderMap,
+    address: ClientAddress,
+    user: &User,
+) -> Result<Option<Secret>, PageError> {
+    let mut unit = app.store.write(By::person(&user.id, address, app.clock.now())).await?;
     let now = store::users::find(&mut unit, &user.id).await?;
     if now.is_none_or(|now| now.disabled_at.is_some() || now.password_hash != user.password_hash) {
         return Ok(None);

@@ -7,6 +7,7 @@ use axum::{
 use axum_extra::extract::cookie::CookieJar;
 
 use crate::{
+    audit::By,
     directory::session,
     http::{browser, error::PageError, form::PageForm},
     state::App,
@@ -18,8 +19,9 @@ pub const CSRF_PURPOSE: &str = "logout";
 /// Signs the person out of the platform.
 pub async fn post(State(app): State<App>, form: PageForm) -> Result<Response, PageError> {
     form.require_token(CSRF_PURPOSE)?;
-    let mut unit = app.store.write().await?;
+    let mut unit = app.store.write(By::server(app.clock.now())).await?;
     if let Some(session) = session::current(&app, &mut unit, &form.headers).await? {
+        unit.act_for(By::person(&session.user_id, form.address, app.clock.now()));
         if form.parameters.get("everywhere").is_some() {
             session::close_all(&mut unit, &session.user_id, app.clock.now()).await?;
         } else {

@@ -7,20 +7,22 @@ use latchkey_gate::{Settings, database::Database};
 
 pub use latchkey_gate::{Authorized, OrganizationRule, Presented, Refusal, Rule};
 
-use crate::{clock::Clock, config::Config, oauth::metadata::PROTECTED_RESOURCE, state::App};
+use crate::{
+    audit::refusals::Refusals, clock::Clock, config::Config, oauth::metadata::PROTECTED_RESOURCE, state::App,
+};
 
 /// The gate, which knows tokens from the database.
 pub type Gate = latchkey_gate::Gate<Arc<Database>>;
 
 /// The gate of this server.
-pub fn new(config: &Config, database: Arc<Database>, clock: &Clock) -> Gate {
+pub fn new(config: &Config, database: Arc<Database>, clock: &Clock, refusals: &Refusals) -> Gate {
     Gate::new(
         database,
         Settings {
             platform: config.issuer().to_owned(),
             described_at: config.url(PROTECTED_RESOURCE),
             clock: clock.clone(),
-            observer: None,
+            observer: Some(Arc::new(refusals.clone())),
         },
     )
 }

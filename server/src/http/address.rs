@@ -8,7 +8,7 @@ use std::{
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts},
-    http::{HeaderMap, request::Parts},
+    http::{Extensions, HeaderMap, request::Parts},
 };
 use ipnet::IpNet;
 
@@ -44,6 +44,23 @@ impl ClientAddress {
         Self(found)
     }
 
+    /// The address of the client of a request.
+    pub fn of(extensions: &Extensions, headers: &HeaderMap, app: &App) -> Result<Self, Error> {
+        if app.config.trusted_proxies.is_empty() && headers.contains_key(FORWARDED_FOR) {
+            warn_once();
+        }
+        match extensions.get::<ConnectInfo<SocketAddr>>() {
+            Some(ConnectInfo(peer)) => Ok(Self::find(peer.ip(), headers, &app.config.trusted_proxies)),
+            // Nobody's attempts can be counted then, so nobody may make any.
+            None => Err(Error::Internal(Arc::new(NoPeer))),
+        }
+    }
+
+    /// The address itself.
+    pub fn address(self) -> IpAddr {
+        self.0
+    }
+
     /// Whom this address counts for: itself, or the network that one holder of IPv6 addresses has to himself
     /// (RFC 6177 §2: nobody is given less than a /64).
     pub fn holder(self) -> IpAddr {
@@ -64,14 +81,7 @@ impl FromRequestParts<App> for ClientAddress {
     type Rejection = PageError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
-        if app.config.trusted_proxies.is_empty() && parts.headers.contains_key(FORWARDED_FOR) {
-            warn_once();
-        }
-        match parts.extensions.get::<ConnectInfo<SocketAddr>>() {
-            Some(ConnectInfo(peer)) => Ok(Self::find(peer.ip(), &parts.headers, &app.config.trusted_proxies)),
-            // Nobody's attempts can be counted then, so nobody may make any.
-            None => Err(Error::Internal(Arc::new(NoPeer)).into()),
-        }
+        Ok(Self::of(&parts.extensions, &parts.headers, app)?)
     }
 }
 

@@ -275,7 +275,9 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Engine(_) | StoreError::Migration(_) => Self::Unavailable(Arc::new(error)),
-            StoreError::Conflict | StoreError::Unreadable(_) => Self::Internal(Arc::new(error)),
+            StoreError::Conflict | StoreError::ReadOnly | StoreError::Unreadable(_) => {
+                Self::Internal(Arc::new(error))
+            }
         }
     }
 }

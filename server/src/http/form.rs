@@ -8,6 +8,7 @@ use axum::{
 
 use crate::{
     http::{
+        address::ClientAddress,
         browser::Browser,
         error::{ApiError, Error, PageError},
         origin_check::require_same_origin,
@@ -26,6 +27,8 @@ pub struct Form {
     pub parameters: Parameters,
     /// The request's headers.
     pub headers: HeaderMap,
+    /// Where it comes from.
+    pub address: ClientAddress,
 }
 
 impl FromRequest<App> for Form {
@@ -41,7 +44,8 @@ impl FromRequest<App> for Form {
         if !is_form(&headers) {
             return Err(Error::NotAForm.into());
         }
-        Ok(Self { parameters: read(request, app).await?, headers })
+        let address = ClientAddress::of(request.extensions(), &headers, app)?;
+        Ok(Self { parameters: read(request, app).await?, headers, address })
     }
 }
 
@@ -55,6 +59,8 @@ pub struct PageForm {
     pub browser: Browser,
     /// The request's headers.
     pub headers: HeaderMap,
+    /// Where it comes from.
+    pub address: ClientAddress,
 }
 
 impl FromRequest<App> for PageForm {
@@ -65,8 +71,9 @@ impl FromRequest<App> for PageForm {
         require_same_origin(&parts.headers, &app.config.public_url)?;
         let browser = Browser::from_request_parts(&mut parts, app).await?;
         let headers = parts.headers.clone();
+        let address = ClientAddress::of(&parts.extensions, &headers, app)?;
         let parameters = read(Request::from_parts(parts, body), app).await?;
-        Ok(Self { parameters, browser, headers })
+        Ok(Self { parameters, browser, headers, address })
     }
 }
 

@@ -14,6 +14,7 @@ use latchkey_protocol::scope::Scopes;
 
 use crate::{
     applications::ResponseType,
+    audit::By,
     directory::session,
     gate::Refusal,
     http::{
@@ -116,14 +117,14 @@ pub async fn head() -> impl IntoResponse {
 
 /// Takes the person's decision: `transaction`, `csrf`, `decision`. Whatever else the form holds is ignored.
 pub async fn post(State(app): State<App>, form: PageForm) -> Result<Response, PageError> {
-    let PageForm { parameters, browser, headers } = &form;
+    let PageForm { parameters, browser, headers, .. } = &form;
     refuse_token(headers)?;
     let allowed = match parameters.require("decision")? {
         "approve" => true,
         "deny" => false,
         _ => return Err(Error::parameter("decision", "is neither approve nor deny").into()),
     };
-    let mut unit = app.store.write().await?;
+    let mut unit = app.store.write(By::server(app.clock.now())).await?;
     let transaction = Transaction::find(&app, &mut unit, browser, parameters.require("transaction")?).await?;
     let shown = transaction.shown.clone().ok_or(Error::TransactionClosed)?;
     form.require_token(&consent::csrf_purpose(&transaction.id, &shown.user_id))?;
@@ -131,6 +132,7 @@ pub async fn post(State(app): State<App>, form: PageForm) -> Result<Response, Pa
         // Signed out meanwhile: the page is shown again after the login.
         return Ok(Redirect::to(&transaction::address("/login/", &transaction.id)).into_response());
     };
+    unit.act_for(By::person(&session.user_id, form.address, app.clock.now()));
     // Who decides is who saw the page.
     if session.user_id != shown.user_id {
         return Err(Error::TransactionClosed.into());
@@ -187,7 +189,8 @@ async fn proceed(
         if !transaction.is_stored() {
             app.throttle.begin(asker.address).map_err(Error::TooOften)?;
         }
-        let mut unit = app.store.write().await?;
+        let by = By::person(&session.user_id, asker.address, app.clock.now());
+        let mut unit = app.store.write(by).await?;
         // Again, in the transaction that issues: what the person allowed once may have been ended meanwhile.
         next = decide(request, &facts(&mut unit, &transaction, client, Some(session)).await?);
         if let Next::Grant(scopes) = next {
@@ -199,7 +202,7 @@ async fn proceed(
     }
     match (next, session) {
         (Next::Refuse(error), _) => {
-            let mut unit = app.store.write().await?;
+            let mut unit = app.store.write(By::server(app.clock.now())).await?;
             transaction.consume(app, &mut unit).await?;
             unit.commit().await?;
             Ok(response::refused(&app.config, request.recipient(), error))
@@ -259,7 +262,7 @@ async fn keep(
     if !transaction.is_stored() {
         app.throttle.begin(asker.address).map_err(Error::TooOften)?;
     }
-    let mut unit = app.store.write().await?;
+    let mut unit = app.store.write(By::server(app.clock.now())).await?;
     transaction.keep(app, &mut unit, &asker.browser, shown).await?;
     Ok(unit.commit().await?)
 }

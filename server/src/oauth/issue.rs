@@ -7,12 +7,13 @@
 use latchkey_protocol::scope::Scopes;
 
 use crate::{
+    audit::Action,
     clock::UnixSeconds,
     http::error::Error,
     oauth::{client::Client, decision::narrow, request::Target},
     secret::{AccessToken, AuthorizationCode, RefreshToken, Secret},
     state::App,
-    store::{self, Unit, authorization_codes, refresh_tokens},
+    store::{self, Unit, audit_log::Entry, authorization_codes, refresh_tokens},
 };
 
 /// What a credential is issued on.
@@ -91,6 +92,11 @@ impl Grant {
     /// What it holds.
     pub fn scopes(&self) -> Scopes {
         self.scopes
+    }
+
+    /// An entry of the audit log about it.
+    pub fn entry(&self, action: Action) -> Entry<'_> {
+        Entry::new(&self.organization_id, action).of_application(&self.client_id).of_person(&self.user_id)
     }
 }
 

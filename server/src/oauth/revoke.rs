@@ -7,6 +7,7 @@ use axum::{
 };
 
 use crate::{
+    audit::By,
     http::{error::ApiError, form::Form},
     oauth::client,
     secret::{AccessToken, RefreshToken},
@@ -30,12 +31,13 @@ pub async fn post(State(app): State<App>, form: Form) -> Result<Response, ApiErr
     drop(unit);
     let token = parameters.require("token")?;
     let now = app.clock.now();
+    let by = By::application(client_id, form.address, now);
     if let Some(token) = AccessToken::parse(token) {
-        let mut unit = app.store.write().await?;
+        let mut unit = app.store.write(by).await?;
         store::tokens::revoke(&mut unit, &token.digest(), client_id, now).await?;
         unit.commit().await?;
     } else if let Some(token) = RefreshToken::parse(token) {
-        let mut unit = app.store.write().await?;
+        let mut unit = app.store.write(by).await?;
         if let Some(row) = refresh_tokens::find(&mut unit, &token.digest()).await? {
             let line =
                 Selection { id: Some(&row.grant_id), client_id: Some(client_id), ..Selection::default() };

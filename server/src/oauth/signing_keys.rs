@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
+    audit::By,
     clock::{Clock, UnixSeconds},
     config::Lifetimes,
     http::error::{ApiError, Error},
@@ -85,7 +86,7 @@ impl SigningKeys {
             return self.unseal(row).map(drop);
         }
         let row = self.generate(entropy).await?;
-        let mut unit = store.write().await?;
+        let mut unit = store.write(By::server(clock.now())).await?;
         // Another process may have been faster.
         if signing_keys::find(&mut unit).await?.is_none() {
             signing_keys::insert(&mut unit, &row, clock.now()).await?;
@@ -109,7 +110,7 @@ impl SigningKeys {
             self.unseal(old)?;
         }
         let row = self.generate(entropy).await?;
-        let mut unit = store.write().await?;
+        let mut unit = store.write(By::server(clock.now())).await?;
         signing_keys::revoke(&mut unit, clock.now()).await?;
         signing_keys::insert(&mut unit, &row, clock.now()).await?;
         unit.commit().await?;

@@ -1,11 +1,17 @@
 //! Applications: the OAuth public clients of organizations.
 
 use latchkey_protocol::{origin::Origin, scope::Scopes};
+use serde_json::json;
 
 use crate::{
     applications::{ResponseType, ResponseTypes},
+    audit::Action,
     clock::UnixSeconds,
-    store::{StoreError, Unit, statement},
+    store::{
+        StoreError, Unit,
+        audit_log::{self, Entry},
+        statement,
+    },
 };
 
 /// An application with what it may do.
@@ -73,7 +79,15 @@ pub async fn insert(unit: &mut Unit, application: &Application, now: UnixSeconds
     for redirect_uri in &application.redirect_uris {
         statement!(unit, execute, INSERT_REDIRECT, &application.client_id, redirect_uri)?;
     }
-    Ok(())
+    let entry = Entry::new(&application.organization_id, Action::ApplicationAdded);
+    let detail = json!({
+        "name": application.name,
+        "origins": application.origins.iter().map(Origin::as_str).collect::<Vec<_>>(),
+        "redirect_uris": application.redirect_uris,
+        "scopes": application.scopes.names(),
+        "response_types": application.response_types.to_list(),
+    });
+    audit_log::insert(unit, &entry.of_application(&application.client_id), &detail).await
 }
 
 /// The application with this client id, active or not.
@@ -117,8 +131,16 @@ pub async fn has_origin(unit: &mut Unit, origin: &str) -> Result<bool, StoreErro
 /// Disables an application, from now on. False when there is none with this client id.
 pub async fn revoke(unit: &mut Unit, client_id: &str, now: UnixSeconds) -> Result<bool, StoreError> {
     const REVOKE: &str =
-        "update applications set disabled_at = coalesce(disabled_at, $2) where client_id = $1";
-    Ok(statement!(unit, execute, REVOKE, client_id, now)? == 1)
+        "update applications set disabled_at = coalesce(disabled_at, $2) where client_id = $1
+                          returning organization_id, name";
+    let Some((organization_id, name)) =
+        statement!(unit, fetch_optional(String, String), REVOKE, client_id, now)?
+    else {
+        return Ok(false);
+    };
+    let entry = Entry::new(&organization_id, Action::ApplicationDisabled).of_application(client_id);
+    audit_log::insert(unit, &entry, &json!({ "name": name })).await?;
+    Ok(true)
 }
 
 impl Application {

@@ -1,10 +1,13 @@
 //! Authorization codes.
 
+use serde_json::json;
+
 use crate::{
+    audit::Action,
     clock::UnixSeconds,
     oauth::issue::Grant,
     secret::{AuthorizationCode, Digest256},
-    store::{StoreError, Unit, statement},
+    store::{StoreError, Unit, audit_log, statement},
 };
 
 /// A code, and what it is bound to besides its grant.
@@ -49,7 +52,12 @@ pub async fn insert(
         now,
         row.expires_at
     )?;
-    Ok(())
+    let detail = json!({
+        "grant_id": grant.id(),
+        "scopes": grant.scopes().names(),
+        "requesting_origin": grant.target().requesting_origin.as_str(),
+    });
+    audit_log::insert(unit, &grant.entry(Action::CodeIssued), &detail).await
 }
 
 /// The code, used or not, late or not.

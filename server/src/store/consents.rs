@@ -1,10 +1,17 @@
 //! What people allowed.
 
 use latchkey_protocol::scope::Scopes;
+use serde_json::{Value, json};
 
 use crate::{
+    audit::Action,
     clock::UnixSeconds,
-    store::{StoreError, Unit, applications::scopes, statement},
+    store::{
+        StoreError, Unit,
+        applications::scopes,
+        audit_log::{self, Entry},
+        statement,
+    },
 };
 
 /// What a consent is for: an origin or a redirect URI added later inherits nothing.
@@ -113,7 +120,12 @@ pub async fn insert(
         allowed.with_refresh.then_some(now),
         now
     )?;
-    Ok(())
+    let detail = json!({
+        "scopes": allowed.scopes.names(),
+        "requesting_origin": subject.requesting_origin,
+        "with_refresh": allowed.with_refresh,
+    });
+    log(unit, Action::AuthorizationAllowed, subject.client_id, subject.user_id, &detail).await
 }
 
 /// Forgets what a person allowed the applications of an organization, which they leave.
@@ -166,5 +178,22 @@ pub async fn remove_of_application(
     client_id: &str,
 ) -> Result<u64, StoreError> {
     const REMOVE_OF_APPLICATION: &str = "delete from consents where user_id = $1 and client_id = $2";
-    statement!(unit, execute, REMOVE_OF_APPLICATION, user_id, client_id)
+    let removed = statement!(unit, execute, REMOVE_OF_APPLICATION, user_id, client_id)?;
+    if removed > 0 {
+        log(unit, Action::AuthorizationEnded, client_id, user_id, &json!({})).await?;
+    }
+    Ok(removed)
+}
+
+async fn log(
+    unit: &mut Unit,
+    action: Action,
+    client_id: &str,
+    user_id: &str,
+    detail: &Value,
+) -> Result<(), StoreError> {
+    const FIND_ORGANIZATION: &str = "select organization_id from applications where client_id = $1";
+    let (organization_id,) = statement!(unit, fetch_one(String,), FIND_ORGANIZATION, client_id)?;
+    let entry = Entry::new(&organization_id, action).of_application(client_id).of_person(user_id);
+    audit_log::insert(unit, &entry, detail).await
 }

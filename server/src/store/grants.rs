@@ -2,11 +2,18 @@
 //! token of it stands on.
 
 use latchkey_protocol::{origin::Origin, scope::Scopes};
+use serde_json::json;
 
 use crate::{
+    audit::Action,
     clock::UnixSeconds,
     oauth::{issue::Grant, request::Target},
-    store::{StoreError, Unit, applications::scopes, statement},
+    store::{
+        StoreError, Unit,
+        applications::scopes,
+        audit_log::{self, Entry},
+        statement,
+    },
 };
 
 /// A grant as it was given. Whether it still holds is for the issuing function to say.
@@ -146,7 +153,8 @@ pub async fn revoke(
                           where revoked_at is null and expires_at > $6
                             and ($1 is null or id = $1) and ($2 is null or client_id = $2)
                             and ($3 is null or organization_id = $3) and ($4 is null or user_id = $4)
-                            and ($5 is null or session_id = $5)";
+                            and ($5 is null or session_id = $5)
+                          returning id, client_id, organization_id, user_id";
     let Selection { id, client_id, organization_id, user_id, session_id } = selection;
     // A selection that names nothing would be everybody's.
     if [id, client_id, organization_id, user_id, session_id].iter().all(Option::is_none) {
@@ -154,8 +162,23 @@ pub async fn revoke(
     }
     let access_tokens =
         statement!(unit, execute, REVOKE_TOKENS, id, client_id, organization_id, user_id, session_id, now)?;
-    let grants = statement!(unit, execute, REVOKE, id, client_id, organization_id, user_id, session_id, now)?;
-    Ok(Revoked { grants, access_tokens })
+    let revoked = statement!(
+        unit,
+        fetch_all(String, String, String, String),
+        REVOKE,
+        id,
+        client_id,
+        organization_id,
+        user_id,
+        session_id,
+        now
+    )?;
+    for (id, client_id, organization_id, user_id) in &revoked {
+        let entry = Entry::new(organization_id, Action::GrantRevoked);
+        let entry = entry.of_application(client_id).of_person(user_id);
+        audit_log::insert(unit, &entry, &json!({ "grant_id": id })).await?;
+    }
+    Ok(Revoked { grants: revoked.len() as u64, access_tokens })
 }
 
 /// Deletes grants of which nothing can be of use any more, with what was issued on them, at most this many.

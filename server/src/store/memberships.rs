@@ -1,10 +1,16 @@
 //! Who belongs to which organization, as what.
 
 use latchkey_protocol::scope::Role;
+use serde_json::json;
 
 use crate::{
+    audit::Action,
     clock::UnixSeconds,
-    store::{StoreError, Unit, statement},
+    store::{
+        StoreError, Unit,
+        audit_log::{self, Entry},
+        statement,
+    },
 };
 
 /// A member, as the organization's list shows them.
@@ -36,7 +42,8 @@ pub async fn insert(
     const INSERT: &str = "insert into memberships (organization_id, user_id, role, created_at)
                           values ($1, $2, $3, $4)";
     statement!(unit, execute, INSERT, organization_id, user_id, role.as_str(), now)?;
-    Ok(())
+    let entry = Entry::new(organization_id, Action::MemberAdded).of_person(user_id);
+    audit_log::insert(unit, &entry, &json!({ "role": role.as_str() })).await
 }
 
 /// The person's role in the organization, if they are a member.
@@ -70,11 +77,21 @@ pub async fn touch(
     role: Role,
 ) -> Result<bool, StoreError> {
     const TOUCH: &str = "update memberships set role = $3 where organization_id = $1 and user_id = $2";
-    Ok(statement!(unit, execute, TOUCH, organization_id, user_id, role.as_str())? == 1)
+    let is_member = statement!(unit, execute, TOUCH, organization_id, user_id, role.as_str())? == 1;
+    if is_member {
+        let entry = Entry::new(organization_id, Action::MemberRoleChanged).of_person(user_id);
+        audit_log::insert(unit, &entry, &json!({ "role": role.as_str() })).await?;
+    }
+    Ok(is_member)
 }
 
 /// Ends a membership; the caller revokes the tokens that depended on it. False when there was none.
 pub async fn remove(unit: &mut Unit, organization_id: &str, user_id: &str) -> Result<bool, StoreError> {
-    const REMOVE: &str = "delete from memberships where organization_id = $1 and user_id = $2";
-    Ok(statement!(unit, execute, REMOVE, organization_id, user_id)? == 1)
+    const REMOVE: &str = "delete from memberships where organization_id = $1 and user_id = $2 returning role";
+    let Some((role,)) = statement!(unit, fetch_optional(String,), REMOVE, organization_id, user_id)? else {
+        return Ok(false);
+    };
+    let entry = Entry::new(organization_id, Action::MemberRemoved).of_person(user_id);
+    audit_log::insert(unit, &entry, &json!({ "role": role })).await?;
+    Ok(true)
 }

@@ -7,6 +7,7 @@
 //! The verbs are a closed list: `insert find list consume touch revoke sweep`, and `remove` for what ends.
 
 pub mod applications;
+pub mod audit_log;
 pub mod authorization_codes;
 pub mod consents;
 pub mod gate_changes;
@@ -38,7 +39,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::clock::Clock;
+use crate::{audit::By, clock::Clock};
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -92,6 +93,9 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error(transparent)]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// The unit only reads.
+    #[error("a unit that reads was asked to write")]
+    ReadOnly,
     /// A row holds a value that this version does not know.
     #[error("the column {0} holds a value that this version does not know")]
     Unreadable(&'static str),
@@ -148,18 +152,19 @@ impl Store {
     pub async fn read(&self) -> Result<Unit, StoreError> {
         match &self.engine {
             Engine::Sqlite { readers, .. } => {
-                Ok(Unit { inner: Inner::Sqlite(readers.begin().await?), remembered: None })
+                Ok(Unit { inner: Inner::Sqlite(readers.begin().await?), by: None, remembered: None })
             }
         }
     }
 
-    /// The single writer. What it changed is dropped unless the unit is committed.
-    pub async fn write(&self) -> Result<Unit, StoreError> {
+    /// The single writer, on somebody's behalf. What it changed is dropped unless the unit is committed.
+    pub async fn write(&self, by: By) -> Result<Unit, StoreError> {
         match &self.engine {
             // IMMEDIATE takes the write lock now: a transaction that reads first and writes later can't be refused
             // half-way because another process wrote in between.
             Engine::Sqlite { writer, .. } => Ok(Unit {
                 inner: Inner::Sqlite(writer.begin_with("begin immediate").await?),
+                by: Some(by),
                 remembered: self.remembered.get().cloned(),
             }),
         }
@@ -205,6 +210,8 @@ impl Engine {
 #[derive(Debug)]
 pub struct Unit {
     inner: Inner,
+    /// On whose behalf it writes.
+    by: Option<By>,
     /// Who is to forget what this unit changes.
     remembered: Option<Arc<Remembered>>,
 }
@@ -215,6 +222,16 @@ enum Inner {
 }
 
 impl Unit {
+    /// Writes on somebody else's behalf from now on: who it is may have to be read first.
+    pub fn act_for(&mut self, by: By) {
+        self.by = Some(by);
+    }
+
+    /// On whose behalf it writes.
+    fn by(&self) -> Result<&By, StoreError> {
+        self.by.as_ref().ok_or(StoreError::ReadOnly)
+    }
+
     /// Makes what was changed last, and visible to others: no request that comes later is judged by what was before.
     pub async fn commit(self) -> Result<(), StoreError> {
         let Inner::Sqlite(mut transaction) = self.inner;

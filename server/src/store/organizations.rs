@@ -1,8 +1,15 @@
 //! Organizations.
 
+use serde_json::json;
+
 use crate::{
+    audit::Action,
     clock::UnixSeconds,
-    store::{StoreError, Unit, statement},
+    store::{
+        StoreError, Unit,
+        audit_log::{self, Entry},
+        statement,
+    },
 };
 
 /// An organization.
@@ -26,7 +33,8 @@ pub async fn insert(
 ) -> Result<(), StoreError> {
     const INSERT: &str = "insert into organizations (id, slug, name, created_at) values ($1, $2, $3, $4)";
     statement!(unit, execute, INSERT, &organization.id, &organization.slug, &organization.name, now)?;
-    Ok(())
+    let entry = Entry::new(&organization.id, Action::OrganizationAdded);
+    audit_log::insert(unit, &entry, &json!({ "slug": organization.slug, "name": organization.name })).await
 }
 
 /// The organization with this slug.
@@ -53,8 +61,10 @@ pub async fn list_of_member(unit: &mut Unit, user_id: &str) -> Result<Vec<Organi
 /// Disables an organization, from now on.
 pub async fn revoke(unit: &mut Unit, id: &str, now: UnixSeconds) -> Result<(), StoreError> {
     const REVOKE: &str = "update organizations set disabled_at = coalesce(disabled_at, $2) where id = $1";
-    statement!(unit, execute, REVOKE, id, now)?;
-    Ok(())
+    if statement!(unit, execute, REVOKE, id, now)? == 0 {
+        return Ok(());
+    }
+    audit_log::insert(unit, &Entry::new(id, Action::OrganizationDisabled), &json!({})).await
 }
 
 /// The slugs of the organizations of which this person is an owner, and nobody who is active.

@@ -1,8 +1,15 @@
 //! An organization's projects.
 
+use serde_json::json;
+
 use crate::{
+    audit::Action,
     clock::UnixSeconds,
-    store::{StoreError, Unit, statement},
+    store::{
+        StoreError, Unit,
+        audit_log::{self, Entry},
+        statement,
+    },
 };
 
 /// A project.
@@ -26,7 +33,8 @@ pub async fn insert(
     const INSERT: &str = "insert into projects (id, organization_id, slug, name, created_at)
                           values ($1, $2, $3, $4, $5)";
     statement!(unit, execute, INSERT, &project.id, organization_id, &project.slug, &project.name, now)?;
-    Ok(())
+    let detail = json!({ "id": project.id, "slug": project.slug, "name": project.name });
+    audit_log::insert(unit, &Entry::new(organization_id, Action::ProjectAdded), &detail).await
 }
 
 /// The organization's projects, by name.

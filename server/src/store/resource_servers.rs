@@ -1,9 +1,16 @@
 //! Resource servers: who may ask what a token is.
 
+use serde_json::json;
+
 use crate::{
+    audit::Action,
     clock::UnixSeconds,
     secret::Digest256,
-    store::{StoreError, Unit, statement},
+    store::{
+        StoreError, Unit,
+        audit_log::{self, Entry},
+        statement,
+    },
 };
 
 /// A resource server.
@@ -33,7 +40,10 @@ pub async fn insert(
     const INSERT: &str = "insert into resource_servers (id, name, secret_hash, organization_id, created_at)
                           values ($1, $2, $3, $4, $5)";
     statement!(unit, execute, INSERT, id, name, secret.as_bytes(), organization_id, now)?;
-    Ok(())
+    // One of the platform itself is in no organization's log.
+    let Some(organization_id) = organization_id else { return Ok(()) };
+    let entry = Entry::new(organization_id, Action::ResourceServerAdded);
+    audit_log::insert(unit, &entry, &json!({ "id": id, "name": name })).await
 }
 
 /// The resource server with this id, active or not.
@@ -45,6 +55,16 @@ pub async fn find(unit: &mut Unit, id: &str) -> Result<Option<ResourceServer>, S
 
 /// Disables a resource server, from now on. False when there is none with this id.
 pub async fn revoke(unit: &mut Unit, id: &str, now: UnixSeconds) -> Result<bool, StoreError> {
-    const REVOKE: &str = "update resource_servers set disabled_at = coalesce(disabled_at, $2) where id = $1";
-    Ok(statement!(unit, execute, REVOKE, id, now)? == 1)
+    const REVOKE: &str = "update resource_servers set disabled_at = coalesce(disabled_at, $2) where id = $1
+                          returning organization_id, name";
+    let Some((organization_id, name)) =
+        statement!(unit, fetch_optional(Option<String>, String), REVOKE, id, now)?
+    else {
+        return Ok(false);
+    };
+    if let Some(organization_id) = organization_id {
+        let entry = Entry::new(&organization_id, Action::ResourceServerDisabled);
+        audit_log::insert(unit, &entry, &json!({ "id": id, "name": name })).await?;
+    }
+    Ok(true)
 }

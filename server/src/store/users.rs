@@ -1,8 +1,9 @@
 //! People.
 
 use crate::{
+    audit::Action,
     clock::UnixSeconds,
-    store::{StoreError, Unit, statement},
+    store::{StoreError, Unit, audit_log, statement},
 };
 
 /// A person.
@@ -57,5 +58,5 @@ pub async fn touch_password(unit: &mut Unit, id: &str, from: &str, to: &str) -> 
 pub async fn revoke(unit: &mut Unit, id: &str, now: UnixSeconds) -> Result<(), StoreError> {
     const REVOKE: &str = "update users set disabled_at = coalesce(disabled_at, $2) where id = $1";
     statement!(unit, execute, REVOKE, id, now)?;
-    Ok(())
+    audit_log::insert_of_member(unit, Action::MemberDisabled, id).await
 }

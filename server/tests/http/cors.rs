@@ -4,7 +4,7 @@ use axum::http::Method;
 use latchkey_server::routes::API;
 
 use crate::support::{
-    ACME_LOCAL, ACME_SITE, APP, Answer, GLOBEX_SITE, MEMBER, PLATFORM, Platform, Site, anonymous,
+    ACME_LOCAL, ACME_SITE, ADMIN, APP, Answer, GLOBEX_SITE, MEMBER, PLATFORM, Platform, Site, anonymous,
 };
 
 const FOREIGN: [&str; 6] = [
@@ -54,7 +54,7 @@ async fn a_preflight_is_answered_for_registered_origins_alone() {
 #[tokio::test]
 async fn data_is_readable_by_the_application_s_own_site_alone() {
     let platform = Platform::new().await;
-    let token = platform.token(MEMBER).await;
+    let token = platform.whole_token(ADMIN).await;
     for route in API {
         let path = route.path.replace("{organization}", "acme");
         let own = Site::new(&platform, &token).get(&path).await;

@@ -355,7 +355,7 @@ async fn overtaken_by(change: impl AsyncFnOnce(&mut Unit)) {
     let platform = Platform::new().await;
     let mut person = Person::new(&platform);
     let csrf = person.get("/login/").await.field("csrf");
-    let mut unit = platform.app.store.write().await.unwrap();
+    let mut unit = platform.write().await;
     let login = tokio::spawn(async move {
         let form = [("csrf", csrf.as_str()), ("email", MEMBER), ("password", PASSWORD)];
         person.post("/login/", &form).await

@@ -19,5 +19,6 @@ mod login;
 mod logout;
 mod oauth;
 mod retention;
+mod tenants;
 mod toolbar;
 mod unavailable;

@@ -3,7 +3,8 @@
 use latchkey_protocol::{base64url, pkce, scope::Scope};
 
 use crate::{
-    http::{error::Error, parameters::Parameters},
+    audit::By,
+    http::{error::Error, form::Form, parameters::Parameters},
     oauth::{
         id_token,
         issue::{Authority, Exchange, issue},
@@ -23,7 +24,8 @@ use crate::{
 ///
 /// Who presents it with anything wrong is refused and harms nothing: the code still works for its owner. Who presents
 /// it rightly a second time shows that two hold code and verifier, so what the first was given ends (RFC 6749 §4.1.2).
-pub async fn redeem(app: &App, client_id: &str, parameters: &Parameters) -> Result<Granted, Error> {
+pub async fn redeem(app: &App, client_id: &str, form: &Form) -> Result<Granted, Error> {
+    let parameters = &form.parameters;
     // A text that cannot be a code costs no query.
     let code = AuthorizationCode::parse(parameters.require("code")?).ok_or(Error::InvalidGrant)?;
     let digest = code.digest();
@@ -32,7 +34,7 @@ pub async fn redeem(app: &App, client_id: &str, parameters: &Parameters) -> Resu
     drop(unit);
     check(&row, &given, client_id, parameters)?;
 
-    let mut unit = app.store.write().await?;
+    let mut unit = app.store.write(By::application(client_id, form.address, app.clock.now())).await?;
     if !authorization_codes::consume(&mut unit, &digest, app.clock.now()).await? {
         if authorization_codes::is_used(&mut unit, &digest).await? {
             let line = Selection { id: Some(&given.id), ..Selection::default() };

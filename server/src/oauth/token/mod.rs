@@ -66,8 +66,8 @@ pub async fn post(State(app): State<App>, form: Form) -> Result<Response, ApiErr
         return Err(Error::UnauthorizedClient.into());
     }
     let granted = match grant_type {
-        "refresh_token" => refresh::redeem(&app, client_id, parameters).await,
-        _ => code::redeem(&app, client_id, parameters).await,
+        "refresh_token" => refresh::redeem(&app, client_id, &form).await,
+        _ => code::redeem(&app, client_id, &form).await,
     };
     let Granted { tokens, id_token } = granted.map_err(invalid_grant)?;
     let answer = Json(Answer {

@@ -3,8 +3,9 @@
 use latchkey_protocol::scope::Scopes;
 
 use crate::{
+    audit::By,
     clock::UnixSeconds,
-    http::{error::Error, parameters::Parameters},
+    http::{error::Error, form::Form},
     oauth::{
         issue::{Authority, Rotation, issue},
         token::Granted,
@@ -29,7 +30,8 @@ enum Standing {
 }
 
 /// Exchanges a refresh token for the next tokens of its grant.
-pub async fn redeem(app: &App, client_id: &str, parameters: &Parameters) -> Result<Granted, Error> {
+pub async fn redeem(app: &App, client_id: &str, form: &Form) -> Result<Granted, Error> {
+    let parameters = &form.parameters;
     // A text that cannot be a refresh token costs no query.
     let token = parameters.require("refresh_token")?;
     let token = RefreshToken::parse(token).ok_or(Error::InvalidGrant)?;
@@ -42,7 +44,7 @@ pub async fn redeem(app: &App, client_id: &str, parameters: &Parameters) -> Resu
     drop(unit);
 
     // Again, in the transaction that issues: another may have presented it in between.
-    let mut unit = app.store.write().await?;
+    let mut unit = app.store.write(By::application(client_id, form.address, app.clock.now())).await?;
     let now = app.clock.now();
     let (row, given, scopes) = find(&mut unit, &token, client_id, asked, now).await?;
     app.throttle.refresh(&given.id).map_err(Error::TooOften)?;

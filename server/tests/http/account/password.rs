@@ -179,7 +179,7 @@ async fn overtaken_by(change: impl AsyncFnOnce(&mut Unit)) {
     let platform = Platform::new().await;
     let mut person = Person::signed_in(&platform, MEMBER).await.at("198.51.100.7");
     let csrf = person.get(PATH).await.field("csrf");
-    let mut unit = platform.app.store.write().await.unwrap();
+    let mut unit = platform.write().await;
     let counted = platform.app.throttle.len();
     let post = tokio::spawn(async move {
         let form = [("csrf", csrf.as_str()), ("current_password", PASSWORD), ("new_password", NEW)];

@@ -48,7 +48,7 @@ async fn assert_invalid_token(site: &Site) {
 #[tokio::test]
 async fn a_valid_token_opens_every_route_that_its_role_reaches() {
     let platform = Platform::new().await;
-    let token = platform.token(MEMBER).await;
+    let token = platform.whole_token(ADMIN).await;
     for answer in answers(&Site::new(&platform, &token)).await {
         assert_eq!(answer.status, 200, "{}", answer.body);
         assert_eq!(answer.header("cache-control"), Some("no-store"));
@@ -154,7 +154,7 @@ async fn a_role_counts_as_it_is_now() {
 #[tokio::test]
 async fn another_organization_is_refused_although_the_person_is_a_member_there() {
     let platform = Platform::new().await;
-    let token = platform.token(BOTH).await;
+    let token = platform.whole_token(BOTH).await;
     let site = Site::new(&platform, &token);
     for route in API.iter().filter(|route| route.rule().organization != OrganizationRule::Own) {
         let unknown = site.get(&path(route, "no-such-organization")).await;
@@ -208,7 +208,7 @@ async fn a_missing_scope_is_named() {
 #[tokio::test]
 async fn a_site_is_the_application_s_the_platform_or_refused() {
     let platform = Platform::new().await;
-    let token = platform.token(MEMBER).await;
+    let token = platform.whole_token(ADMIN).await;
     let site = Site::new(&platform, &token);
     for origin in [None, Some(PLATFORM), Some(ACME_SITE), Some(ACME_LOCAL)] {
         for answer in answers(&site.clone().from(origin)).await {

@@ -70,7 +70,7 @@ async fn end(what: &str, platform: &Platform, person: &mut Person, token: &str) 
             assert_eq!(person.send(request.body(Body::empty()).unwrap()).await.status, 204);
         }
         other => {
-            let mut unit = platform.app.store.write().await.unwrap();
+            let mut unit = platform.write().await;
             match other {
                 "disable the application" => {
                     assert!(store::applications::revoke(&mut unit, APP, 1).await.unwrap());

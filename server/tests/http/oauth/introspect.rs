@@ -13,7 +13,7 @@ const SECRET: &str = "resource server secret";
 
 /// A resource server of the platform, of Acme or of Globex.
 async fn register(platform: &Platform, id: &str, organization_id: Option<&str>) {
-    let mut unit = platform.app.store.write().await.unwrap();
+    let mut unit = platform.write().await;
     let secret = Secret::new(SECRET).digest();
     store::resource_servers::insert(&mut unit, id, "API", &secret, organization_id, NOW).await.unwrap();
     unit.commit().await.unwrap();

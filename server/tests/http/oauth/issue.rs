@@ -43,7 +43,7 @@ async fn issue_directly(platform: &Platform, session_id: &str, scopes: Scopes) -
     };
     let authority =
         Authority { grant_id: None, client_id: APP, user_id: "max", session_id, target: &target, scopes };
-    let mut unit = platform.app.store.write().await.unwrap();
+    let mut unit = platform.write().await;
     let issued = issue(&platform.app, &mut unit, authority, Fragment).await.ok();
     unit.commit().await.unwrap();
     issued

@@ -9,6 +9,7 @@ use latchkey_protocol::{
 };
 use latchkey_server::{
     applications::{ResponseType, ResponseTypes},
+    audit::By,
     clock::Clock,
     config::{Config, Limits, Rate},
     directory::password::Passwords,
@@ -66,7 +67,7 @@ pub(crate) struct Platform {
     pub(crate) app: App,
     service: NormalizePath<Router>,
     /// A connection of its own, as another process has one.
-    database: SqlitePool,
+    pub(crate) database: SqlitePool,
     folder: Arc<tempfile::TempDir>,
 }
 
@@ -99,11 +100,16 @@ impl Platform {
         let store = Store::open(&DatabaseUrl::Sqlite(file.clone())).await.unwrap();
         let secret = Secret::new("the secret that is not in the database");
         let app = App::new(config, store, Clock::manual(NOW), Entropy::seeded(1), &secret).unwrap();
-        let mut unit = app.store.write().await.unwrap();
+        let mut unit = app.store.write(By::server(NOW)).await.unwrap();
         populate(&mut unit).await;
         unit.commit().await.unwrap();
         let database = SqlitePool::connect_with(SqliteConnectOptions::new().filename(&file)).await.unwrap();
         Self { service: routes::service(&app), app, database, folder }
+    }
+
+    /// The writer, as the server by itself.
+    pub(crate) async fn write(&self) -> Unit {
+        self.app.store.write(By::server(self.app.clock.now())).await.unwrap()
     }
 
     /// The database's file.
@@ -145,6 +151,11 @@ impl Platform {
         assert!(done.rows_affected() > 0, "{sql} changed nothing");
     }
 
+    /// Changes the database as another process would, if it lets itself be changed.
+    pub(crate) async fn try_execute(&self, sql: &str) -> Result<(), sqlx::Error> {
+        sqlx::query(AssertSqlSafe(sql)).execute(&self.database).await.map(drop)
+    }
+
     /// Takes a table away, to show that nobody asks it.
     pub(crate) async fn drop_table(&self, table: &str) {
         sqlx::query(AssertSqlSafe(format!("drop table {table}"))).execute(&self.database).await.unwrap();
@@ -168,8 +179,21 @@ impl Platform {
         sqlx::query(AssertSqlSafe(sql)).fetch_one(&self.database).await.unwrap().get(0)
     }
 
+    /// The texts of a column.
+    pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
+        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&self.database).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
     pub(crate) fn advance(&self, secs: i64) {
         self.app.clock.advance(secs);
+    }
+
+    /// A token for Acme with whatever this person may do there.
+    pub(crate) async fn whole_token(&self, email: &str) -> String {
+        let scopes = Scopes::ALL.to_list();
+        self.execute(&format!("update applications set scopes = '{scopes}' where client_id = '{APP}'")).await;
+        self.token(email).await
     }
 
     /// A token for Acme that this person allowed on Acme's site.

@@ -1,0 +1,158 @@
+//! The audit log. An entry is written by the function that makes the change, for whom the unit acts.
+
+use serde_json::Value;
+
+use crate::{
+    audit::Action,
+    clock::UnixSeconds,
+    store::{StoreError, Unit, statement},
+};
+
+/// An entry, as far as the unit does not know it: who, from where and when is the unit's.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// In which organization.
+    pub organization_id: &'a str,
+    /// What.
+    pub action: Action,
+    /// The application it is about.
+    pub client_id: Option<&'a str>,
+    /// The person it is about.
+    pub user_id: Option<&'a str>,
+    /// How often.
+    pub occurrences: u32,
+}
+
+impl<'a> Entry<'a> {
+    /// An entry that is about the organization itself.
+    pub const fn new(organization_id: &'a str, action: Action) -> Self {
+        Self { organization_id, action, client_id: None, user_id: None, occurrences: 1 }
+    }
+
+    /// About an application.
+    #[must_use]
+    pub const fn of_application(self, client_id: &'a str) -> Self {
+        Self { client_id: Some(client_id), ..self }
+    }
+
+    /// About a person.
+    #[must_use]
+    pub const fn of_person(self, user_id: &'a str) -> Self {
+        Self { user_id: Some(user_id), ..self }
+    }
+}
+
+/// An entry that was written.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Row {
+    /// Of two entries the later one has the greater.
+    pub id: i64,
+    /// When.
+    pub created_at: UnixSeconds,
+    /// What.
+    pub action: String,
+    /// Who: its kind.
+    pub actor_kind: String,
+    /// Who: its id.
+    pub actor_id: Option<String>,
+    /// From where.
+    pub address: Option<String>,
+    /// The application it is about.
+    pub client_id: Option<String>,
+    /// The person it is about.
+    pub user_id: Option<String>,
+    /// A JSON object.
+    pub detail: String,
+    /// How often.
+    pub occurrences: i64,
+}
+
+/// Which entries: those that match everything that is given.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Filter<'a> {
+    /// Older than the one with this id.
+    pub before: Option<i64>,
+    /// Not before this moment.
+    pub since: Option<UnixSeconds>,
+    /// Of this kind.
+    pub action: Option<Action>,
+    /// About this application.
+    pub client_id: Option<&'a str>,
+    /// About this person.
+    pub user_id: Option<&'a str>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Writes an entry.
+pub async fn insert(unit: &mut Unit, entry: &Entry<'_>, detail: &Value) -> Result<(), StoreError> {
+    const INSERT: &str = "insert into audit_log
+                              (organization_id, created_at, action, actor_kind, actor_id, address, client_id, user_id,
+                               detail, occurrences)
+                          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    let by = unit.by()?.clone();
+    statement!(
+        unit,
+        execute,
+        INSERT,
+        entry.organization_id,
+        by.now,
+        entry.action.as_str(),
+        by.actor.kind(),
+        by.actor.id(),
+        by.address.map(|address| address.to_string()),
+        entry.client_id,
+        entry.user_id,
+        detail.to_string(),
+        i64::from(entry.occurrences)
+    )?;
+    Ok(())
+}
+
+/// Writes an entry for every organization of a person.
+pub(super) async fn insert_of_member(
+    unit: &mut Unit,
+    action: Action,
+    user_id: &str,
+) -> Result<(), StoreError> {
+    const LIST: &str = "select organization_id from memberships where user_id = $1 order by organization_id";
+    for (organization_id,) in statement!(unit, fetch_all(String,), LIST, user_id)? {
+        let entry = Entry::new(&organization_id, action).of_person(user_id);
+        insert(unit, &entry, &Value::Object(serde_json::Map::new())).await?;
+    }
+    Ok(())
+}
+
+/// The entries of an organization, the latest first.
+pub async fn list(
+    unit: &mut Unit,
+    organization_id: &str,
+    filter: &Filter<'_>,
+) -> Result<Vec<Row>, StoreError> {
+    const LIST: &str = "select id, created_at, action, actor_kind, actor_id, address, client_id, user_id, detail,
+                               occurrences
+                        from audit_log
+                        where organization_id = $1 and ($2 is null or id < $2) and ($3 is null or created_at >= $3)
+                          and ($4 is null or action = $4) and ($5 is null or client_id = $5)
+                          and ($6 is null or user_id = $6)
+                        order by id desc limit $7";
+    statement!(
+        unit,
+        fetch_all Row,
+        LIST,
+        organization_id,
+        filter.before,
+        filter.since,
+        filter.action.map(Action::as_str),
+        filter.client_id,
+        filter.user_id,
+        i64::from(filter.limit)
+    )
+}
+
+/// Deletes entries that are older than this, at most so many.
+pub async fn sweep(unit: &mut Unit, before: UnixSeconds, most: i64) -> Result<u64, StoreError> {
+    const SWEEP: &str = "delete from audit_log where id in
+                             (select id from audit_log where created_at < $1 limit $2)";
+    statement!(unit, execute, SWEEP, before, most)
+}
