@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 use ipnet::IpNet;
 use latchkey_protocol::origin::Origin;
 
-use crate::clock::UnixSeconds;
+use crate::{clock::UnixSeconds, gateway::upstream::Upstream};
 
 /// How long things live, in seconds.
 #[derive(Debug, Clone, Copy)]
@@ -126,6 +126,8 @@ pub struct Config {
     pub limits: Limits,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// The platform's own backends.
+    pub upstreams: Vec<Upstream>,
 }
 
 impl Config {
@@ -136,6 +138,7 @@ impl Config {
             lifetimes: Lifetimes::default(),
             limits: Limits::default(),
             trusted_proxies: vec![],
+            upstreams: vec![],
         }
     }
 

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 pub mod directory;
 pub mod gate;
+pub mod gateway;
 pub mod http;
 pub mod oauth;
 pub mod retention;

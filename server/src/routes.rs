@@ -1,17 +1,17 @@
 //! THE table: every path once, grouped by who may call it. A trailing slash is optional everywhere.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, MatchedPath, Request},
-    http::StatusCode,
+    extract::{DefaultBodyLimit, MatchedPath, Request, State},
+    http::{StatusCode, Uri},
     middleware::from_fn_with_state,
     response::{IntoResponse, Response},
     routing::{MethodRouter, any, get, post},
 };
 use latchkey_protocol::scope::Scope;
-use tower::ServiceBuilder;
+use tower::{ServiceBuilder, util::MapRequest};
 use tower_http::{
     catch_panic::CatchPanicLayer, normalize_path::NormalizePath, timeout::TimeoutLayer, trace::TraceLayer,
 };
@@ -21,6 +21,7 @@ use crate::{
     audit::logs,
     directory::{home, login, logout, members, organizations, projects},
     gate::{Rule, guard},
+    gateway,
     http::{
         assets, cors,
         error::{ApiError, Error, LoggedCause},
@@ -33,12 +34,41 @@ use crate::{
 };
 
 /// Everything the server answers.
-pub fn service(app: &App) -> NormalizePath<Router> {
-    NormalizePath::trim_trailing_slash(router(app))
+pub type Answering = MapRequest<NormalizePath<Router>, fn(Request) -> Request>;
+
+/// Everything the server answers.
+pub fn service(app: &App) -> Answering {
+    MapRequest::new(NormalizePath::trim_trailing_slash(router(app)), keep_sent_path)
 }
 
+/// The address as it was sent, where a slash at its end was taken away: a backend may make a difference there.
+#[derive(Debug, Clone)]
+pub struct SentPath(pub Uri);
+
+fn keep_sent_path(mut request: Request) -> Request {
+    if request.uri().path().ends_with('/') {
+        let sent = SentPath(request.uri().clone());
+        request.extensions_mut().insert(sent);
+    }
+    request
+}
+
+/// Where our own paths begin: none of these is ever a backend's.
+pub const RESERVED: [&str; 10] = [
+    "/account",
+    "/assets",
+    "/gate",
+    "/healthz",
+    "/login",
+    "/logout",
+    "/oauth",
+    "/organizations",
+    "/readyz",
+    "/toolbar",
+];
+
 fn router(app: &App) -> Router {
-    Router::new()
+    let ours = Router::new()
         .merge(pages(app))
         .merge(documents())
         .merge(probes())
@@ -49,15 +79,20 @@ fn router(app: &App) -> Router {
         .fallback(page::not_found)
         .layer(
             ServiceBuilder::new()
-                .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log).on_failure(()))
-                .layer(from_fn_with_state(app.clone(), headers::add))
-                .layer(CatchPanicLayer::custom(panicked))
                 .layer(TimeoutLayer::with_status_code(
                     StatusCode::SERVICE_UNAVAILABLE,
                     // Behind the bound that each group has of its own, and that says more.
                     app.config.limits.body_time + app.config.limits.request_time + Duration::from_secs(1),
                 ))
                 .layer(DefaultBodyLimit::max(MAX_LENGTH)),
+        );
+    // A backend has bounds of its own.
+    ours.merge(backends(app))
+        .layer(
+            ServiceBuilder::new()
+                .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log).on_failure(()))
+                .layer(from_fn_with_state(app.clone(), headers::add))
+                .layer(CatchPanicLayer::custom(panicked)),
         )
         .with_state(app.clone())
 }
@@ -139,6 +174,23 @@ fn api(app: &App) -> Router<App> {
         .layer(cors::registered_origins(app))
 }
 
+/// For who holds a token, too, but answered by the platform's own backends: every path with the rules of its settings.
+/// Our own paths go before these.
+fn backends(app: &App) -> Router<App> {
+    let upstreams: Vec<_> = app.config.upstreams.iter().cloned().map(Arc::new).collect();
+    let mut router = Router::new();
+    for upstream in &upstreams {
+        for path in upstream.routes() {
+            let upstream = upstream.clone();
+            let forward = async move |State(app): State<App>, request: Request| {
+                gateway::forward(app, upstream.clone(), request).await
+            };
+            router = router.route(&path, any(forward));
+        }
+    }
+    router.layer(cors::forwarded(app, &upstreams))
+}
+
 /// A route of the API.
 #[derive(Debug, Clone, Copy)]
 pub struct ApiRoute {
@@ -198,7 +250,7 @@ async fn healthy() -> StatusCode {
 }
 
 /// The process can answer: its store does.
-async fn ready(axum::extract::State(app): axum::extract::State<App>) -> Result<StatusCode, ApiError> {
+async fn ready(State(app): State<App>) -> Result<StatusCode, ApiError> {
     let mut unit = app.store.read().await?;
     crate::store::organizations::find(&mut unit, "").await?;
     Ok(StatusCode::NO_CONTENT)
@@ -209,7 +261,7 @@ async fn method_not_allowed() -> ApiError {
 }
 
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
-    ApiError(Error::Internal(std::sync::Arc::new(Panicked))).into_response()
+    ApiError(Error::Internal(Arc::new(Panicked))).into_response()
 }
 
 #[derive(Debug, thiserror::Error)]

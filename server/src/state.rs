@@ -13,11 +13,25 @@ use crate::{
         throttle::Throttle,
     },
     gate::{self, Gate},
+    gateway::{Gateway, assertion::Assertions},
     http::cors::KnownOrigins,
     oauth::signing_keys::SigningKeys,
     secret::{Entropy, Secret},
     store::Store,
 };
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Passwords cannot be hashed.
+    #[error(transparent)]
+    Passwords(#[from] PasswordError),
+    /// The machine's certificates, which a backend's is held to, cannot be read.
+    #[error(
+        "the certificates of this machine cannot be read: {0}. Install ca-certificates, or set SSL_CERT_FILE"
+    )]
+    Certificates(#[from] std::io::Error),
+}
 
 /// The running application: shared, cheap to clone.
 #[derive(Debug, Clone)]
@@ -48,6 +62,12 @@ pub struct Parts {
     pub refusals: Refusals,
     /// A permit for each request that may be answered at once.
     pub requests: Semaphore,
+    /// The way to the platform's own backends.
+    pub gateway: Gateway,
+    /// What was signed for them lately.
+    pub assertions: Assertions,
+    /// A permit for each request that may be before them at once.
+    pub forwarded: Semaphore,
 }
 
 impl App {
@@ -58,11 +78,13 @@ impl App {
         clock: Clock,
         entropy: Entropy,
         secret: &Secret,
-    ) -> Result<Self, PasswordError> {
+    ) -> Result<Self, StartError> {
         let passwords = Passwords::new(&entropy, config.limits.passwords)?;
         let signing_keys = SigningKeys::new(secret);
         let throttle = Throttle::new(&config.limits, clock.clone());
         let requests = Semaphore::new(config.limits.requests);
+        let forwarded = Semaphore::new(config.limits.requests);
+        let gateway = Gateway::new(&config.upstreams)?;
         let refusals = Refusals::new(&config.trusted_proxies);
         let remembered = store.remembered(&clock, config.limits.remembered_tokens);
         let gate = gate::new(&config, remembered, &clock, &refusals);
@@ -75,6 +97,9 @@ impl App {
             signing_keys,
             throttle,
             requests,
+            gateway,
+            assertions: Assertions::default(),
+            forwarded,
             gate,
             refusals,
             origins: KnownOrigins::default(),

@@ -174,7 +174,8 @@ impl<S: Source> Gate<S> {
         }
     }
 
-    fn refuse<B: From<String>>(&self, refused: Refused, request: &Parts) -> Response<B> {
+    /// Answers a request that does not pass, for who is no layer.
+    pub fn refuse<B: From<String>>(&self, refused: Refused, request: &Parts) -> Response<B> {
         self.tell(&refused, request);
         refused.refusal.into_response(&self.0.settings.described_at)
     }

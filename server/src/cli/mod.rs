@@ -25,9 +25,11 @@ use crate::{
     cli::options::Options,
     clock::Clock,
     directory::password::PasswordError,
+    gateway::upstream::Problem,
     http::error::Error,
     oauth::signing_keys::KeyError,
     secret::{Entropy, NoEntropy},
+    state::StartError,
     store::{DatabaseUrl, DatabaseUrlError, Store, StoreError, Unit},
 };
 
@@ -144,6 +146,12 @@ pub enum CliError {
     /// The signing keys cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The server does not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// A backend is not described as one can be.
+    #[error("upstream {0:?}: {1}")]
+    Upstream(String, Problem),
     /// Reading or writing failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),

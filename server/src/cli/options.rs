@@ -14,6 +14,7 @@ use serde::Deserialize;
 use crate::{
     cli::CliError,
     config::{Lifetimes, Limits},
+    gateway::upstream::{self, Upstream},
     store::DatabaseUrl,
 };
 
@@ -55,6 +56,13 @@ pub(super) struct Options {
     )]
     #[serde(rename = "trusted_proxy", default)]
     trusted_proxies: Vec<String>,
+    /// The platform's own backend, to which requests below /api/0/organizations/{organization}/ go on that passed the
+    /// gate: http://127.0.0.1:9000. The file of settings can name several, each as an [[upstreams]]
+    #[arg(long, global = true, env = "LATCHKEY_UPSTREAM", value_name = "URL")]
+    upstream: Option<String>,
+    #[arg(skip)]
+    #[serde(default)]
+    upstreams: Vec<upstream::Settings>,
     /// The most connections that are open at once [default: 900]
     #[arg(long, global = true, env = "LATCHKEY_MAX_CONNECTIONS", value_name = "NUMBER")]
     max_connections: Option<NonZeroU32>,
@@ -109,6 +117,8 @@ impl Options {
             } else {
                 self.trusted_proxies
             },
+            upstream: self.upstream.or(file.upstream),
+            upstreams: file.upstreams,
             max_connections: self.max_connections.or(file.max_connections),
             max_requests: self.max_requests.or(file.max_requests),
             max_remembered_tokens: self.max_remembered_tokens.or(file.max_remembered_tokens),
@@ -145,6 +155,13 @@ impl Options {
             })
         };
         given.map(read).collect()
+    }
+
+    /// The platform's own backends.
+    pub(super) fn upstreams(&self) -> Result<Vec<Upstream>, CliError> {
+        let alone = self.upstream.as_deref().map(upstream::Settings::at);
+        let all: Vec<_> = self.upstreams.iter().cloned().chain(alone).collect();
+        upstream::read_all(&all).map_err(|(url, problem)| CliError::Upstream(url, problem))
     }
 
     /// How much is done at once.

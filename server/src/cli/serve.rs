@@ -41,6 +41,7 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
         lifetimes: options.lifetimes(),
         limits: options.limits(),
         trusted_proxies: options.trusted_proxies()?,
+        upstreams: options.upstreams()?,
         ..Config::new(public_url)
     };
     // Before anybody can reach it: whoever starts it may end it at once.

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, extract::ConnectInfo};
+use axum::{body::Body, extract::ConnectInfo};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -19,9 +19,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tower::Service;
-use tower_http::normalize_path::NormalizePath;
 
-use crate::config::Limits;
+use crate::{config::Limits, routes::Answering};
 
 /// The longest head of a request, in bytes: the longest query, the cookies, and what a browser and a proxy add.
 const MAX_HEAD: usize = 64 * 1024;
@@ -31,9 +30,6 @@ const LIFETIME: Duration = Duration::from_secs(300);
 const FAREWELL: Duration = Duration::from_secs(5);
 /// How long nobody is accepted after the system could not.
 const RECOVERY: Duration = Duration::from_secs(1);
-
-/// What answers the requests.
-pub type Answering = NormalizePath<Router>;
 
 /// Answers until `stop`; then ends every connection, after the request that is under way or in five seconds.
 pub async fn serve(

@@ -4,14 +4,18 @@
 //! site as what it is; its data goes to the application's own origins alone, which is the gate's decision, not this
 //! file's. No answer ever allows credentials.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::http::{HeaderValue, Method, header};
 use latchkey_gate::cache::Epoch;
 use quick_cache::sync::Cache;
-use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, Any, CorsLayer};
 
-use crate::{state::App, store};
+use crate::{
+    gateway::{response::PASSED_ON, upstream::Upstream},
+    state::App,
+    store,
+};
 
 /// How long a browser may remember a preflight's answer. The request that follows is checked all the same.
 const MAX_AGE: Duration = Duration::from_secs(600);
@@ -30,6 +34,16 @@ pub fn registered_origins(app: &App) -> CorsLayer {
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
         .expose_headers([header::WWW_AUTHENTICATE, header::RETRY_AFTER])
         .max_age(MAX_AGE)
+}
+
+/// For what a backend answers: whatever it passes on may be read.
+pub fn forwarded(app: &App, upstreams: &[Arc<Upstream>]) -> CorsLayer {
+    let own = upstreams.iter().flat_map(|upstream| upstream.response_headers.clone());
+    let exposed = PASSED_ON.into_iter().chain([header::WWW_AUTHENTICATE]).chain(own);
+    registered_origins(app)
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers(exposed.collect::<Vec<_>>())
 }
 
 /// For documents that are public anyway.

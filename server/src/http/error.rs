@@ -84,6 +84,18 @@ pub enum Error {
     /// The address does not take this method.
     #[error("this address does not take that method")]
     MethodNotAllowed,
+    /// The path could be read in more than one way: see [`crate::gateway::path`].
+    #[error("the path of this address can be read in more than one way")]
+    AmbiguousPath,
+    /// The body is longer than the backend takes, in bytes.
+    #[error("the body is longer than {0} bytes")]
+    BodyTooLarge(u64),
+    /// The backend cannot be reached, or broke off before it answered.
+    #[error("the service behind this address cannot be reached")]
+    BadGateway(#[source] Cause),
+    /// The backend did not answer in time.
+    #[error("the service behind this address did not answer in time")]
+    GatewayTimeout,
     /// The wasm files were not built.
     #[error("the iframe's files are not built")]
     NotBuilt,
@@ -188,6 +200,20 @@ impl Error {
                 "method_not_allowed",
                 "Use a method that the answer's Allow names.",
             ),
+            Self::AmbiguousPath => (
+                StatusCode::BAD_REQUEST,
+                "invalid_request",
+                "Send no empty, \".\" or \"..\" segments, and encode nothing that needs no encoding.",
+            ),
+            Self::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "Send less."),
+            Self::BadGateway(_) => (
+                StatusCode::BAD_GATEWAY,
+                "bad_gateway",
+                "Try again in a moment. If it happens again, tell the platform's team.",
+            ),
+            Self::GatewayTimeout => {
+                (StatusCode::GATEWAY_TIMEOUT, "gateway_timeout", "Look whether it was done, then try again.")
+            }
             Self::NotBuilt => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "not_built",
@@ -242,7 +268,7 @@ impl Error {
     /// What only the log may know.
     fn cause(&self) -> Option<Cause> {
         match self {
-            Self::Unavailable(cause) | Self::Internal(cause) => Some(cause.clone()),
+            Self::Unavailable(cause) | Self::Internal(cause) | Self::BadGateway(cause) => Some(cause.clone()),
             Self::Refused(refusal) => refusal.cause().cloned(),
             _ => None,
         }

@@ -68,16 +68,19 @@ pub fn sign(
     access: &AccessIssued,
 ) -> Result<String, KeyError> {
     let now = app.clock.now();
-    signer.sign(&Claims {
-        iss: app.config.issuer(),
-        aud: &given.client_id,
-        iat: now,
-        exp: now + access.expires_in_secs,
-        auth_time: code.authenticated_at,
-        nonce: code.nonce.as_deref(),
-        at_hash: at_hash(access.token.expose()),
-        person: Person::shown(access.scopes, &user.id, &user.name, &user.email),
-    })
+    signer.sign(
+        "JWT",
+        &Claims {
+            iss: app.config.issuer(),
+            aud: &given.client_id,
+            iat: now,
+            exp: now + access.expires_in_secs,
+            auth_time: code.authenticated_at,
+            nonce: code.nonce.as_deref(),
+            at_hash: at_hash(access.token.expose()),
+            person: Person::shown(access.scopes, &user.id, &user.name, &user.email),
+        },
+    )
 }
 
 /// What is read of an id_token that comes back.

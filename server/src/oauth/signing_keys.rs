@@ -164,8 +164,8 @@ impl fmt::Debug for SigningKeys {
 
 impl Signer {
     /// Signs claims as a JSON Web Token (RFC 7519 §7.1, in the compact serialization of RFC 7515 §3.1).
-    pub fn sign(&self, claims: &impl Serialize) -> Result<String, KeyError> {
-        let header = json!({ "alg": ALGORITHM, "typ": "JWT", "kid": self.id });
+    pub fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, KeyError> {
+        let header = json!({ "alg": ALGORITHM, "typ": typ, "kid": self.id });
         let claims = serde_json::to_vec(claims).map_err(|_| KeyError::Failed)?;
         let mut token = base64url::encode(header.to_string().as_bytes());
         token.push('.');

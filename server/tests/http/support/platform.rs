@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
+use axum::{body::Body, extract::ConnectInfo, http::Request};
 use latchkey_protocol::{
     origin::Origin,
     scope::{Role, Scopes},
@@ -13,6 +13,7 @@ use latchkey_server::{
     clock::Clock,
     config::{Config, Limits, Rate},
     directory::password::Passwords,
+    gateway::upstream::Upstream,
     routes,
     secret::{Entropy, Secret},
     state::App,
@@ -24,7 +25,6 @@ use latchkey_server::{
 use sqlx::{AssertSqlSafe, Row, SqlitePool, sqlite::SqliteConnectOptions};
 use tokio::sync::OnceCell;
 use tower::ServiceExt;
-use tower_http::normalize_path::NormalizePath;
 
 use super::{Answer, Asking, Person};
 
@@ -65,7 +65,7 @@ pub(crate) const GLOBEX_REDIRECT: &str = "https://www.globex.example/cb";
 #[derive(Debug, Clone)]
 pub(crate) struct Platform {
     pub(crate) app: App,
-    service: NormalizePath<Router>,
+    service: routes::Answering,
     /// A connection of its own, as another process has one.
     pub(crate) database: SqlitePool,
     folder: Arc<tempfile::TempDir>,
@@ -92,6 +92,13 @@ impl Platform {
     /// The settings of a platform that nobody said anything about.
     pub(crate) fn config() -> Config {
         Config::new(Origin::parse(PLATFORM).unwrap())
+    }
+
+    /// Before these backends of its own.
+    pub(crate) async fn before(upstreams: Vec<Upstream>) -> Self {
+        let platform = Self::with(Config { upstreams, ..Self::config() }).await;
+        platform.make_key().await;
+        platform
     }
 
     pub(crate) async fn with(config: Config) -> Self {
@@ -132,6 +139,16 @@ impl Platform {
         let peer = SocketAddr::new(peer.parse().unwrap(), 40_000);
         request.extensions_mut().insert(ConnectInfo(peer));
         Answer::of(self.service.clone().oneshot(request).await.unwrap()).await
+    }
+
+    /// Sends a request, and leaves the answer's body where it is.
+    pub(crate) fn stream(
+        &self,
+        mut request: Request<Body>,
+    ) -> impl Future<Output = axum::response::Response> + Send + 'static {
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(PEER.parse().unwrap(), 40_000)));
+        let service = self.service.clone();
+        async move { service.oneshot(request).await.unwrap() }
     }
 
     /// Changes the database as another process would, and lets the server hear of it.

@@ -1,0 +1,158 @@
+//! What a backend is told of a request.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header, uri::PathAndQuery};
+
+use crate::{gate::Authorized, gateway::upstream::Upstream, http::address::ClientAddress};
+
+/// Who passed the gate, signed: see [`super::assertion`].
+pub const ASSERTION: HeaderName = HeaderName::from_static("latchkey-assertion");
+/// The person's id.
+pub const USER: HeaderName = HeaderName::from_static("latchkey-user");
+/// The scoping organization's id.
+pub const ORGANIZATION: HeaderName = HeaderName::from_static("latchkey-organization");
+/// The application's client id.
+pub const APPLICATION: HeaderName = HeaderName::from_static("latchkey-application");
+/// What the token may do now: a space-delimited list.
+pub const SCOPES: HeaderName = HeaderName::from_static("latchkey-scopes");
+/// The person's role in the organization now.
+pub const ROLE: HeaderName = HeaderName::from_static("latchkey-role");
+
+/// What is between two neighbours alone (RFC 9110 §7.6.1), and must not be passed on.
+const HOP_BY_HOP: [HeaderName; 8] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// What is for this server and for nobody behind it: the credentials, what the gate has judged already, and what only
+/// this server may say of the way the request came.
+const OURS: [HeaderName; 10] = [
+    header::AUTHORIZATION,
+    header::COOKIE,
+    header::ORIGIN,
+    header::HOST,
+    header::EXPECT,
+    header::FORWARDED,
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-real-ip"),
+];
+
+/// Takes out what is between two neighbours alone, and what `Connection` says is.
+pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+/// Whether a header has a name that only this server gives. Some backends read `_` as `-` (RFC 3875 §4.1.18), so that
+/// `Latchkey_User` would count as `Latchkey-User`.
+fn is_reserved(name: &HeaderName) -> bool {
+    name.as_str().replace('_', "-").starts_with("latchkey-")
+}
+
+/// Makes the headers of a request what the backend may see of it: what the client sent less what is not for it, and what
+/// this server knows about who it is.
+pub fn rewrite(
+    headers: &mut HeaderMap,
+    authorized: &Authorized,
+    assertion: HeaderValue,
+    address: ClientAddress,
+    platform: &str,
+) {
+    remove_hop_by_hop(headers);
+    let reserved: Vec<HeaderName> = headers.keys().filter(|name| is_reserved(name)).cloned().collect();
+    for name in reserved.iter().chain(&OURS) {
+        headers.remove(name);
+    }
+    identify(headers, authorized, assertion);
+    let (scheme, host) = platform.split_once("://").unwrap_or_default();
+    for (name, value) in [
+        ("x-forwarded-for", address.to_string()),
+        ("x-forwarded-proto", scheme.to_owned()),
+        ("x-forwarded-host", host.to_owned()),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+}
+
+/// Says who passed the gate, in words and signed.
+pub fn identify(headers: &mut HeaderMap, authorized: &Authorized, assertion: HeaderValue) {
+    let member = authorized.member();
+    headers.insert(ASSERTION, assertion);
+    for (name, value) in [
+        (USER, &*member.user_id),
+        (ORGANIZATION, &*authorized.organization().id),
+        (APPLICATION, &*authorized.application().client_id),
+        (SCOPES, &authorized.scopes().to_list()),
+        (ROLE, member.role.map(latchkey_protocol::scope::Role::as_str).unwrap_or_default()),
+    ] {
+        // Ids are made of letters and digits; whatever else stands in the database is not worth a header.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// The address of a request at its backend: the path and the query, byte for byte.
+pub fn address(upstream: &Upstream, path_and_query: PathAndQuery) -> Option<Uri> {
+    Uri::builder()
+        .scheme(if upstream.is_https { "https" } else { "http" })
+        .authority(upstream.authority.clone())
+        .path_and_query(path_and_query)
+        .build()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_between_two_neighbours_goes_no_further() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "close, X-Secret"),
+            ("connection", "x-other"),
+            ("x-secret", "1"),
+            ("x-other", "1"),
+            ("keep-alive", "timeout=5"),
+            ("te", "trailers"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "websocket"),
+            ("x-kept", "1"),
+        ] {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        remove_hop_by_hop(&mut headers);
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-kept"]);
+    }
+
+    #[test]
+    fn a_name_that_a_backend_could_take_for_ours_is_ours() {
+        for (name, reserved) in [
+            ("latchkey-user", true),
+            ("latchkey_user", true),
+            ("latchkey-anything", true),
+            ("latchkey", false),
+            ("x-latchkey-user", false),
+        ] {
+            assert_eq!(is_reserved(&HeaderName::from_static(name)), reserved, "{name}");
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! The platform's own backends: where they are, which paths are theirs, and what those ask of a token.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use axum::http::{HeaderName, Method, Uri, uri::Authority};
+use latchkey_protocol::scope::Scope;
+use serde::Deserialize;
+
+use crate::{
+    gate::Rule,
+    routes::{API, RESERVED},
+};
+
+/// Where a backend's paths begin that does not say: the API's own, so that the SDK's `client.fetch("issues/")` reaches
+/// it.
+pub const DEFAULT_PREFIX: &str = "/api/0/organizations/{organization}";
+
+/// A backend, as the file of settings describes it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where it is: `http://127.0.0.1:9000`, or https.
+    pub url: String,
+    /// Where its paths begin. `{organization}` stands for one segment, in which requests name the token's
+    /// organization.
+    #[serde(default = "default_prefix")]
+    pub prefix: String,
+    /// The scope that each method needs, such as `GET = "event:read"`. A method that is not named is not allowed;
+    /// HEAD is where GET is.
+    #[serde(default = "default_scopes")]
+    pub scopes: BTreeMap<String, String>,
+    /// The longest body of a request, in bytes.
+    #[serde(default = "default_body_bytes")]
+    pub max_body_bytes: u64,
+    /// How long a connection to it may take.
+    #[serde(default = "default_connect_secs")]
+    pub connect_secs: u32,
+    /// How long it may take to begin an answer, and between two parts of one.
+    #[serde(default = "default_answer_secs")]
+    pub answer_secs: u32,
+    /// Headers of its answers that are passed on besides the usual ones.
+    #[serde(default)]
+    pub response_headers: Vec<String>,
+}
+
+fn default_prefix() -> String {
+    DEFAULT_PREFIX.to_owned()
+}
+
+fn default_scopes() -> BTreeMap<String, String> {
+    let write = ["POST", "PUT", "PATCH", "DELETE"].map(|method| (method, Scope::OrgWrite));
+    std::iter::once(("GET", Scope::OrgRead))
+        .chain(write)
+        .map(|(method, scope)| (method.to_owned(), scope.as_str().to_owned()))
+        .collect()
+}
+
+const fn default_body_bytes() -> u64 {
+    10 * 1024 * 1024
+}
+
+const fn default_connect_secs() -> u32 {
+    2
+}
+
+const fn default_answer_secs() -> u32 {
+    30
+}
+
+impl Settings {
+    /// A backend of which nothing but the address is said.
+    pub fn at(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            prefix: default_prefix(),
+            scopes: default_scopes(),
+            max_body_bytes: default_body_bytes(),
+            connect_secs: default_connect_secs(),
+            answer_secs: default_answer_secs(),
+            response_headers: vec![],
+        }
+    }
+}
+
+/// A backend.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    /// Whether it is spoken to over TLS.
+    pub is_https: bool,
+    /// Its host and port.
+    pub authority: Authority,
+    /// Where its paths begin, without a slash at the end.
+    pub prefix: String,
+    /// The methods that are passed on to it, each with what it asks of a token.
+    pub rules: Vec<(Method, Rule)>,
+    /// The longest body of a request, in bytes.
+    pub max_body_bytes: u64,
+    /// How long a connection to it may take.
+    pub connect_time: Duration,
+    /// How long it may take to begin an answer, and between two parts of one.
+    pub answer_time: Duration,
+    /// Headers of its answers that are passed on besides the usual ones.
+    pub response_headers: Vec<HeaderName>,
+}
+
+/// Why there is no such backend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// The address.
+    Url,
+    /// Where its paths begin.
+    Prefix,
+    /// Where its paths begin is another's.
+    Taken,
+    /// A method.
+    Method(String),
+    /// A scope.
+    Scope(String),
+    /// There is no method.
+    NoMethods,
+    /// A header that a backend may not set here.
+    Header(String),
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url => f.write_str("url is http://HOST:PORT or https://HOST:PORT, with no path: a request's own is passed on"),
+            Self::Prefix => f.write_str(
+                "prefix is a path of plain segments, such as /api/0/organizations/{organization}/issues or /backend; at \
+                 most one of them is {organization}",
+            ),
+            Self::Taken => f.write_str("prefix is this server's own, or another backend's"),
+            Self::Method(method) => {
+                write!(f, "scopes names {method:?}, which is not one of GET, HEAD, POST, PUT, PATCH and DELETE")
+            }
+            Self::Scope(scope) => write!(f, "scopes names {scope:?}, which is not a scope"),
+            Self::NoMethods => f.write_str("scopes names no method: GET = \"event:read\" lets requests read"),
+            Self::Header(name) => {
+                write!(f, "response_headers names {name:?}, which acts on the platform's own origin or is no header")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl Upstream {
+    /// Reads a backend's settings.
+    pub fn read(settings: &Settings) -> Result<Self, Problem> {
+        let (is_https, authority) = address(&settings.url).ok_or(Problem::Url)?;
+        let prefix = settings.prefix.trim_end_matches('/').to_owned();
+        if !is_prefix(&prefix) {
+            return Err(Problem::Prefix);
+        }
+        if RESERVED.iter().any(|own| prefix == *own || prefix.starts_with(&format!("{own}/"))) {
+            return Err(Problem::Taken);
+        }
+        Ok(Self {
+            is_https,
+            authority,
+            rules: rules(&settings.scopes, &prefix)?,
+            prefix,
+            max_body_bytes: settings.max_body_bytes,
+            connect_time: Duration::from_secs(settings.connect_secs.max(1).into()),
+            answer_time: Duration::from_secs(settings.answer_secs.max(1).into()),
+            response_headers: settings
+                .response_headers
+                .iter()
+                .map(|name| header(name))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// What this method asks of a token; `None` where it is not passed on.
+    pub fn rule(&self, method: &Method) -> Option<Rule> {
+        self.rules.iter().find(|(known, _)| known == method).map(|(_, rule)| *rule)
+    }
+
+    /// The paths that are its own in this server's router: our routes go before it.
+    pub fn routes(&self) -> Vec<String> {
+        let below = format!("{}/{{*rest}}", self.prefix);
+        let is_ours = API.iter().any(|route| route.path == self.prefix);
+        if is_ours { vec![below] } else { vec![self.prefix.clone(), below] }
+    }
+
+    /// Its address, as it is written into what is signed for it.
+    pub fn audience(&self) -> String {
+        format!("{}://{}", if self.is_https { "https" } else { "http" }, self.authority)
+    }
+}
+
+/// Reads all of them: no two may begin alike.
+pub fn read_all(all: &[Settings]) -> Result<Vec<Upstream>, (String, Problem)> {
+    let mut read: Vec<Upstream> = Vec::with_capacity(all.len());
+    for settings in all {
+        let upstream = Upstream::read(settings).map_err(|problem| (settings.url.clone(), problem))?;
+        if read.iter().any(|other| other.prefix == upstream.prefix) {
+            return Err((settings.url.clone(), Problem::Taken));
+        }
+        read.push(upstream);
+    }
+    Ok(read)
+}
+
+fn address(url: &str) -> Option<(bool, Authority)> {
+    let uri: Uri = url.parse().ok()?;
+    let is_https = match uri.scheme_str()? {
+        "https" => true,
+        "http" => false,
+        _ => return None,
+    };
+    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?.clone();
+    (matches!(uri.path(), "" | "/") && uri.query().is_none()).then_some((is_https, authority))
+}
+
+/// A path of plain segments, of which one may stand for the organization.
+fn is_prefix(prefix: &str) -> bool {
+    let Some(relative) = prefix.strip_prefix('/') else { return false };
+    let is_word = |segment: &str| {
+        !segment.is_empty()
+            && !segment.starts_with('.')
+            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+    };
+    let organizations = relative.split('/').filter(|segment| *segment == latchkey_gate::ORGANIZATION).count();
+    organizations <= 1
+        && relative.split('/').all(|segment| segment == latchkey_gate::ORGANIZATION || is_word(segment))
+}
+
+fn rules(scopes: &BTreeMap<String, String>, prefix: &str) -> Result<Vec<(Method, Rule)>, Problem> {
+    const METHODS: [Method; 6] =
+        [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    let mut rules = Vec::new();
+    for (method, scope) in scopes {
+        let known = METHODS.into_iter().find(|known| known.as_str() == method);
+        let method = known.ok_or_else(|| Problem::Method(method.clone()))?;
+        let scope = Scope::parse(scope).ok_or_else(|| Problem::Scope(scope.clone()))?;
+        rules.push((method, Rule::of(prefix, Some(scope))));
+    }
+    let of = |wanted: &Method| rules.iter().find(|(method, _)| method == wanted).map(|(_, rule)| *rule);
+    // RFC 9110 §9.3.2: the same as GET, without the content.
+    if let (Some(rule), None) = (of(&Method::GET), of(&Method::HEAD)) {
+        rules.push((Method::HEAD, rule));
+    }
+    if rules.is_empty() { Err(Problem::NoMethods) } else { Ok(rules) }
+}
+
+fn header(name: &str) -> Result<HeaderName, Problem> {
+    let known = name.to_ascii_lowercase().parse().ok();
+    let harmless = known.filter(|name: &HeaderName| !super::response::acts_on_the_platform(name));
+    harmless.ok_or_else(|| Problem::Header(name.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::OrganizationRule;
+
+    #[test]
+    fn an_address_alone_is_enough() {
+        let upstream = Upstream::read(&Settings::at("http://127.0.0.1:9000")).unwrap();
+        assert_eq!((upstream.is_https, upstream.authority.as_str()), (false, "127.0.0.1:9000"));
+        assert_eq!(upstream.routes(), ["/api/0/organizations/{organization}/{*rest}"]);
+        for (method, scope) in
+            [("GET", Scope::OrgRead), ("HEAD", Scope::OrgRead), ("DELETE", Scope::OrgWrite)]
+        {
+            let rule = upstream.rule(&method.parse().unwrap()).unwrap();
+            assert_eq!(rule, Rule { organization: OrganizationRule::InPath(3), scope: Some(scope) });
+        }
+        assert_eq!(upstream.rule(&Method::OPTIONS), None);
+        assert_eq!(upstream.audience(), "http://127.0.0.1:9000");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let at = |url: &str| Settings::at(url);
+        let good = "http://127.0.0.1:9000";
+        let prefix = |prefix: &str| Settings { prefix: prefix.into(), ..at(good) };
+        let scopes = |method: &str, scope: &str| Settings {
+            scopes: BTreeMap::from([(method.into(), scope.into())]),
+            ..at(good)
+        };
+        for url in
+            ["", "x", "ftp://a", "http://", "http://a/b", "http://a?b", "http://u:p@a", "//a", "http://a b"]
+        {
+            assert_eq!(Upstream::read(&at(url)).unwrap_err(), Problem::Url, "{url:?}");
+        }
+        for wrong in [
+            "",
+            "/",
+            "a",
+            "/a//b",
+            "/{org}",
+            "/a/{*rest}",
+            "/a%20b",
+            "/a/../b",
+            "/a;b",
+            "/{organization}/{organization}",
+            "/.well-known",
+        ] {
+            assert_eq!(Upstream::read(&prefix(wrong)).unwrap_err(), Problem::Prefix, "{wrong:?}");
+        }
+        for taken in
+            ["/oauth", "/oauth/token", "/login", "/toolbar/x", "/assets", "/gate", "/account", "/healthz"]
+        {
+            assert_eq!(Upstream::read(&prefix(taken)).unwrap_err(), Problem::Taken, "{taken:?}");
+        }
+        assert_eq!(
+            Upstream::read(&scopes("TRACE", "event:read")).unwrap_err(),
+            Problem::Method("TRACE".into())
+        );
+        assert_eq!(Upstream::read(&scopes("get", "event:read")).unwrap_err(), Problem::Method("get".into()));
+        assert_eq!(Upstream::read(&scopes("GET", "event")).unwrap_err(), Problem::Scope("event".into()));
+        let none = Settings { scopes: BTreeMap::new(), ..at(good) };
+        assert_eq!(Upstream::read(&none).unwrap_err(), Problem::NoMethods);
+        for name in ["Set-Cookie", "access-control-allow-origin", "Latchkey-User", "a b", ""] {
+            let settings = Settings { response_headers: vec![name.into()], ..at(good) };
+            assert_eq!(Upstream::read(&settings).unwrap_err(), Problem::Header(name.into()));
+        }
+        assert_eq!(read_all(&[at(good), at(good)]).unwrap_err().1, Problem::Taken);
+        assert!(read_all(&[at(good), prefix("/backend")]).is_ok());
+    }
+}
