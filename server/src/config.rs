@@ -5,7 +5,10 @@ use std::{num::NonZeroU32, time::Duration};
 use ipnet::IpNet;
 use latchkey_protocol::origin::Origin;
 
-use crate::{clock::UnixSeconds, gateway::upstream::Upstream};
+use crate::{
+    clock::UnixSeconds,
+    gateway::{guarded::Guarded, upstream::Upstream},
+};
 
 /// How long things live, in seconds.
 #[derive(Debug, Clone, Copy)]
@@ -126,8 +129,10 @@ pub struct Config {
     pub limits: Limits,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// The platform's own backends.
+    /// The platform's own backends behind the gateway.
     pub upstreams: Vec<Upstream>,
+    /// The platform's own paths behind a proxy that asks for the gate's decision.
+    pub guarded: Vec<Guarded>,
 }
 
 impl Config {
@@ -139,6 +144,7 @@ impl Config {
             limits: Limits::default(),
             trusted_proxies: vec![],
             upstreams: vec![],
+            guarded: vec![],
         }
     }
 

@@ -20,7 +20,7 @@ use crate::{
     account::{applications, authorizations, password},
     audit::logs,
     directory::{home, login, logout, members, organizations, projects},
-    gate::{Rule, guard},
+    gate::{Rule, check, guard},
     gateway,
     http::{
         assets, cors,
@@ -74,6 +74,7 @@ fn router(app: &App) -> Router {
         .merge(probes())
         .merge(clients(app))
         .merge(resource_servers(app))
+        .merge(proxies())
         .merge(session_api(app))
         .merge(api(app))
         .fallback(page::not_found)
@@ -150,6 +151,14 @@ fn resource_servers(app: &App) -> Router<App> {
         .route("/oauth/introspect", post(introspect::post))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), load::shed_api))
+}
+
+/// For proxies of the platform's own: no site reads these.
+fn proxies() -> Router<App> {
+    Router::new()
+        .route("/gate/check", any(check::by_headers))
+        .route("/gate/check/path", any(check::by_path))
+        .route("/gate/check/path/{*path}", any(check::by_path))
 }
 
 /// For a person's own session, from the platform's own pages: no token opens these, no site may read them.

@@ -25,7 +25,7 @@ use crate::{
     cli::options::Options,
     clock::Clock,
     directory::password::PasswordError,
-    gateway::upstream::Problem,
+    gateway::{guarded, upstream},
     http::error::Error,
     oauth::signing_keys::KeyError,
     secret::{Entropy, NoEntropy},
@@ -151,7 +151,10 @@ pub enum CliError {
     Start(#[from] StartError),
     /// A backend is not described as one can be.
     #[error("upstream {0:?}: {1}")]
-    Upstream(String, Problem),
+    Upstream(String, upstream::Problem),
+    /// Paths behind a proxy are not described as they can be.
+    #[error("guarded {0:?}: {1}")]
+    Guarded(String, guarded::Problem),
     /// Reading or writing failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),

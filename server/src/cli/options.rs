@@ -14,7 +14,10 @@ use serde::Deserialize;
 use crate::{
     cli::CliError,
     config::{Lifetimes, Limits},
-    gateway::upstream::{self, Upstream},
+    gateway::{
+        guarded::{self, Guarded},
+        upstream::{self, Upstream},
+    },
     store::DatabaseUrl,
 };
 
@@ -63,6 +66,9 @@ pub(super) struct Options {
     #[arg(skip)]
     #[serde(default)]
     upstreams: Vec<upstream::Settings>,
+    #[arg(skip)]
+    #[serde(default)]
+    guarded: Vec<guarded::Settings>,
     /// The most connections that are open at once [default: 900]
     #[arg(long, global = true, env = "LATCHKEY_MAX_CONNECTIONS", value_name = "NUMBER")]
     max_connections: Option<NonZeroU32>,
@@ -119,6 +125,7 @@ impl Options {
             },
             upstream: self.upstream.or(file.upstream),
             upstreams: file.upstreams,
+            guarded: file.guarded,
             max_connections: self.max_connections.or(file.max_connections),
             max_requests: self.max_requests.or(file.max_requests),
             max_remembered_tokens: self.max_remembered_tokens.or(file.max_remembered_tokens),
@@ -162,6 +169,14 @@ impl Options {
         let alone = self.upstream.as_deref().map(upstream::Settings::at);
         let all: Vec<_> = self.upstreams.iter().cloned().chain(alone).collect();
         upstream::read_all(&all).map_err(|(url, problem)| CliError::Upstream(url, problem))
+    }
+
+    /// The platform's own paths behind a proxy that asks for the gate's decision.
+    pub(super) fn guarded(&self) -> Result<Vec<Guarded>, CliError> {
+        let read = |settings: &guarded::Settings| {
+            Guarded::read(settings).map_err(|problem| CliError::Guarded(settings.prefix.clone(), problem))
+        };
+        self.guarded.iter().map(read).collect()
     }
 
     /// How much is done at once.

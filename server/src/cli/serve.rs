@@ -42,6 +42,7 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
         limits: options.limits(),
         trusted_proxies: options.trusted_proxies()?,
         upstreams: options.upstreams()?,
+        guarded: options.guarded()?,
         ..Config::new(public_url)
     };
     // Before anybody can reach it: whoever starts it may end it at once.

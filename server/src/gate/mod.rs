@@ -1,5 +1,7 @@
 //! The gate before our own API: the layer of the crate `latchkey-gate`, with this server's database and settings.
 
+pub mod check;
+
 use std::sync::Arc;
 
 use axum::routing::MethodRouter;

@@ -4,6 +4,7 @@
 //! nobody else can set, and verifies the assertion beside them if others can reach it.
 
 pub mod assertion;
+pub mod guarded;
 pub mod path;
 pub mod request;
 pub mod response;
@@ -85,7 +86,7 @@ pub async fn forward(app: App, upstream: Arc<Upstream>, request: Request<Body>) 
     if !path::is_unambiguous(sent.path()) {
         return ApiError(Error::AmbiguousPath).into_response();
     }
-    let Some(rule) = upstream.rule(&parts.method) else { return not_allowed(&upstream) };
+    let Some(rule) = upstream.guarded.rule(&parts.method) else { return not_allowed(&upstream) };
     let presented = Presented { headers: &parts.headers, path: sent.path(), query: sent.query() };
     let authorized = match app.gate.authorize(rule, presented).await {
         Ok(authorized) => authorized,
@@ -102,7 +103,7 @@ pub async fn forward(app: App, upstream: Arc<Upstream>, request: Request<Body>) 
 
 fn not_allowed(upstream: &Upstream) -> axum::response::Response {
     let mut response = ApiError(Error::MethodNotAllowed).into_response();
-    let methods: Vec<_> = upstream.rules.iter().map(|(method, _)| method.as_str()).collect();
+    let methods: Vec<_> = upstream.guarded.rules.iter().map(|(method, _)| method.as_str()).collect();
     if let Ok(methods) = HeaderValue::from_str(&methods.join(",")) {
         response.headers_mut().insert(header::ALLOW, methods);
     }

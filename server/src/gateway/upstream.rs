@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use axum::http::{HeaderName, Method, Uri, uri::Authority};
+use axum::http::{HeaderName, Uri, uri::Authority};
 use latchkey_protocol::scope::Scope;
 use serde::Deserialize;
 
 use crate::{
-    gate::Rule,
+    gateway::guarded::{self, Guarded},
     routes::{API, RESERVED},
 };
 
@@ -89,10 +89,8 @@ pub struct Upstream {
     pub is_https: bool,
     /// Its host and port.
     pub authority: Authority,
-    /// Where its paths begin, without a slash at the end.
-    pub prefix: String,
-    /// The methods that are passed on to it, each with what it asks of a token.
-    pub rules: Vec<(Method, Rule)>,
+    /// The paths that are its own, and what they ask of a token.
+    pub guarded: Guarded,
     /// The longest body of a request, in bytes.
     pub max_body_bytes: u64,
     /// How long a connection to it may take.
@@ -108,16 +106,10 @@ pub struct Upstream {
 pub enum Problem {
     /// The address.
     Url,
-    /// Where its paths begin.
-    Prefix,
-    /// Where its paths begin is another's.
+    /// The paths, or what they ask of a token.
+    Guarded(guarded::Problem),
+    /// Where its paths begin is this server's own, or another's.
     Taken,
-    /// A method.
-    Method(String),
-    /// A scope.
-    Scope(String),
-    /// There is no method.
-    NoMethods,
     /// A header that a backend may not set here.
     Header(String),
 }
@@ -125,19 +117,16 @@ pub enum Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Url => f.write_str("url is http://HOST:PORT or https://HOST:PORT, with no path: a request's own is passed on"),
-            Self::Prefix => f.write_str(
-                "prefix is a path of plain segments, such as /api/0/organizations/{organization}/issues or /backend; at \
-                 most one of them is {organization}",
+            Self::Url => f.write_str(
+                "url is http://HOST:PORT or https://HOST:PORT, with no path: a request's own is passed on",
             ),
+            Self::Guarded(problem) => problem.fmt(f),
             Self::Taken => f.write_str("prefix is this server's own, or another backend's"),
-            Self::Method(method) => {
-                write!(f, "scopes names {method:?}, which is not one of GET, HEAD, POST, PUT, PATCH and DELETE")
-            }
-            Self::Scope(scope) => write!(f, "scopes names {scope:?}, which is not a scope"),
-            Self::NoMethods => f.write_str("scopes names no method: GET = \"event:read\" lets requests read"),
             Self::Header(name) => {
-                write!(f, "response_headers names {name:?}, which acts on the platform's own origin or is no header")
+                write!(
+                    f,
+                    "response_headers names {name:?}, which acts on the platform's own origin or is no header"
+                )
             }
         }
     }
@@ -149,18 +138,16 @@ impl Upstream {
     /// Reads a backend's settings.
     pub fn read(settings: &Settings) -> Result<Self, Problem> {
         let (is_https, authority) = address(&settings.url).ok_or(Problem::Url)?;
-        let prefix = settings.prefix.trim_end_matches('/').to_owned();
-        if !is_prefix(&prefix) {
-            return Err(Problem::Prefix);
-        }
-        if RESERVED.iter().any(|own| prefix == *own || prefix.starts_with(&format!("{own}/"))) {
+        let paths = guarded::Settings { prefix: settings.prefix.clone(), scopes: settings.scopes.clone() };
+        let guarded = Guarded::read(&paths).map_err(Problem::Guarded)?;
+        let prefix = &guarded.prefix;
+        if RESERVED.iter().any(|own| *prefix == *own || prefix.starts_with(&format!("{own}/"))) {
             return Err(Problem::Taken);
         }
         Ok(Self {
             is_https,
             authority,
-            rules: rules(&settings.scopes, &prefix)?,
-            prefix,
+            guarded,
             max_body_bytes: settings.max_body_bytes,
             connect_time: Duration::from_secs(settings.connect_secs.max(1).into()),
             answer_time: Duration::from_secs(settings.answer_secs.max(1).into()),
@@ -172,16 +159,11 @@ impl Upstream {
         })
     }
 
-    /// What this method asks of a token; `None` where it is not passed on.
-    pub fn rule(&self, method: &Method) -> Option<Rule> {
-        self.rules.iter().find(|(known, _)| known == method).map(|(_, rule)| *rule)
-    }
-
     /// The paths that are its own in this server's router: our routes go before it.
     pub fn routes(&self) -> Vec<String> {
-        let below = format!("{}/{{*rest}}", self.prefix);
-        let is_ours = API.iter().any(|route| route.path == self.prefix);
-        if is_ours { vec![below] } else { vec![self.prefix.clone(), below] }
+        let below = format!("{}/{{*rest}}", self.guarded.prefix);
+        let is_ours = API.iter().any(|route| route.path == self.guarded.prefix);
+        if is_ours { vec![below] } else { vec![self.guarded.prefix.clone(), below] }
     }
 
     /// Its address, as it is written into what is signed for it.
@@ -195,7 +177,7 @@ pub fn read_all(all: &[Settings]) -> Result<Vec<Upstream>, (String, Problem)> {
     let mut read: Vec<Upstream> = Vec::with_capacity(all.len());
     for settings in all {
         let upstream = Upstream::read(settings).map_err(|problem| (settings.url.clone(), problem))?;
-        if read.iter().any(|other| other.prefix == upstream.prefix) {
+        if read.iter().any(|other| other.guarded.prefix == upstream.guarded.prefix) {
             return Err((settings.url.clone(), Problem::Taken));
         }
         read.push(upstream);
@@ -214,37 +196,6 @@ fn address(url: &str) -> Option<(bool, Authority)> {
     (matches!(uri.path(), "" | "/") && uri.query().is_none()).then_some((is_https, authority))
 }
 
-/// A path of plain segments, of which one may stand for the organization.
-fn is_prefix(prefix: &str) -> bool {
-    let Some(relative) = prefix.strip_prefix('/') else { return false };
-    let is_word = |segment: &str| {
-        !segment.is_empty()
-            && !segment.starts_with('.')
-            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
-    };
-    let organizations = relative.split('/').filter(|segment| *segment == latchkey_gate::ORGANIZATION).count();
-    organizations <= 1
-        && relative.split('/').all(|segment| segment == latchkey_gate::ORGANIZATION || is_word(segment))
-}
-
-fn rules(scopes: &BTreeMap<String, String>, prefix: &str) -> Result<Vec<(Method, Rule)>, Problem> {
-    const METHODS: [Method; 6] =
-        [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-    let mut rules = Vec::new();
-    for (method, scope) in scopes {
-        let known = METHODS.into_iter().find(|known| known.as_str() == method);
-        let method = known.ok_or_else(|| Problem::Method(method.clone()))?;
-        let scope = Scope::parse(scope).ok_or_else(|| Problem::Scope(scope.clone()))?;
-        rules.push((method, Rule::of(prefix, Some(scope))));
-    }
-    let of = |wanted: &Method| rules.iter().find(|(method, _)| method == wanted).map(|(_, rule)| *rule);
-    // RFC 9110 §9.3.2: the same as GET, without the content.
-    if let (Some(rule), None) = (of(&Method::GET), of(&Method::HEAD)) {
-        rules.push((Method::HEAD, rule));
-    }
-    if rules.is_empty() { Err(Problem::NoMethods) } else { Ok(rules) }
-}
-
 fn header(name: &str) -> Result<HeaderName, Problem> {
     let known = name.to_ascii_lowercase().parse().ok();
     let harmless = known.filter(|name: &HeaderName| !super::response::acts_on_the_platform(name));
@@ -254,7 +205,7 @@ fn header(name: &str) -> Result<HeaderName, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::OrganizationRule;
+    use crate::gate::{OrganizationRule, Rule};
 
     #[test]
     fn an_address_alone_is_enough() {
@@ -264,10 +215,10 @@ mod tests {
         for (method, scope) in
             [("GET", Scope::OrgRead), ("HEAD", Scope::OrgRead), ("DELETE", Scope::OrgWrite)]
         {
-            let rule = upstream.rule(&method.parse().unwrap()).unwrap();
+            let rule = upstream.guarded.rule(&method.parse().unwrap()).unwrap();
             assert_eq!(rule, Rule { organization: OrganizationRule::InPath(3), scope: Some(scope) });
         }
-        assert_eq!(upstream.rule(&Method::OPTIONS), None);
+        assert_eq!(upstream.guarded.rule(&axum::http::Method::OPTIONS), None);
         assert_eq!(upstream.audience(), "http://127.0.0.1:9000");
     }
 
@@ -276,43 +227,18 @@ mod tests {
         let at = |url: &str| Settings::at(url);
         let good = "http://127.0.0.1:9000";
         let prefix = |prefix: &str| Settings { prefix: prefix.into(), ..at(good) };
-        let scopes = |method: &str, scope: &str| Settings {
-            scopes: BTreeMap::from([(method.into(), scope.into())]),
-            ..at(good)
-        };
         for url in
             ["", "x", "ftp://a", "http://", "http://a/b", "http://a?b", "http://u:p@a", "//a", "http://a b"]
         {
             assert_eq!(Upstream::read(&at(url)).unwrap_err(), Problem::Url, "{url:?}");
         }
-        for wrong in [
-            "",
-            "/",
-            "a",
-            "/a//b",
-            "/{org}",
-            "/a/{*rest}",
-            "/a%20b",
-            "/a/../b",
-            "/a;b",
-            "/{organization}/{organization}",
-            "/.well-known",
-        ] {
-            assert_eq!(Upstream::read(&prefix(wrong)).unwrap_err(), Problem::Prefix, "{wrong:?}");
-        }
+        let wrong = Upstream::read(&prefix("/a//b")).unwrap_err();
+        assert_eq!(wrong, Problem::Guarded(guarded::Problem::Prefix));
         for taken in
             ["/oauth", "/oauth/token", "/login", "/toolbar/x", "/assets", "/gate", "/account", "/healthz"]
         {
             assert_eq!(Upstream::read(&prefix(taken)).unwrap_err(), Problem::Taken, "{taken:?}");
         }
-        assert_eq!(
-            Upstream::read(&scopes("TRACE", "event:read")).unwrap_err(),
-            Problem::Method("TRACE".into())
-        );
-        assert_eq!(Upstream::read(&scopes("get", "event:read")).unwrap_err(), Problem::Method("get".into()));
-        assert_eq!(Upstream::read(&scopes("GET", "event")).unwrap_err(), Problem::Scope("event".into()));
-        let none = Settings { scopes: BTreeMap::new(), ..at(good) };
-        assert_eq!(Upstream::read(&none).unwrap_err(), Problem::NoMethods);
         for name in ["Set-Cookie", "access-control-allow-origin", "Latchkey-User", "a b", ""] {
             let settings = Settings { response_headers: vec![name.into()], ..at(good) };
             assert_eq!(Upstream::read(&settings).unwrap_err(), Problem::Header(name.into()));

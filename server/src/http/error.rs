@@ -84,6 +84,15 @@ pub enum Error {
     /// The address does not take this method.
     #[error("this address does not take that method")]
     MethodNotAllowed,
+    /// Who asks for the gate's decision is no proxy of the platform's.
+    #[error("the gate's decision is told to the platform's own proxies alone")]
+    NotAProxy,
+    /// A proxy does not say what it was asked, or says it in two ways.
+    #[error("the proxy does not say in one way what it was asked")]
+    NotTold,
+    /// Nobody said what the path, or the method, asks of a token.
+    #[error("nothing is declared for this method and path")]
+    NotDeclared,
     /// The path could be read in more than one way: see [`crate::gateway::path`].
     #[error("the path of this address can be read in more than one way")]
     AmbiguousPath,
@@ -199,6 +208,18 @@ impl Error {
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
                 "Use a method that the answer's Allow names.",
+            ),
+            Self::NotAProxy => (StatusCode::FORBIDDEN, "not_a_proxy", "Name the proxy with --trusted-proxy."),
+            Self::NotTold => (
+                StatusCode::FORBIDDEN,
+                "invalid_request",
+                "Send X-Original-Method and X-Original-URI, or X-Forwarded-Method and X-Forwarded-Uri, and take the \
+                 other two away.",
+            ),
+            Self::NotDeclared => (
+                StatusCode::FORBIDDEN,
+                "not_declared",
+                "Declare the path and the method as a [[guarded]] in the file of settings.",
             ),
             Self::AmbiguousPath => (
                 StatusCode::BAD_REQUEST,

@@ -10,6 +10,7 @@ mod assets;
 mod cli;
 mod cors;
 mod dump;
+mod gate_check;
 mod gateway;
 mod headers;
 mod home;

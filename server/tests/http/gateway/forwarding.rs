@@ -7,6 +7,7 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http_body_util::BodyExt;
+use latchkey_server::gateway::{guarded::Guarded, upstream::Upstream};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -299,8 +300,8 @@ async fn a_site_may_use_every_method_and_header_that_the_backend_takes() {
 #[tokio::test]
 async fn our_own_routes_go_before_a_backend_s() {
     let backend = Backend::new().await;
-    let platform = before_with(&backend, |upstream| latchkey_server::gateway::upstream::Upstream {
-        prefix: "/api/0/organizations/{organization}".into(),
+    let platform = before_with(&backend, |upstream| Upstream {
+        guarded: Guarded { prefix: "/api/0/organizations/{organization}".into(), ..upstream.guarded },
         ..upstream
     })
     .await;

@@ -8,7 +8,10 @@ use axum::{
 };
 use latchkey_server::{
     cli::CliError,
-    gateway::upstream::{Problem, Upstream},
+    gateway::{
+        guarded::Guarded,
+        upstream::{Problem, Upstream},
+    },
 };
 
 use super::{Backend, before, before_with, site};
@@ -61,7 +64,7 @@ async fn a_method_that_the_settings_do_not_name_is_not_allowed() {
 async fn no_trick_with_a_path_reaches_the_backend() {
     let backend = Backend::new().await;
     let platform = before_with(&backend, |upstream| Upstream {
-        prefix: "/api/0/organizations/{organization}".into(),
+        guarded: Guarded { prefix: "/api/0/organizations/{organization}".into(), ..upstream.guarded },
         ..upstream
     })
     .await;
