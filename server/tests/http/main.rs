@@ -11,6 +11,7 @@ mod cli;
 mod cors;
 mod dump;
 mod gate_check;
+mod gate_elsewhere;
 mod gateway;
 mod headers;
 mod home;
