@@ -13,6 +13,7 @@ mod hostile;
 mod https;
 mod journey;
 mod openidconnect;
+mod proxies;
 mod refusals;
 mod sign_in;
 mod sign_out;

@@ -21,6 +21,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+/// The file of settings, in the folder of the data.
+pub(crate) const SETTINGS: &str = "latchkey.toml";
 /// How long the server may take to answer its first connection.
 const START: Duration = Duration::from_secs(20);
 /// How long it may take to end after it was told to.
@@ -31,18 +33,23 @@ const END: Duration = Duration::from_secs(10);
 pub struct CommandLine {
     binary: PathBuf,
     database: String,
+    /// The file of settings, where there is one.
+    settings: PathBuf,
 }
 
 impl CommandLine {
     /// The command line of the installation that keeps its data in this folder.
     pub fn new(binary: &Path, data: &Path) -> Self {
         let database = format!("sqlite://{}", data.join("latchkey.db").display());
-        Self { binary: binary.to_owned(), database }
+        Self { binary: binary.to_owned(), database, settings: data.join(SETTINGS) }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
         command.args(arguments).args(["--database", &self.database]).kill_on_drop(true);
+        if self.settings.exists() {
+            command.arg("--config").arg(&self.settings);
+        }
         command
     }
 

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use crate::{
     canary::{self, Kind, Marked},
     data::{self, Clients},
-    server::{CommandLine, Log, Server},
+    server::{CommandLine, Log, SETTINGS, Server},
     site::{Settings, Sites, listen},
     tls::{Authority, TlsProxy},
 };
@@ -82,6 +82,7 @@ impl Stage {
         let origin = |name| scheme.origin(name, site_port);
         let clients = data::load(&latchkey, &origin("customer"), &origin("globex")).await?;
         let log = data.path().join(LOG);
+        fs::write(data.path().join(SETTINGS), GUARDED)?;
         let public_url = |port| scheme.origin(PLATFORM, before_platform.port(port));
         let (server, address) = start_server(&latchkey, &log, public_url).await?;
         let platform_port = before_platform.port(address.port());
@@ -210,13 +211,20 @@ async fn start_server(
     Err(last)
 }
 
+/// Paths of the platform's that a proxy of its own answers, which asks the gate about them.
+const GUARDED: &str = r#"
+[[guarded]]
+prefix = "/v1/{organization}/things"
+scopes = { GET = "event:read", POST = "event:write" }
+"#;
+
 /// The server's log, in the stage's folder.
 const LOG: &str = "server.log";
 /// The variable that names the folder of clients no one here wrote.
 pub(crate) const CLIENTS: &str = "XTASK_CLIENTS";
 
 /// Something that `cargo xtask test` builds first and names in the environment.
-pub(crate) fn built(variable: &str) -> Result<PathBuf> {
+pub fn built(variable: &str) -> Result<PathBuf> {
     let path = env::var_os(variable).map(PathBuf::from);
     let path =
         path.with_context(|| format!("{variable} is not set: run `cargo xtask test --only journeys`"))?;

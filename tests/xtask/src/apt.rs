@@ -26,10 +26,15 @@ pub(crate) fn install(packages: &[&str]) -> Result<()> {
         command.args(["install", "-y", "-q", "--no-install-recommends"]).args(packages);
         run_within(&mut command, LIMIT)
     };
-    if install() || (run_within(apt_get().args(["update", "-q"]), LIMIT) && install()) {
+    if install() || update() && install() {
         return Ok(());
     }
     bail!("could not install {list}; install by hand: apt-get install {}", packages.join(" "))
+}
+
+/// Refreshes the package lists.
+pub(crate) fn update() -> bool {
+    run_within(apt_get().args(["update", "-q"]), LIMIT)
 }
 
 fn apt_get() -> Command {

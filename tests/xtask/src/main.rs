@@ -19,6 +19,7 @@ mod glue;
 mod javascript;
 mod names;
 mod native;
+mod nginx;
 mod node;
 mod panics;
 mod screenshots;

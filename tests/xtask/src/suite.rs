@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use crate::{
     browsers, build, command, counterparts,
     native::{self, ensure_c_compiler},
-    size,
+    nginx, size,
     tally::Tally,
     toolchain, wasm,
 };
@@ -170,6 +170,7 @@ fn journeys(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
     ensure!(!tests.is_empty(), "{JOURNEYS} has no tests");
     let chromium = browsers::chromium()?;
     let clients = counterparts::install()?;
+    let nginx = nginx::install()?;
     let built = build::wasm()?;
     let [server] = native::binaries(false, ["latchkey"])?;
     let mut test = native::workspace("test");
@@ -177,7 +178,11 @@ fn journeys(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
     for (name, _) in &tests {
         test.args(["--test", name]);
     }
-    test.args(filter).env("XTASK_SERVER", server).env("XTASK_SDK", built.sdk).env("XTASK_CLIENTS", clients);
+    test.args(filter)
+        .env("XTASK_SERVER", server)
+        .env("XTASK_SDK", built.sdk)
+        .env("XTASK_CLIENTS", clients)
+        .env("XTASK_NGINX", nginx);
     chromium.announce_to(&mut test);
     command::run_counted(&mut test, tally).context("the journeys")
 }
