@@ -317,7 +317,7 @@ mod tests {
             (membership("o2", "x"), vec![1, 2, 3]),
         ] {
             let cache = filled();
-            cache.apply(&[change.clone()]);
+            cache.apply(std::slice::from_ref(&change));
             assert_eq!(known(&cache), left, "{change:?}");
         }
     }

@@ -349,6 +349,32 @@ async fn what_another_process_changes_counts_as_soon_as_it_is_heard() {
 }
 
 #[tokio::test]
+async fn the_audit_log_is_a_line_for_each_entry_with_the_latest_first() {
+    let platform = Platform::new().await;
+    platform.token(MEMBER).await;
+    on(&platform.folder(), &["project", "add", "--org", "acme", "--slug", "new", "--name", "New"]).json();
+    let export =
+        |more: &[&str]| on(&platform.folder(), &[&["audit", "export", "--org", "acme"], more].concat());
+    let said = export(&[]);
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""));
+    let lines: Vec<serde_json::Value> =
+        said.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let actions: Vec<_> = lines.iter().map(|line| line["action"].as_str().unwrap()).collect();
+    let latest = ["project.added", "authorization.allowed", "token.issued", "application.added"];
+    assert_eq!(actions[..4], latest);
+    assert_eq!(actions.last(), Some(&"organization.added"));
+    assert_eq!(lines[0]["actor"], json!({ "kind": "command", "id": null }));
+    assert!(!said.stdout.contains("globex"));
+    // The platform's clock is ahead of this machine's, whose the command line's is.
+    assert_eq!(export(&["--since", "2027-01-15T08:00:00Z"]).stdout.lines().count(), lines.len() - 1);
+    assert_eq!(export(&["--since", "2999-01-01T00:00:00Z"]).stdout, "");
+    export(&["--since", "yesterday"])
+        .assert_refused("--since \"yesterday\" is not a moment such as 2026-11-24T00:00:00Z");
+    on(&platform.folder(), &["audit", "export", "--org", "x"])
+        .assert_refused("there is no organization \"x\"");
+}
+
+#[tokio::test]
 async fn another_password_ends_what_the_old_one_opened() {
     let platform = Platform::new().await;
     let mut person = Person::signed_in(&platform, MEMBER).await;

@@ -12,7 +12,10 @@ use latchkey_server::clock::Clock;
 use tempfile::tempdir;
 
 use super::{Running, database, latchkey, on_with, run};
-use crate::support::{MEMBER, Platform};
+use crate::{
+    gateway::Backend,
+    support::{MEMBER, Platform},
+};
 
 const LISTENING: &str = "listening on ";
 
@@ -46,8 +49,13 @@ fn start(mut command: Command) -> (Running, String, impl Read) {
 }
 
 fn get(address: &str, path: &str) -> String {
+    get_with(address, path, "Accept: */*")
+}
+
+fn get_with(address: &str, path: &str, header: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let head = format!("Host: {address}\r\nConnection: close\r\n{header}\r\n");
+    write!(stream, "GET {path} HTTP/1.1\r\n{head}\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
@@ -324,6 +332,84 @@ fn it_answers_though_nobody_reads_its_log() {
     assert!(get(&address, "/api/0/").starts_with("HTTP/1.1 401 "));
 }
 
+/// The platform's own backend behind the gate, by the option and by the file of settings.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backend_is_one_option_away() {
+    let backend = Backend::new().await;
+    let platform = Platform::new().await;
+    let token = platform.token(MEMBER).await;
+    let folder = platform.folder();
+    let settings = folder.join("latchkey.toml");
+    let prefix = "/api/0/organizations/{organization}/issues";
+    let text = format!(
+        "[[upstreams]]\nurl = \"{}\"\nprefix = \"{prefix}\"\nscopes = {{ GET = \"org:read\" }}\n",
+        backend.url()
+    );
+    std::fs::write(&settings, text).unwrap();
+    for option in ["--upstream", "--config"] {
+        let address = free_address();
+        let mut command = serve(&folder, &address);
+        command.arg(option).arg(if option == "--config" {
+            settings.display().to_string()
+        } else {
+            backend.url()
+        });
+        let (_running, _, _log) = start(command);
+        let authorization = format!("Authorization: Bearer {token}");
+        for (path, status) in
+            [("/api/0/organizations/acme/issues/", "200"), ("/api/0/organizations/globex/issues/", "403")]
+        {
+            let answer = get_with(&address, path, &authorization);
+            assert_eq!(&answer[9..12], status, "{option}: {answer}");
+        }
+    }
+    assert_eq!(backend.asked().len(), 2);
+}
+
+#[test]
+fn a_backend_that_cannot_be_is_named() {
+    let folder = tempdir().unwrap();
+    let settings = folder.path().join("latchkey.toml");
+    for (text, says) in [
+        ("upstream = \"ftp://a\"", "upstream \"ftp://a\": url is http://HOST:PORT or https://HOST:PORT"),
+        (
+            "[[upstreams]]\nurl = \"http://a\"\nprefix = \"/oauth\"",
+            "upstream \"http://a\": prefix is this server's own",
+        ),
+        ("[[upstreams]]\nurl = \"http://a\"\nprefx = \"/a\"", "unknown field `prefx`"),
+        (
+            "[[guarded]]\nprefix = \"/a\"\nscopes = { GET = \"all\" }",
+            "guarded \"/a\": scopes names \"all\", which is not a scope",
+        ),
+        ("[[guarded]]\nprefix = \"/a\"", "missing field `scopes`"),
+    ] {
+        std::fs::write(&settings, text).unwrap();
+        let mut command = serve(folder.path(), &free_address());
+        command.arg("--config").arg(&settings);
+        run(command).assert_refused(says);
+    }
+}
+
+#[test]
+fn its_log_is_for_people_or_for_programs() {
+    for (format, is_json) in [("text", false), ("json", true)] {
+        let folder = tempdir().unwrap();
+        let address = free_address();
+        let mut command = serve(folder.path(), &address);
+        command.args(["--log-format", format]);
+        let (mut running, said, mut rest) = start(command);
+        get(&address, "/api/0/");
+        signal(&running, "-TERM");
+        running.0.wait().unwrap();
+        let mut log = said;
+        rest.read_to_string(&mut log).unwrap();
+        let objects =
+            log.lines().filter(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()).count();
+        assert_eq!(objects == log.lines().count(), is_json, "{log}");
+        assert!(log.contains("api call refused"), "{log}");
+    }
+}
+
 /// What the command line does beside a server that remembers the token: refused within a second.
 #[tokio::test]
 async fn what_another_process_does_counts_within_a_second() {
@@ -331,14 +417,8 @@ async fn what_another_process_does_counts_within_a_second() {
     let token = platform.token(MEMBER).await;
     let address = free_address();
     let (_running, _, _log) = start(serve(&platform.folder(), &address));
-    let status = || {
-        let mut stream = TcpStream::connect(&address).unwrap();
-        let head = format!("Host: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n");
-        write!(stream, "GET /api/0/ HTTP/1.1\r\n{head}\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer[9..12].to_owned()
-    };
+    let authorization = format!("Authorization: Bearer {token}");
+    let status = || get_with(&address, "/api/0/", &authorization)[9..12].to_owned();
     for _ in 0..3 {
         assert_eq!(status(), "200");
     }
