@@ -8,6 +8,7 @@
 )]
 
 mod apt;
+mod bench;
 mod browsers;
 mod build;
 mod command;
@@ -58,6 +59,8 @@ enum Task {
     },
     /// Feed one of the parsers with hostile words, guided by coverage, for as long as wanted
     Fuzz(fuzz::Options),
+    /// Measure how fast the gate is, beside a bare route in the same run
+    Bench(bench::Options),
     /// Start the demo: a platform and a customer's site, on two ports of this machine
     Demo(demo::Options),
     /// Take a picture of every page, in light and dark, wide and narrow, into target/screenshots
@@ -94,6 +97,7 @@ fn perform(task: Task) -> Result<()> {
         Task::Test(options) => suite::run(&options),
         Task::WasmTest { filter } => wasm::test_alone(filter.as_deref()),
         Task::Fuzz(options) => fuzz::run_one(&options),
+        Task::Bench(options) => bench::measure(&options),
         Task::Screenshots => screenshots::run(),
         Task::Demo(options) => demo::run(&options),
         Task::Size { accept } => size::run(accept),

@@ -43,11 +43,20 @@ pub(crate) fn binaries<const N: usize>(release: bool, names: [&str; N]) -> Resul
 
 /// Builds the one binary that is delivered: only the server, with the features it is delivered with.
 pub(crate) fn release_server() -> Result<PathBuf> {
+    release("latchkey-server", "latchkey")
+}
+
+/// Builds what measures the server, as the server is built.
+pub(crate) fn release_bench() -> Result<PathBuf> {
+    release("latchkey-bench", "bench")
+}
+
+fn release(package: &str, name: &str) -> Result<PathBuf> {
     ensure_c_compiler()?;
     let mut command = cargo();
-    command.args(["build", "--locked", "--release", "--package", "latchkey-server"]);
-    let [server] = executables(command, ["latchkey"])?;
-    Ok(server)
+    command.args(["build", "--locked", "--release", "--package", package]);
+    let [binary] = executables(command, [name])?;
+    Ok(binary)
 }
 
 /// Asks cargo itself where the executables went: a configured target folder may be anywhere.

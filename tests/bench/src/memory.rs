@@ -1,0 +1,55 @@
+//! What a remembered token takes: the memory of the process before and after it remembers many.
+
+use anyhow::Result;
+
+use crate::{
+    Options,
+    comparison::{bearer, each, get, serve},
+    database::{Database, Token},
+    load::{self, Until},
+    process::Process,
+};
+
+/// How many are remembered.
+const MANY: usize = 100_000;
+/// So that none has to go for another one.
+const PLACES: &str = "120000";
+/// How many requests fill what the process takes for itself: the connections to the database and their caches.
+const WARM: usize = 50_000;
+
+/// What was measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Remembered {
+    /// How many tokens.
+    pub(crate) tokens: usize,
+    /// The memory of the process when it remembers none, in bytes.
+    pub(crate) before: u64,
+    /// And then.
+    pub(crate) after: u64,
+}
+
+impl Remembered {
+    /// Of one token. They are of as few people as can be, so that what several stand on counts for little.
+    pub(crate) fn bytes_per_token(&self) -> f64 {
+        self.after.saturating_sub(self.before) as f64 / self.tokens as f64
+    }
+}
+
+/// Starts a server of its own and fills it.
+pub(crate) async fn run(options: &Options) -> Result<Remembered> {
+    let database = Database::find_or_make(&options.server, &options.folder, options.tokens).await?;
+    let server = serve(options, "memory", &database.path, &["--max-remembered-tokens", PLACES]).await?;
+    // These are looked up as any other, but they let nobody through, and so they are not remembered.
+    present(&server, &database.revoked(WARM), 401, WARM).await?;
+    let before = server.resident()?;
+    let tokens = database.of_few_people(MANY);
+    present(&server, &tokens, 200, tokens.len()).await?;
+    let after = server.resident()?;
+    Ok(Remembered { tokens: tokens.len(), before, after })
+}
+
+async fn present(server: &Process, tokens: &[Token], status: u16, count: usize) -> Result<()> {
+    let requests = each(tokens, |token| get("/api/0/", &bearer(token)));
+    load::run(server.address, requests.into(), status, Until::Sent(count), 0).await?;
+    server.forget_log()
+}
