@@ -127,8 +127,10 @@ impl Introspection {
         let mut credentials =
             HeaderValue::from_str(&format!("Basic {joined}")).map_err(|_| Error::Endpoint)?;
         credentials.set_sensitive(true);
-        let connector =
-            hyper_rustls::HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1();
+        // Named here: where a program holds several, the library cannot choose one.
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let connector = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?;
+        let connector = connector.https_or_http().enable_http1();
         Ok(Self {
             client: Client::builder(TokioExecutor::new()).build(connector.build()),
             endpoint,
