@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How many tokens are used over and over.
-const FEW: usize = 1000;
+pub(crate) const FEW: usize = 1000;
 /// How many are used in turn where each is to be another one.
 const MANY: usize = 50_000;
 /// How many go through the gateway, which signs something for each of them now and then.

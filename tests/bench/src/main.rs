@@ -13,6 +13,7 @@ mod database;
 mod load;
 mod memory;
 mod process;
+mod profile;
 mod route;
 mod statistics;
 mod table;
@@ -34,6 +35,8 @@ struct Cli {
 enum Command {
     /// Measure, and print the table
     Run(Options),
+    /// Only the load on a guarded route, for whoever profiles a server that runs
+    Load(profile::Options),
     /// What the server is compared with
     Backend(backend::Options),
 }
@@ -59,12 +62,8 @@ struct Options {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        // One thread: the load must not take from the servers what it does not need itself.
-        Command::Run(options) => Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(Into::into)
-            .and_then(|runtime| LocalSet::new().block_on(&runtime, run(&options))),
+        Command::Run(options) => alone(run(&options)),
+        Command::Load(options) => alone(profile::run(&options)),
         Command::Backend(options) => Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -78,6 +77,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// On one thread: the load must not take from the servers what it does not need itself.
+fn alone(work: impl Future<Output = Result<()>>) -> Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, work)
 }
 
 async fn run(options: &Options) -> Result<()> {
