@@ -4,17 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, MatchedPath, Request, State},
+    extract::{DefaultBodyLimit, Request, State},
     http::{StatusCode, Uri},
-    middleware::from_fn_with_state,
-    response::{IntoResponse, Response},
     routing::{MethodRouter, any, get, post},
 };
 use latchkey_protocol::scope::Scope;
 use tower::{ServiceBuilder, util::MapRequest};
-use tower_http::{
-    catch_panic::CatchPanicLayer, normalize_path::NormalizePath, timeout::TimeoutLayer, trace::TraceLayer,
-};
+use tower_http::normalize_path::NormalizePath;
 
 use crate::{
     account::{applications, authorizations, password},
@@ -24,8 +20,9 @@ use crate::{
     gateway,
     http::{
         assets, cors,
-        error::{ApiError, Error, LoggedCause},
-        headers, load, page,
+        error::{ApiError, Error},
+        exchange::ExchangeLayer,
+        load, page,
         parameters::MAX_LENGTH,
     },
     oauth::{authorize, introspect, metadata, revoke, signing_keys, token, userinfo},
@@ -68,6 +65,7 @@ pub const RESERVED: [&str; 10] = [
 ];
 
 fn router(app: &App) -> Router {
+    let limits = &app.config.limits;
     let ours = Router::new()
         .merge(pages(app))
         .merge(documents())
@@ -80,22 +78,15 @@ fn router(app: &App) -> Router {
         .fallback(page::not_found)
         .layer(
             ServiceBuilder::new()
-                .layer(TimeoutLayer::with_status_code(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    // Behind the bound that each group has of its own, and that says more.
-                    app.config.limits.body_time + app.config.limits.request_time + Duration::from_secs(1),
+                // Behind the bound that each group has of its own, and that says more.
+                .layer(ExchangeLayer::new(
+                    app,
+                    Some(limits.body_time + limits.request_time + Duration::from_secs(1)),
                 ))
                 .layer(DefaultBodyLimit::max(MAX_LENGTH)),
         );
     // A backend has bounds of its own.
-    ours.merge(backends(app))
-        .layer(
-            ServiceBuilder::new()
-                .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log).on_failure(()))
-                .layer(from_fn_with_state(app.clone(), headers::add))
-                .layer(CatchPanicLayer::custom(panicked)),
-        )
-        .with_state(app.clone())
+    ours.merge(backends(app).layer(ExchangeLayer::new(app, None))).with_state(app.clone())
 }
 
 /// For a person with a browser of their own: first-party cookies, forms held to their own page, no CORS.
@@ -111,7 +102,7 @@ fn pages(app: &App) -> Router<App> {
         .route("/toolbar/{client_id}", get(frame::get))
         .route("/toolbar/{client_id}/callback", get(callback::get))
         .method_not_allowed_fallback(page::method_not_allowed)
-        .layer(from_fn_with_state(app.clone(), load::shed_page))
+        .layer(load::shed_page(app))
 }
 
 /// For anybody, on whatever site: nothing in them depends on who asks.
@@ -141,8 +132,7 @@ fn clients(app: &App) -> Router<App> {
         .route("/oauth/token", post(token::post))
         .route("/oauth/revoke", post(revoke::post))
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(app.clone(), load::shed_api))
-        .layer(cors::registered_origins(app))
+        .layer(ServiceBuilder::new().layer(cors::registered_origins(app)).layer(load::shed_api(app)))
 }
 
 /// For servers with a secret of their own: no browser calls these, so no site reads them.
@@ -150,7 +140,7 @@ fn resource_servers(app: &App) -> Router<App> {
     Router::new()
         .route("/oauth/introspect", post(introspect::post))
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(app.clone(), load::shed_api))
+        .layer(load::shed_api(app))
 }
 
 /// For proxies of the platform's own: no site reads these.
@@ -166,7 +156,7 @@ fn session_api(app: &App) -> Router<App> {
     Router::new()
         .route("/api/0/api-authorizations", get(authorizations::get).delete(authorizations::delete))
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(app.clone(), load::shed_api))
+        .layer(load::shed_api(app))
 }
 
 /// For who holds a token, which comes in the header: every route through the gate, each with its rule.
@@ -176,11 +166,13 @@ fn api(app: &App) -> Router<App> {
             router.route(route.path, guard(app, route.rule(), (route.methods)()))
         })
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(app.clone(), load::shed_api))
+        .layer(ServiceBuilder::new().layer(cors::registered_origins(app)).layer(load::shed_api(app)))
         // A site must be able to read that there is nothing: without CORS its browser says no more than that the
         // network failed.
-        .route("/api/{*nothing}", any(async || ApiError(Error::NotFound)))
-        .layer(cors::registered_origins(app))
+        .route(
+            "/api/{*nothing}",
+            any(async || ApiError(Error::NotFound)).layer(cors::registered_origins(app)),
+        )
 }
 
 /// For who holds a token, too, but answered by the platform's own backends: every path with the rules of its settings.
@@ -267,30 +259,6 @@ async fn ready(State(app): State<App>) -> Result<StatusCode, ApiError> {
 
 async fn method_not_allowed() -> ApiError {
     ApiError(Error::MethodNotAllowed)
-}
-
-fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
-    ApiError(Error::Internal(Arc::new(Panicked))).into_response()
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("a handler panicked")]
-struct Panicked;
-
-/// The route, and nothing of what the address says besides: there may be a transaction's id in the query, and whatever
-/// somebody mistook for a path.
-fn span(request: &Request) -> tracing::Span {
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
-    tracing::info_span!("request", method = %request.method(), route)
-}
-
-/// The one place that logs an error's cause.
-fn log(response: &Response, latency: Duration, _: &tracing::Span) {
-    let status = response.status().as_u16();
-    match response.extensions().get::<LoggedCause>() {
-        Some(LoggedCause(cause)) => tracing::error!(status, ?latency, %cause, "failed"),
-        None => tracing::debug!(status, ?latency, "answered"),
-    }
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ pub struct Parts {
     /// What the gate refused, until it is written down.
     pub refusals: Refusals,
     /// A permit for each request that may be answered at once.
-    pub requests: Semaphore,
+    pub requests: Arc<Semaphore>,
     /// The way to the platform's own backends.
     pub gateway: Gateway,
     /// What was signed for them lately.
@@ -82,7 +82,7 @@ impl App {
         let passwords = Passwords::new(&entropy, config.limits.passwords)?;
         let signing_keys = SigningKeys::new(secret);
         let throttle = Throttle::new(&config.limits, clock.clone());
-        let requests = Semaphore::new(config.limits.requests);
+        let requests = Arc::new(Semaphore::new(config.limits.requests));
         let forwarded = Semaphore::new(config.limits.requests);
         let gateway = Gateway::new(&config.upstreams)?;
         let refusals = Refusals::new(&config.trusted_proxies);

@@ -1,9 +1,14 @@
 //! `GET /api/0/organizations/{organization}/members/`.
 
-use axum::{Extension, Json, extract::State};
+use axum::{Extension, extract::State};
 use serde::Serialize;
 
-use crate::{gate::Authorized, http::error::ApiError, state::App, store};
+use crate::{
+    gate::Authorized,
+    http::{error::ApiError, json::Json},
+    state::App,
+    store,
+};
 
 /// A member of the organization.
 #[derive(Debug, Serialize)]

@@ -1,9 +1,14 @@
 //! `GET /api/0/organizations/{organization}/projects/`.
 
-use axum::{Extension, Json, extract::State};
+use axum::{Extension, extract::State};
 use serde::Serialize;
 
-use crate::{gate::Authorized, http::error::ApiError, state::App, store};
+use crate::{
+    gate::Authorized,
+    http::{error::ApiError, json::Json},
+    state::App,
+    store,
+};
 
 /// A project of the organization.
 #[derive(Debug, Serialize)]

@@ -1,13 +1,20 @@
 //! So many requests at once, and none of them for too long: more are sent away before anything is done for them, with a
 //! word when to come again.
 
-use axum::{
-    body::{Body, to_bytes},
-    extract::{Request, State},
-    middleware::Next,
-    response::Response,
+use std::{
+    convert::Infallible,
+    mem,
+    pin::Pin,
+    task::{Context, Poll},
 };
-use tokio::time::timeout;
+
+use axum::{
+    body::{Body, HttpBody, to_bytes},
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+use tower::{Layer, Service};
 
 use crate::{
     http::{
@@ -18,22 +25,96 @@ use crate::{
 };
 
 /// Bounds the requests of people, who are told by a page.
-pub async fn shed_page(State(app): State<App>, request: Request, next: Next) -> Result<Response, PageError> {
-    Ok(shed(&app, request, next).await?)
+pub fn shed_page(app: &App) -> ShedLayer {
+    ShedLayer { app: app.clone(), tell: |error| PageError::from(error).into_response() }
 }
 
 /// Bounds the requests of programs, which are told by JSON.
-pub async fn shed_api(State(app): State<App>, request: Request, next: Next) -> Result<Response, ApiError> {
-    Ok(shed(&app, request, next).await?)
+pub fn shed_api(app: &App) -> ShedLayer {
+    ShedLayer { app: app.clone(), tell: |error| ApiError::from(error).into_response() }
 }
 
-async fn shed(app: &App, request: Request, next: Next) -> Result<Response, Error> {
-    let limits = &app.config.limits;
+/// Puts the bounds before a service.
+#[derive(Debug, Clone)]
+pub struct ShedLayer {
+    app: App,
+    tell: fn(Error) -> Response,
+}
+
+impl<S> Layer<S> for ShedLayer {
+    type Service = Shed<S>;
+
+    fn layer(&self, service: S) -> Shed<S> {
+        Shed { bounds: self.clone(), service }
+    }
+}
+
+/// A service with the bounds before it.
+#[derive(Debug, Clone)]
+pub struct Shed<S> {
+    bounds: ShedLayer,
+    service: S,
+}
+
+impl<S> Service<Request> for Shed<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.service.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let ShedLayer { app, tell } = self.bounds.clone();
+        // Mostly there is no body to wait for.
+        if request.body().is_end_stream() {
+            let answer = place(&app).map(|place| (self.service.call(request), place));
+            return Box::pin(async move {
+                let answered = match answer {
+                    Ok((answer, place)) => in_time(&app, answer, place).await,
+                    Err(error) => Err(error),
+                };
+                Ok(answered.unwrap_or_else(tell))
+            });
+        }
+        let ready = self.service.clone();
+        let mut service = mem::replace(&mut self.service, ready);
+        Box::pin(async move {
+            let answered = async {
+                // Before it takes a place: who sends slowly keeps nobody else out.
+                let request = whole(&app, request).await?;
+                let place = place(&app)?;
+                in_time(&app, service.call(request), place).await
+            };
+            Ok(answered.await.unwrap_or_else(tell))
+        })
+    }
+}
+
+/// The request, once all of its body is there.
+async fn whole(app: &App, request: Request) -> Result<Request, Error> {
     let (parts, body) = request.into_parts();
-    // Before it takes a place: who sends slowly keeps nobody else out.
-    let body = timeout(limits.body_time, to_bytes(body, MAX_LENGTH)).await.map_err(|_| Error::SlowBody)?;
-    let body = Body::from(body.map_err(|_| Error::TooLarge)?);
-    let _place = app.requests.try_acquire().map_err(|_| Error::Overloaded)?;
-    let answer = next.run(Request::from_parts(parts, body));
-    timeout(limits.request_time, answer).await.map_err(|_| Error::Overloaded)
+    let body = timeout(app.config.limits.body_time, to_bytes(body, MAX_LENGTH)).await;
+    let body = body.map_err(|_| Error::SlowBody)?.map_err(|_| Error::TooLarge)?;
+    Ok(Request::from_parts(parts, Body::from(body)))
+}
+
+fn place(app: &App) -> Result<OwnedSemaphorePermit, Error> {
+    app.requests.clone().try_acquire_owned().map_err(|_| Error::Overloaded)
+}
+
+async fn in_time(
+    app: &App,
+    answer: impl Future<Output = Result<Response, Infallible>>,
+    _place: OwnedSemaphorePermit,
+) -> Result<Response, Error> {
+    match timeout(app.config.limits.request_time, answer).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Err(_) => Err(Error::Overloaded),
+    }
 }
