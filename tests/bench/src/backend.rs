@@ -39,8 +39,10 @@ struct Backend {
 pub(crate) async fn run(options: Options) -> Result<()> {
     let backend = Backend { body: options.body.leak(), readers: readers(options.database) };
     let router = Router::new()
+        .route("/api/0/", get(answer))
         .route("/lookup/{id}", get(lookup))
         .route("/healthz", get(async || StatusCode::NO_CONTENT))
+        // What comes through the gateway.
         .fallback(answer)
         .with_state(backend);
     let listener = TcpListener::bind(options.listen).await?;

@@ -1,4 +1,5 @@
-//! What a remembered token takes: the memory of the process before and after it remembers many.
+//! What a remembered token takes: the memory of a process that remembers many, beside one that was asked the same and
+//! remembers none. What the database's connections keep for themselves is in both.
 
 use anyhow::Result;
 
@@ -22,30 +23,35 @@ const WARM: usize = 50_000;
 pub(crate) struct Remembered {
     /// How many tokens.
     pub(crate) tokens: usize,
-    /// The memory of the process when it remembers none, in bytes.
-    pub(crate) before: u64,
-    /// And then.
-    pub(crate) after: u64,
+    /// The memory of the process that remembers none, in bytes.
+    pub(crate) without: u64,
+    /// Of the one that remembers them.
+    pub(crate) with: u64,
 }
 
 impl Remembered {
     /// Of one token. They are of as few people as can be, so that what several stand on counts for little.
     pub(crate) fn bytes_per_token(&self) -> f64 {
-        self.after.saturating_sub(self.before) as f64 / self.tokens as f64
+        self.with.saturating_sub(self.without) as f64 / self.tokens as f64
     }
 }
 
-/// Starts a server of its own and fills it.
+/// Starts two servers of their own, one after the other.
 pub(crate) async fn run(options: &Options) -> Result<Remembered> {
     let database = Database::find_or_make(&options.server, &options.folder, options.tokens).await?;
-    let server = serve(options, "memory", &database.path, &["--max-remembered-tokens", PLACES]).await?;
+    let tokens = database.of_few_people(MANY);
+    let without = resident(options, &database, &tokens, "0").await?;
+    let with = resident(options, &database, &tokens, PLACES).await?;
+    Ok(Remembered { tokens: tokens.len(), without, with })
+}
+
+/// The memory of a server that has so many places, when it was asked with all of the tokens.
+async fn resident(options: &Options, database: &Database, tokens: &[Token], places: &str) -> Result<u64> {
+    let server = serve(options, "memory", &database.path, &["--max-remembered-tokens", places]).await?;
     // These are looked up as any other, but they let nobody through, and so they are not remembered.
     present(&server, &database.revoked(WARM), 401, WARM).await?;
-    let before = server.resident()?;
-    let tokens = database.of_few_people(MANY);
-    present(&server, &tokens, 200, tokens.len()).await?;
-    let after = server.resident()?;
-    Ok(Remembered { tokens: tokens.len(), before, after })
+    present(&server, tokens, 200, tokens.len()).await?;
+    server.resident()
 }
 
 async fn present(server: &Process, tokens: &[Token], status: u16, count: usize) -> Result<()> {

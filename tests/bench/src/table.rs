@@ -114,12 +114,12 @@ impl fmt::Display for Table<'_> {
             missed += usize::from(target.is_met(value) == Some(false));
             writeln!(f, "{name:<48}{value:>10.2}{target:>12}  {word}")?;
         }
-        let Remembered { before, after, .. } = self.remembered;
+        let Remembered { without, with, .. } = self.remembered;
         writeln!(
             f,
             "\nmemory of the process: {} kB without them, {} kB with them",
-            before / 1024,
-            after / 1024
+            without / 1024,
+            with / 1024
         )?;
         let rates = self.compared.bare.rounds(RATE);
         let spread =
