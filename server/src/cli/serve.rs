@@ -1,11 +1,15 @@
 //! `latchkey serve`.
 
-use std::{io::IsTerminal, net::SocketAddr};
+use std::{
+    io::{BufWriter, IsTerminal, stderr},
+    net::SocketAddr,
+};
 
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
 };
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -21,21 +25,12 @@ use crate::{
     state::App,
 };
 
+/// How many lines of the log may wait to be written.
+const WAITING_LINES: usize = 8192;
+
 pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     let public_url = read("--public-url", options.public_url()?, registration::origin)?;
-    let filter = EnvFilter::try_new(options.log())
-        .map_err(|error| CliError::Refused(format!("--log {:?}: {error}", options.log())))?;
-    let colours = std::io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(colours)
-        .with_writer(std::io::stderr)
-        // They would be told on standard error, and a panic if that is what cannot be written.
-        .log_internal_errors(false);
-    match options.log_format() {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
-    }
+    let _log = log(options)?;
 
     let config = Config {
         lifetimes: options.lifetimes(),
@@ -80,6 +75,30 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     app.refusals.flush(&app.store, &app.clock).await?;
     app.store.close().await;
     Ok(())
+}
+
+/// Begins to log. Lines are written on a thread of their own, together when many come: for each of them alone the system
+/// call takes longer than all the rest of it. None is lost: whoever logs faster than they can be written waits, and the
+/// guard writes what is left when it goes.
+fn log(options: &Options) -> Result<WorkerGuard, CliError> {
+    let filter = EnvFilter::try_new(options.log())
+        .map_err(|error| CliError::Refused(format!("--log {:?}: {error}", options.log())))?;
+    let (lines, guard) = NonBlockingBuilder::default()
+        .lossy(false)
+        .buffered_lines_limit(WAITING_LINES)
+        .thread_name("log")
+        .finish(BufWriter::new(stderr()));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(stderr().is_terminal())
+        .with_writer(lines)
+        // They would be told on standard error, and a panic if that is what cannot be written.
+        .log_internal_errors(false);
+    match options.log_format() {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+    Ok(guard)
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, CliError> {

@@ -1,14 +1,9 @@
 //! `GET /api/0/organizations/{organization}/members/`.
 
-use axum::{Extension, extract::State};
+use axum::{Extension, Json, extract::State};
 use serde::Serialize;
 
-use crate::{
-    gate::Authorized,
-    http::{error::ApiError, json::Json},
-    state::App,
-    store,
-};
+use crate::{gate::Authorized, http::error::ApiError, state::App, store};
 
 /// A member of the organization.
 #[derive(Debug, Serialize)]

@@ -1,10 +1,10 @@
 //! `GET /api/0/`, `/api/0/organizations/` and `/api/0/organizations/{organization}/`.
 
-use axum::Extension;
+use axum::{Extension, Json};
 use latchkey_protocol::frame::{Organization, User};
 use serde::Serialize;
 
-use crate::{clock::UnixSeconds, gate::Authorized, http::json::Json};
+use crate::{clock::UnixSeconds, gate::Authorized};
 
 /// What a token is, for who holds it.
 #[derive(Debug, Serialize)]

@@ -10,7 +10,6 @@ pub mod error;
 pub mod exchange;
 pub mod form;
 pub mod headers;
-pub mod json;
 pub mod load;
 pub mod origin_check;
 pub mod page;
