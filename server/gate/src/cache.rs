@@ -266,7 +266,7 @@ mod tests {
             scopes: Scopes::ALL,
             created_at: 0,
             expires_at: 10,
-            revoked_at: None,
+            is_revoked: false,
             application: Shared::new(Application {
                 client_id: client_id.into(),
                 origins: Box::default(),

@@ -315,7 +315,7 @@ impl TryFrom<Row> for Standing {
             scopes: Scopes::parse(&row.scopes).map_err(|_| Error::Unreadable("access_tokens.scopes"))?,
             created_at: row.created_at,
             expires_at: row.expires_at,
-            revoked_at: row.revoked_at,
+            is_revoked: row.revoked_at.is_some(),
             application: Shared::new(Application {
                 client_id: row.client_id.into(),
                 origins: row.origins.unwrap_or_default().split_whitespace().map(Into::into).collect(),

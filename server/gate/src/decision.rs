@@ -87,7 +87,7 @@ mod tests {
             scopes: Scopes::of(&[Scope::ProjectWrite]),
             created_at: 10,
             expires_at: 200,
-            revoked_at: None,
+            is_revoked: false,
             application: Shared::new(application()),
             member: Shared::new(member(Some(Role::Member))),
         }
@@ -121,7 +121,7 @@ mod tests {
         let gone = Member { disabled_at: Some(1), ..member(Some(Role::Member)) };
         for standing in [
             Standing { expires_at: 100, ..standing() },
-            Standing { revoked_at: Some(1), ..standing() },
+            Standing { is_revoked: true, ..standing() },
             Standing { application: Shared::new(disabled), ..standing() },
             Standing { application: Shared::new(closed), ..standing() },
             Standing { member: Shared::new(gone), ..standing() },
@@ -187,7 +187,7 @@ mod tests {
         for wrong in 0u8..32 {
             let [token, origin, path, left, scope] = [0, 1, 2, 3, 4].map(|bit| wrong & (1 << bit) != 0);
             let standing = Standing {
-                revoked_at: token.then_some(1),
+                is_revoked: token,
                 member: Shared::new(member((!left).then_some(Role::Admin))),
                 ..standing()
             };

@@ -196,7 +196,7 @@ impl TryFrom<Described> for Standing {
             scopes: Scopes::parse(&token.scope).map_err(|_| Error::Unreadable)?,
             created_at: token.iat,
             expires_at: token.exp,
-            revoked_at: None,
+            is_revoked: false,
             application: Shared::new(Application {
                 client_id: token.client_id.into(),
                 origins: token.origins.into_iter().map(Into::into).collect(),

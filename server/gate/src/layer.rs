@@ -186,7 +186,7 @@ impl<S: Source> Gate<S> {
         let standing = standing.as_deref();
         let (token, client_id, organization, user) = match standing {
             Some(standing) => (
-                &*standing.token_id,
+                standing.token_id.as_str(),
                 &*standing.application.client_id,
                 &*standing.application.organization.id,
                 &*standing.member.user_id,

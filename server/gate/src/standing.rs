@@ -10,6 +10,7 @@ use std::{
     },
 };
 
+use compact_str::CompactString;
 use latchkey_protocol::scope::{Role, Scopes};
 
 use crate::clock::UnixSeconds;
@@ -17,16 +18,16 @@ use crate::clock::UnixSeconds;
 /// All that the gate asks about a token.
 #[derive(Debug, Clone)]
 pub struct Standing {
-    /// The token's id, for logs; never the token.
-    pub token_id: Box<str>,
+    /// The token's id, for logs; never the token. Ours fit into the text itself.
+    pub token_id: CompactString,
     /// What was granted.
     pub scopes: Scopes,
     /// When it was issued.
     pub created_at: UnixSeconds,
     /// When it expires.
     pub expires_at: UnixSeconds,
-    /// Since when it is revoked, or the grant it was issued on.
-    pub revoked_at: Option<UnixSeconds>,
+    /// Whether it is revoked, or the grant it was issued on.
+    pub is_revoked: bool,
     /// The application it was issued to.
     pub application: Shared<Application>,
     /// The person it was issued for.
@@ -79,7 +80,7 @@ pub struct Member {
 impl Standing {
     /// Whether the token is good at all, whoever asks for whatever.
     pub fn holds(&self, now: UnixSeconds) -> bool {
-        let is_live = self.revoked_at.is_none() && now < self.expires_at;
+        let is_live = !self.is_revoked && now < self.expires_at;
         is_live
             && self.application.disabled_at.is_none()
             && self.application.organization.disabled_at.is_none()

@@ -143,7 +143,7 @@ impl Observer for Refusals {
             organization_id: standing.application.organization.id.clone(),
             client_id: standing.application.client_id.clone(),
             user_id: standing.member.user_id.clone(),
-            token_id: standing.token_id.clone(),
+            token_id: standing.token_id.as_str().into(),
             reason: refusal.answer().code,
             scope: if let Refusal::InsufficientScope(scope) = refusal { Some(scope.as_str()) } else { None },
             origin: origin.and_then(|origin| Origin::parse(origin).ok()).map(|origin| origin.to_string()),
