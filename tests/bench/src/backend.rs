@@ -1,7 +1,8 @@
 //! What the gate is compared with: a bare axum route, and the same with one lookup in the database. It is a process of
-//! its own, and the backend behind the gateway as well.
+//! its own, and the backend behind the gateway as well. Beside the bare route stands the same one behind the gate's layer:
+//! what the gate by itself costs, in a service of somebody else's.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use axum::{
@@ -11,11 +12,17 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
+use latchkey_gate::{Clock, Gate, Rule, Settings, database::Database};
 use sqlx::{
     SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::net::TcpListener;
+
+/// The route behind the gate's layer.
+pub(crate) const GUARDED: &str = "/guarded/";
+/// How many tokens the layer remembers: the server's own default.
+const REMEMBERED: usize = 100_000;
 
 /// What it answers, and where.
 #[derive(Debug, clap::Args)]
@@ -38,8 +45,21 @@ struct Backend {
 /// Answers until it is ended.
 pub(crate) async fn run(options: Options) -> Result<()> {
     let backend = Backend { body: options.body.leak(), readers: readers(options.database) };
+    let tokens = Arc::new(Database::new(backend.readers.clone(), Clock::System, REMEMBERED));
+    let watched = tokens.clone();
+    tokio::spawn(async move { watched.watch().await });
+    let gate = Gate::new(
+        tokens,
+        Settings {
+            platform: "http://platform.example".into(),
+            described_at: "http://platform.example/.well-known/oauth-protected-resource".into(),
+            clock: Clock::System,
+            observer: None,
+        },
+    );
     let router = Router::new()
         .route("/api/0/", get(answer))
+        .route(GUARDED, get(answer).layer(gate.layer(Rule::of(GUARDED, None))))
         .route("/lookup/{id}", get(lookup))
         .route("/healthz", get(async || StatusCode::NO_CONTENT))
         // What comes through the gateway.

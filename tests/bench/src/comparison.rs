@@ -27,7 +27,9 @@ pub(crate) const SMALL: usize = 1000;
 pub(crate) struct Compared {
     /// A bare axum route.
     pub(crate) bare: Route,
-    /// A route behind the gate, with tokens that it remembers.
+    /// The bare route behind the gate's layer, with tokens that it remembers.
+    pub(crate) layer: Route,
+    /// A route of the server, with tokens that it remembers.
     pub(crate) guarded: Route,
     /// The same, asked for by a site.
     pub(crate) with_origin: Route,
@@ -71,6 +73,11 @@ pub(crate) async fn run(options: &Options) -> Result<Compared> {
     let many = database.spread(MANY);
     let mut compared = Compared {
         bare: Route::new("bare axum route", &backend, guarded(&tokens)),
+        layer: Route::new(
+            "bare axum route behind the layer",
+            &backend,
+            each(&tokens, |token| get(backend::GUARDED, &bearer(token))),
+        ),
         guarded: Route::new("guarded, remembered", &server, guarded(&tokens)),
         with_origin: Route::new(
             "guarded, remembered, with an Origin",
@@ -113,10 +120,20 @@ pub(crate) async fn run(options: &Options) -> Result<Compared> {
 
 impl Compared {
     /// All of them.
-    fn routes(&mut self) -> [&mut Route; 9] {
-        let Self { bare, guarded, with_origin, lookup, cold, small, small_cold, introspection, gateway } =
-            self;
-        [bare, guarded, with_origin, lookup, cold, small, small_cold, introspection, gateway]
+    fn routes(&mut self) -> [&mut Route; 10] {
+        let Self {
+            bare,
+            layer,
+            guarded,
+            with_origin,
+            lookup,
+            cold,
+            small,
+            small_cold,
+            introspection,
+            gateway,
+        } = self;
+        [bare, layer, guarded, with_origin, lookup, cold, small, small_cold, introspection, gateway]
     }
 }
 

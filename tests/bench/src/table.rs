@@ -54,10 +54,20 @@ const P99: fn(&Figures) -> f64 = |figures| figures.p99;
 const WORK: fn(&Figures) -> f64 = |figures| figures.work;
 
 impl Table<'_> {
-    fn routes(&self) -> [&Route; 9] {
-        let Compared { bare, guarded, with_origin, lookup, cold, small, small_cold, introspection, gateway } =
-            self.compared;
-        [bare, guarded, with_origin, small, lookup, cold, small_cold, introspection, gateway]
+    fn routes(&self) -> [&Route; 10] {
+        let Compared {
+            bare,
+            layer,
+            guarded,
+            with_origin,
+            lookup,
+            cold,
+            small,
+            small_cold,
+            introspection,
+            gateway,
+        } = self.compared;
+        [bare, layer, guarded, with_origin, small, lookup, cold, small_cold, introspection, gateway]
     }
 
     /// How many lookups asking about a token is worth: each by the time that it adds to a request.
@@ -70,12 +80,24 @@ impl Table<'_> {
         ratio(&added(&compared.cold, &compared.guarded), &added(&compared.lookup, &compared.bare))
     }
 
-    fn comparisons(&self) -> [(String, f64, Target); 10] {
-        let Compared { bare, guarded, with_origin, cold, small, small_cold, introspection, gateway, .. } =
-            self.compared;
+    fn comparisons(&self) -> [(String, f64, Target); 12] {
+        let Compared {
+            bare,
+            layer,
+            guarded,
+            with_origin,
+            cold,
+            small,
+            small_cold,
+            introspection,
+            gateway,
+            ..
+        } = self.compared;
         let of = |route: &Route, other: &Route, figure| ratio(&route.rounds(figure), &other.rounds(figure));
         let rows = self.tokens;
         [
+            ("layer : bare, requests/s".to_owned(), of(layer, bare, RATE), Target::AtLeast(0.9)),
+            ("layer : bare, p99".to_owned(), of(layer, bare, P99), Target::AtMost(1.5)),
             ("guarded : bare, requests/s".to_owned(), of(guarded, bare, RATE), Target::AtLeast(0.9)),
             ("guarded : bare, p99".to_owned(), of(guarded, bare, P99), Target::AtMost(1.5)),
             ("with an Origin : bare, requests/s".to_owned(), of(with_origin, bare, RATE), Target::Told),
