@@ -337,7 +337,10 @@ class Host {
     // Until it answers it is there but not seen: a frame that is refused shows a broken page.
     this.#dress(360, 56, ["opacity:0"]);
     const options = { signal: this.#ended.signal };
-    frame.addEventListener("load", () => this.core.hear("loaded", ""), options);
+    const tell = (what) => () => this.core.hear(what, location.pathname);
+    frame.addEventListener("load", tell("loaded"), options);
+    // A page that moves on by itself; where the browser has no such event, going back and forth is noticed.
+    (window.navigation ?? window).addEventListener(window.navigation ? "navigatesuccess" : "popstate", tell("moved"), options);
     document.addEventListener(
       "securitypolicyviolation",
       ({ effectiveDirective, disposition, blockedURI }) =>
@@ -355,8 +358,8 @@ class Host {
     this.#frame.contentWindow.postMessage({ type: "latchkey.hello", version, client_id, scope }, platform, [port2]);
   }
 
-  post(type, state, code) {
-    this.#port?.postMessage({ type, ...(state && { state }), ...(code && { code }) });
+  post(type, about, value, code) {
+    this.#port?.postMessage({ type, ...(about && { [about]: value }), ...(code && { code }) });
   }
 
   resize(width, height) {

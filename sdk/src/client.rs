@@ -3,7 +3,11 @@
 use alloc::{boxed::Box, string::String};
 use core::cell::Cell;
 
-use latchkey_protocol::{VERSION, error::ErrorCode, frame::Prepared};
+use latchkey_protocol::{
+    VERSION,
+    error::ErrorCode,
+    frame::{Prepared, ToFrame},
+};
 use wasm_bindgen::JsValue;
 
 use crate::{
@@ -82,8 +86,8 @@ impl Client {
             Action::Focus => self.host.act("focus", ""),
             Action::Close => self.host.act("close", ""),
             Action::Post(message) => {
-                let (kind, state, code) = parts(&message);
-                self.host.post(kind, state, code);
+                let (kind, about, value, code) = parts(&message);
+                self.host.post(kind, about, value, code);
             }
             Action::Settle(Ok(())) => {
                 self.host.settle(LOGIN, &JsValue::UNDEFINED);
@@ -143,7 +147,8 @@ impl Client {
     pub(crate) fn hear(&self, what: &str, text: &str) {
         match what {
             "tick" => self.dispatch(Event::Tick { closed: !text.is_empty() }),
-            "loaded" => self.loaded(),
+            "loaded" => self.loaded(text),
+            "moved" => self.stand(text),
             "abort" => self.dispatch(Event::Abort),
             "violation" if is_kept_out(&self.options.platform, text) => {
                 self.dispatch(Event::Refused(ErrorCode::FrameBlocked.into()));
@@ -206,9 +211,15 @@ impl Client {
     }
 
     /// The frame's document is there, for the first time or anew.
-    fn loaded(&self) {
+    fn loaded(&self, path: &str) {
         self.dispatch(Event::FrameLoaded);
         self.host.hello(&self.options.platform, VERSION, &self.options.client_id, &self.options.scope);
+        self.stand(path);
+    }
+
+    /// The frame is told where the page stands.
+    fn stand(&self, path: &str) {
+        self.perform(Action::Post(ToFrame::Page { path: path.into() }));
     }
 
     /// Some window says something.

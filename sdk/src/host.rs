@@ -75,7 +75,7 @@ extern "C" {
 
     /// Says something to the frame.
     #[wasm_bindgen(method)]
-    pub(crate) fn post(this: &Host, kind: &str, state: &str, code: &str);
+    pub(crate) fn post(this: &Host, kind: &str, about: &str, value: &str, code: &str);
 
     /// Sizes the frame and shows it.
     #[wasm_bindgen(method)]

@@ -63,13 +63,14 @@ pub fn decode_session(data: &JsValue, expires_at: f64) -> Option<Box<Session>> {
     }))
 }
 
-/// The parts of a message to the frame: its type, its state and its code, empty where it has none. `index.js` writes
-/// those that are there.
-pub fn parts(message: &ToFrame) -> (&'static str, &str, &'static str) {
+/// The parts of a message to the frame: its type, the name and the value of what it is about, and its code, empty where
+/// it has none. `index.js` writes those that are there.
+pub fn parts(message: &ToFrame) -> (&'static str, &'static str, &str, &'static str) {
     match message {
-        ToFrame::Began { state } => ("began", state, ""),
-        ToFrame::Ended { state, code } => ("ended", state, code.as_str()),
-        ToFrame::SignedOut {} => ("signed_out", "", ""),
+        ToFrame::Began { state } => ("began", "state", state, ""),
+        ToFrame::Ended { state, code } => ("ended", "state", state, code.as_str()),
+        ToFrame::SignedOut {} => ("signed_out", "", "", ""),
+        ToFrame::Page { path } => ("page", "path", path, ""),
     }
 }
 
@@ -93,13 +94,14 @@ mod tests {
             ToFrame::Began { state: "s1".into() },
             ToFrame::Ended { state: "s1".into(), code: ErrorCode::PopupClosed },
             ToFrame::SignedOut {},
+            ToFrame::Page { path: "/checkout/".into() },
         ];
         for (message, literal) in messages.iter().zip(literals::TO_FRAME) {
-            let (kind, state, code) = parts(message);
+            let (kind, about, value, code) = parts(message);
             let part = |name: &str, value: &str| {
                 if value.is_empty() { String::new() } else { format!(",\"{name}\":\"{value}\"") }
             };
-            let text = format!("{{\"type\":\"{kind}\"{}{}}}", part("state", state), part("code", code));
+            let text = format!("{{\"type\":\"{kind}\"{}{}}}", part(about, value), part("code", code));
             assert_eq!(text, literal.to_string());
         }
     }

@@ -119,6 +119,11 @@ pub enum ToFrame {
     },
     /// The page has no session any more: signed out, or refused by the server.
     SignedOut {},
+    /// Where the page stands: at the hello, and whenever it moves on without loading anew.
+    Page {
+        /// Its path, as in `/checkout/`; neither the query nor the fragment, which may hold a person's secrets.
+        path: String,
+    },
 }
 
 /// A single-use authorization request, made ready before any click.
@@ -195,10 +200,11 @@ pub mod literals {
         r#"{"type":"resize","width":360,"height":48}"#,
     ];
     /// [`super::ToFrame`], one text per variant, in the order of the enum.
-    pub const TO_FRAME: [&str; 3] = [
+    pub const TO_FRAME: [&str; 4] = [
         r#"{"type":"began","state":"s1"}"#,
         r#"{"type":"ended","state":"s1","code":"popup_closed"}"#,
         r#"{"type":"signed_out"}"#,
+        r#"{"type":"page","path":"/checkout/"}"#,
     ];
 }
 
@@ -251,6 +257,7 @@ mod tests {
             ToFrame::Began { state: "s1".into() },
             ToFrame::Ended { state: "s1".into(), code: ErrorCode::PopupClosed },
             ToFrame::SignedOut {},
+            ToFrame::Page { path: "/checkout/".into() },
         ];
         to_frame.into_iter().zip(literals::TO_FRAME).for_each(|(message, literal)| holds(message, literal));
     }
