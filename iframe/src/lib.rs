@@ -3,7 +3,10 @@
 //! It offers the sign-in, takes the authorization response that the callback page brings, and hands the token to the
 //! SDK over one port. The rules stand in [`handshake`] and [`sign_in`]; this file joins them to the browser.
 
+mod api;
 pub mod handshake;
+mod issues;
+mod panel;
 mod popup;
 pub mod port;
 mod prepare;
@@ -29,6 +32,7 @@ use web_sys::{HtmlElement, MessageEvent, MessagePort, Window};
 
 use crate::{
     handshake::{Page, Parent, Sender, Verdict},
+    issues::Tracker,
     popup::Popup,
     port::{Port, decode, encode},
     sign_in::{Opener, Requests, authorize_url},
@@ -51,6 +55,7 @@ struct Frame {
     window: Window,
     page: Page,
     view: View,
+    issues: Rc<Tracker>,
     parent: RefCell<Option<Parent>>,
     port: RefCell<Option<Port>>,
     requests: RefCell<Requests>,
@@ -82,10 +87,12 @@ impl Frame {
             origins: data.get("origins")?.split(' ').map(str::to_owned).collect(),
         };
         let view = View::find(&document)?;
+        let issues = Tracker::find(&window, &document)?;
         Some(Rc::new(Self {
             window,
             page,
             view,
+            issues,
             parent: RefCell::default(),
             port: RefCell::default(),
             requests: RefCell::default(),
@@ -138,6 +145,7 @@ impl Frame {
                 let me = self.clone();
                 *self.port.borrow_mut() = Some(Port::new(port, move |message| me.obey(message)));
                 self.post(&FromFrame::Welcome { version: VERSION });
+                self.issues.sign_out();
                 self.view.show(Shown::SignedOut(None));
                 self.resize();
                 self.owed.set(1);
@@ -167,7 +175,11 @@ impl Frame {
                     self.view.show(Shown::SignedOut((code != ErrorCode::Aborted).then_some(code)));
                 }
             }
-            ToFrame::SignedOut {} => self.view.show(Shown::SignedOut(None)),
+            ToFrame::SignedOut {} => {
+                self.issues.sign_out();
+                self.view.show(Shown::SignedOut(None));
+            }
+            ToFrame::Page { path } => self.issues.stand(path),
         }
     }
 
@@ -233,6 +245,7 @@ impl Frame {
             match token::describe(&me.window, &access_token, expires_in).await {
                 Ok(session) => {
                     me.view.show(Shown::SignedIn(&session));
+                    me.issues.sign_in(&access_token, &session);
                     me.post(&FromFrame::SignedIn { access_token, session: Box::new(session) });
                 }
                 Err(code) => me.fail(code, None),

@@ -31,6 +31,7 @@ fn every_literal_of_the_sdk_and_the_callback_page_is_read() {
         ToFrame::Began { state: "s1".into() },
         ToFrame::Ended { state: "s1".into(), code: ErrorCode::PopupClosed },
         ToFrame::SignedOut {},
+        ToFrame::Page { path: "/checkout/".into() },
     ];
     for (message, literal) in messages.into_iter().zip(literals::TO_FRAME) {
         assert_eq!(decode(&json(literal)), Some(message));
