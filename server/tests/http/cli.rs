@@ -1,6 +1,7 @@
 //! The command line: the real binary, on a real file, beside a running server.
 
 mod commands;
+mod faults;
 mod serve;
 
 use std::{

@@ -20,11 +20,11 @@ use crate::{
 const LISTENING: &str = "listening on ";
 
 /// A port that nobody has.
-fn free_address() -> String {
+pub(super) fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
-fn serve(folder: &Path, address: &str) -> Command {
+pub(super) fn serve(folder: &Path, address: &str) -> Command {
     let database = database(folder);
     latchkey(&[
         "serve",
@@ -38,7 +38,7 @@ fn serve(folder: &Path, address: &str) -> Command {
 }
 
 /// Starts a server and waits until it says that it listens; returns what it said until then.
-fn start(mut command: Command) -> (Running, String, impl Read) {
+pub(super) fn start(mut command: Command) -> (Running, String, impl Read) {
     let mut child = command.stdout(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();
@@ -52,7 +52,7 @@ fn get(address: &str, path: &str) -> String {
     get_with(address, path, "Accept: */*")
 }
 
-fn get_with(address: &str, path: &str, header: &str) -> String {
+pub(super) fn get_with(address: &str, path: &str, header: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let head = format!("Host: {address}\r\nConnection: close\r\n{header}\r\n");
     write!(stream, "GET {path} HTTP/1.1\r\n{head}\r\n").unwrap();
@@ -61,7 +61,7 @@ fn get_with(address: &str, path: &str, header: &str) -> String {
     answer
 }
 
-fn signal(running: &Running, name: &str) {
+pub(super) fn signal(running: &Running, name: &str) {
     let done = Command::new("kill").args([name, &running.0.id().to_string()]).status().unwrap();
     assert!(done.success());
 }
