@@ -11,6 +11,7 @@ mod canary;
 mod clients;
 mod hostile;
 mod https;
+mod issues;
 mod journey;
 mod openidconnect;
 mod proxies;

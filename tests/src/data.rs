@@ -82,12 +82,22 @@ pub async fn load(latchkey: &CommandLine, acme: &str, globex: &str) -> Result<Cl
         }
     }
     Ok(Clients {
-        acme: add_application(latchkey, "acme", "Acme developer toolbar", acme).await?,
-        globex: add_application(latchkey, "globex", "Globex status bar", globex).await?,
+        acme: add_application(latchkey, "acme", "Acme developer toolbar", acme, WRITING).await?,
+        globex: add_application(latchkey, "globex", "Globex status bar", globex, READING).await?,
     })
 }
 
-async fn add_application(latchkey: &CommandLine, org: &str, name: &str, origin: &str) -> Result<String> {
+/// The scopes of an application that shows things, and of one that changes some of them, too.
+const READING: &str = "org:read member:read project:read event:read";
+const WRITING: &str = "org:read member:read project:read event:read event:write";
+
+async fn add_application(
+    latchkey: &CommandLine,
+    org: &str,
+    name: &str,
+    origin: &str,
+    scopes: &str,
+) -> Result<String> {
     let redirect_uri = format!("{origin}/redirect.html");
     let added = latchkey
         .run(&[
@@ -101,6 +111,8 @@ async fn add_application(latchkey: &CommandLine, org: &str, name: &str, origin: 
             origin,
             "--redirect-uri",
             &redirect_uri,
+            "--scope",
+            scopes,
         ])
         .await?;
     added.get("client_id").and_then(Value::as_str).map(str::to_owned).context("app add printed no client_id")

@@ -13,3 +13,4 @@ pub mod server;
 pub mod site;
 pub mod stage;
 pub mod tls;
+pub mod tracker;

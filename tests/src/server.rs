@@ -22,7 +22,7 @@ use tokio::{
 };
 
 /// The file of settings, in the folder of the data.
-pub(crate) const SETTINGS: &str = "latchkey.toml";
+pub const SETTINGS: &str = "latchkey.toml";
 /// How long the server may take to answer its first connection.
 const START: Duration = Duration::from_secs(20);
 /// How long it may take to end after it was told to.

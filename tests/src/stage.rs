@@ -17,6 +17,7 @@ use crate::{
     server::{CommandLine, Log, SETTINGS, Server},
     site::{Settings, Sites, listen},
     tls::{Authority, TlsProxy},
+    tracker::Tracker,
 };
 
 /// How the sites are reached.
@@ -56,6 +57,9 @@ pub struct Stage {
     site_port: u16,
     server: Option<Server>,
     sites: Sites,
+    server_address: SocketAddr,
+    tracker: Option<Tracker>,
+    tracker_port: u16,
     proxies: [Option<TlsProxy>; 2],
     authority: Authority,
     marked: Vec<Marked>,
@@ -82,10 +86,12 @@ impl Stage {
         let origin = |name| scheme.origin(name, site_port);
         let clients = data::load(&latchkey, &origin("customer"), &origin("globex")).await?;
         let log = data.path().join(LOG);
-        fs::write(data.path().join(SETTINGS), GUARDED)?;
+        let tracker = Tracker::start(listen(0).await?, data.path()).await?;
+        fs::write(data.path().join(SETTINGS), format!("{GUARDED}{}", tracker.settings()))?;
         let public_url = |port| scheme.origin(PLATFORM, before_platform.port(port));
         let (server, address) = start_server(&latchkey, &log, public_url).await?;
         let platform_port = before_platform.port(address.port());
+        tracker.trust(&scheme.origin(PLATFORM, platform_port), address);
         let proxies = [
             before_site.lead(&authority, &["customer.example", "globex.example"], site.local_addr()?)?,
             before_platform.lead(&authority, &["platform.example", "127.0.0.1"], address)?,
@@ -113,6 +119,9 @@ impl Stage {
             site_port,
             server: Some(server),
             sites,
+            server_address: address,
+            tracker_port: tracker.address().port(),
+            tracker: Some(tracker),
             proxies,
             authority,
             marked: vec![password],
@@ -136,6 +145,19 @@ impl Stage {
             Some(server) => server.stop().await,
             None => Ok(()),
         }
+    }
+
+    /// Ends the platform's own backend while everything else goes on.
+    pub fn stop_tracker(&mut self) {
+        self.tracker = None;
+    }
+
+    /// Starts it again, where it was.
+    pub async fn start_tracker(&mut self) -> Result<()> {
+        let tracker = Tracker::start(listen(self.tracker_port).await?, self.data.path()).await?;
+        tracker.trust(&self.platform(), self.server_address);
+        self.tracker = Some(tracker);
+        Ok(())
     }
 
     /// Who vouches for the names of the platform and the sites.
@@ -164,7 +186,7 @@ impl Stage {
         // While the server runs, what it wrote last stands beside the database; afterwards all is in one file.
         let beside = canary::search_database(self.data.path(), &self.marked);
         self.stop_server().await?;
-        drop((self.sites, self.proxies));
+        drop((self.sites, self.proxies, self.tracker));
         beside?;
         canary::search_database(self.data.path(), &self.marked)?;
         canary::search_log(&fs::read_to_string(self.data.path().join(LOG))?, &self.marked)?;

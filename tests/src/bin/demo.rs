@@ -12,8 +12,9 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use latchkey_journeys::{
     data::{self, Clients},
-    server::{CommandLine, Log},
+    server::{CommandLine, Log, SETTINGS},
     site::{Settings, Sites, listen},
+    tracker::Tracker,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -76,7 +77,10 @@ async fn run(demo: Demo) -> Result<()> {
     let globex = format!("http://globex.localhost:{}", demo.site_port);
     let clients = clients(&latchkey, folder, &acme, &globex).await?;
 
+    let tracker = Tracker::start(listen(0).await?, folder).await?;
+    std::fs::write(folder.join(SETTINGS), tracker.settings())?;
     let listen = SocketAddr::from(([127, 0, 0, 1], demo.platform_port));
+    tracker.trust(&platform, listen);
     let mut server = latchkey.serve(listen, &platform, Log::Terminal).await?;
     let settings = Settings {
         platform: platform.clone(),
@@ -96,7 +100,9 @@ async fn run(demo: Demo) -> Result<()> {
     }
     println!("\nStopping.");
     drop(sites);
-    server.stop().await
+    server.stop().await?;
+    drop(tracker);
+    Ok(())
 }
 
 /// Finds the data of an earlier demo in the folder, or loads it.
