@@ -33,8 +33,7 @@ impl Default for Assertions {
 struct Made {
     value: HeaderValue,
     at: UnixSeconds,
-    /// Whom it says: a person whose role changed is another one.
-    scopes: String,
+    /// Whom it says: a person whose role changed is another one, with other scopes.
     role: &'static str,
     organization_slug: Box<str>,
 }
@@ -65,7 +64,6 @@ pub async fn make(app: &App, authorized: &Authorized, audience: &str) -> Result<
     let key = (Box::from(authorized.token_id()), audience.to_owned());
     let is_used = |made: &Made| {
         (made.at..made.at + USED_SECS).contains(&now)
-            && made.scopes == scopes
             && made.role == role
             && made.organization_slug == organization.slug
     };
@@ -91,6 +89,6 @@ pub async fn make(app: &App, authorized: &Authorized, audience: &str) -> Result<
         .map_err(|error| Error::Internal(std::sync::Arc::new(error)))?;
     value.set_sensitive(true);
     let organization_slug = organization.slug.clone();
-    app.assertions.0.insert(key, Made { value: value.clone(), at: now, scopes, role, organization_slug });
+    app.assertions.0.insert(key, Made { value: value.clone(), at: now, role, organization_slug });
     Ok(value)
 }

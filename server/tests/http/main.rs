@@ -10,6 +10,7 @@ mod assets;
 mod cli;
 mod cors;
 mod dump;
+mod exchange;
 mod gate_check;
 mod gate_elsewhere;
 mod gateway;
