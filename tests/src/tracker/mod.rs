@@ -6,6 +6,9 @@
 mod assertion;
 mod issues;
 mod store;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "these are tests")]
+mod tests;
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
