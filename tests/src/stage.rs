@@ -60,6 +60,8 @@ pub struct Stage {
     server_address: SocketAddr,
     tracker: Option<Tracker>,
     tracker_port: u16,
+    /// The tracker's own folder: what is searched for secrets is the server's.
+    issues: TempDir,
     proxies: [Option<TlsProxy>; 2],
     authority: Authority,
     marked: Vec<Marked>,
@@ -86,7 +88,8 @@ impl Stage {
         let origin = |name| scheme.origin(name, site_port);
         let clients = data::load(&latchkey, &origin("customer"), &origin("globex")).await?;
         let log = data.path().join(LOG);
-        let tracker = Tracker::start(listen(0).await?, data.path()).await?;
+        let issues = TempDir::new()?;
+        let tracker = Tracker::start(listen(0).await?, issues.path()).await?;
         fs::write(data.path().join(SETTINGS), format!("{GUARDED}{}", tracker.settings()))?;
         let public_url = |port| scheme.origin(PLATFORM, before_platform.port(port));
         let (server, address) = start_server(&latchkey, &log, public_url).await?;
@@ -122,6 +125,7 @@ impl Stage {
             server_address: address,
             tracker_port: tracker.address().port(),
             tracker: Some(tracker),
+            issues,
             proxies,
             authority,
             marked: vec![password],
@@ -154,7 +158,7 @@ impl Stage {
 
     /// Starts it again, where it was.
     pub async fn start_tracker(&mut self) -> Result<()> {
-        let tracker = Tracker::start(listen(self.tracker_port).await?, self.data.path()).await?;
+        let tracker = Tracker::start(listen(self.tracker_port).await?, self.issues.path()).await?;
         tracker.trust(&self.platform(), self.server_address);
         self.tracker = Some(tracker);
         Ok(())
