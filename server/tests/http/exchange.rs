@@ -2,7 +2,13 @@
 
 use std::{convert::Infallible, future::pending, time::Duration};
 
-use axum::{Router, body::Body, http::Request, response::Response, routing::get};
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Request},
+    response::Response,
+    routing::get,
+};
 use latchkey_server::{
     config::Limits,
     http::{exchange::ExchangeLayer, load},
@@ -22,19 +28,14 @@ fn router() -> Router {
     };
     Router::new()
         .route_service("/at-once", service_fn(panics))
-        .route("/later", get(async || tokio::task::yield_now().await.then_panic()))
+        .route("/later", get(later))
         .route("/never", get(async || pending::<()>().await))
         .route("/", get(async || "here"))
 }
 
-trait Panic {
-    fn then_panic(self);
-}
-
-impl Panic for () {
-    fn then_panic(self) {
-        None::<()>.unwrap();
-    }
+async fn later(headers: HeaderMap) {
+    tokio::task::yield_now().await;
+    headers.get("no-such-header").unwrap();
 }
 
 async fn ask(router: &Router, path: &str) -> Answer {
