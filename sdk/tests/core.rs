@@ -121,9 +121,19 @@ fn a_client_that_nothing_answers_wakes_when_its_time_is_over() {
 fn a_frame_is_greeted_each_time_it_loads_with_the_platforms_origin_as_the_target() {
     let run = Run::new("iframe", "{}");
     run.forget();
-    run.core.hear("loaded", "");
-    run.core.hear("loaded", "");
-    assert_eq!(run.calls(), ["hello https://p.example 1 c1 org:read"; 2]);
+    run.core.hear("loaded", "/a/");
+    run.core.hear("loaded", "/b/");
+    let greeting = "hello https://p.example 1 c1 org:read";
+    assert_eq!(run.calls(), [greeting, "post page path /a/", greeting, "post page path /b/"]);
+}
+
+#[wasm_bindgen_test]
+fn a_frame_is_told_where_a_page_that_moves_on_by_itself_stands() {
+    let run = Run::new("iframe", "{}");
+    run.core.hear("loaded", "/a/");
+    run.forget();
+    run.core.hear("moved", "/b/");
+    assert_eq!(run.calls(), ["post page path /b/"]);
 }
 
 #[wasm_bindgen_test]
