@@ -8,7 +8,7 @@ use crate::{
     oauth::signing_keys::retired_until,
     state::App,
     store::{
-        StoreError, Unit, audit_log, gate_changes, grants, refresh_tokens, sessions, signing_keys, tokens,
+        StoreError, Unit, audit_log, gate_changes, grants, invitations, kept_forms, refresh_tokens, sessions, signing_keys, tokens,
         transactions,
     },
 };
@@ -29,9 +29,11 @@ enum Kind {
     SigningKeys,
     GateChanges,
     AuditLog,
+    KeptForms,
+    Invitations,
 }
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 10] = [
     Kind::Transactions,
     Kind::AccessTokens,
     Kind::RefreshTokens,
@@ -40,6 +42,8 @@ const KINDS: [Kind; 8] = [
     Kind::SigningKeys,
     Kind::GateChanges,
     Kind::AuditLog,
+    Kind::KeptForms,
+    Kind::Invitations,
 ];
 
 impl Kind {
@@ -54,6 +58,8 @@ impl Kind {
                 signing_keys::sweep(unit, retired_until(now, &app.config.lifetimes), MOST).await
             }
             Self::GateChanges => gate_changes::sweep(unit, MOST).await,
+            Self::KeptForms => kept_forms::sweep(unit, now, MOST).await,
+            Self::Invitations => invitations::sweep(unit, now, MOST).await,
             Self::AuditLog => audit_log::sweep(unit, now - app.config.lifetimes.audit_secs, MOST).await,
         }
     }

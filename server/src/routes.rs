@@ -14,6 +14,7 @@ use tower_http::normalize_path::NormalizePath;
 
 use crate::{
     account::{applications, authorizations, password},
+    applications::{api as api_applications, edit, ending, list, new, show, try_it},
     audit::logs,
     directory::{home, login, logout, members, organizations, projects},
     gate::{Rule, check, guard},
@@ -27,7 +28,7 @@ use crate::{
     },
     oauth::{authorize, introspect, metadata, revoke, signing_keys, token, userinfo},
     state::App,
-    toolbar::{callback, frame, status},
+    toolbar::{callback, frame, setup, status},
 };
 
 /// Everything the server answers.
@@ -99,10 +100,28 @@ fn pages(app: &App) -> Router<App> {
         .route("/account/password", get(password::get).post(password::post))
         // HEAD must not run what GET may do here, which is to issue a token (RFC 9110 §9.3.2).
         .route("/oauth/authorize", get(authorize::get).head(authorize::head).post(authorize::post))
+        .merge(organization_pages())
         .route("/toolbar/{client_id}", get(frame::get))
+        .route("/toolbar/{client_id}/setup", get(setup::get))
         .route("/toolbar/{client_id}/callback", get(callback::get))
         .method_not_allowed_fallback(page::method_not_allowed)
         .layer(load::shed_page(app))
+}
+
+/// For an organization's admins.
+fn organization_pages() -> Router<App> {
+    const APPLICATIONS: &str = "/organizations/{organization}/applications";
+    const APPLICATION: &str = "/organizations/{organization}/applications/{client_id}";
+    Router::new()
+        .route("/organizations/{organization}", get(list::home))
+        .route(APPLICATIONS, get(list::get))
+        .route(&format!("{APPLICATIONS}/new"), get(new::get).post(new::post))
+        .route(APPLICATION, get(show::get))
+        .route(&format!("{APPLICATION}/edit"), get(edit::get).post(edit::post))
+        .route(&format!("{APPLICATION}/try"), get(try_it::get))
+        .route(&format!("{APPLICATION}/disable"), get(ending::ask_disable).post(ending::disable))
+        .route(&format!("{APPLICATION}/enable"), post(ending::enable))
+        .route(&format!("{APPLICATION}/delete"), get(ending::ask_delete).post(ending::delete))
 }
 
 /// For anybody, on whatever site: nothing in them depends on who asks.
@@ -155,6 +174,14 @@ fn proxies() -> Router<App> {
 fn session_api(app: &App) -> Router<App> {
     Router::new()
         .route("/api/0/api-authorizations", get(authorizations::get).delete(authorizations::delete))
+        .route(
+            "/api/0/organizations/{organization}/api-applications",
+            get(api_applications::list).post(api_applications::post),
+        )
+        .route(
+            "/api/0/organizations/{organization}/api-applications/{client_id}",
+            get(api_applications::get).put(api_applications::put).delete(api_applications::delete),
+        )
         .method_not_allowed_fallback(method_not_allowed)
         .layer(load::shed_api(app))
 }

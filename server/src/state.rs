@@ -5,6 +5,7 @@ use std::{ops::Deref, sync::Arc};
 use tokio::sync::Semaphore;
 
 use crate::{
+    applications::refused_origins::RefusedOrigins,
     audit::refusals::Refusals,
     clock::Clock,
     config::Config,
@@ -58,6 +59,8 @@ pub struct Parts {
     pub origins: KnownOrigins,
     /// The gate before the API.
     pub gate: Gate,
+    /// Sites that are not registered and asked, until they are written down.
+    pub refused_origins: RefusedOrigins,
     /// What the gate refused, until it is written down.
     pub refusals: Refusals,
     /// A permit for each request that may be answered at once.
@@ -102,6 +105,7 @@ impl App {
             forwarded,
             gate,
             refusals,
+            refused_origins: RefusedOrigins::default(),
             origins: KnownOrigins::default(),
         })))
     }

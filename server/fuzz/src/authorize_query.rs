@@ -35,6 +35,10 @@ fn application() -> Application {
         response_types: ResponseTypes::of(&[ResponseType::Token, ResponseType::Code]).expect("two"),
         asks_always_at: None,
         disabled_at: None,
+        homepage_url: None,
+        privacy_url: None,
+        terms_url: None,
+        revision: 1,
         origins: ORIGINS.map(Origin::parse).into_iter().flatten().collect(),
         redirect_uris: vec![SITE.into(), first, second, "https://www.acme.example/plain".into()],
     }

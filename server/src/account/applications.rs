@@ -8,17 +8,15 @@ use axum::{
 };
 use axum_extra::extract::cookie::CookieJar;
 use latchkey_protocol::scope::Scopes;
-use time::OffsetDateTime;
 
 use crate::{
     account::authorizations::{self, Authorization},
     audit::By,
-    clock::UnixSeconds,
     directory::{
-        login::{self, Destination},
+        login,
         session,
     },
-    http::{browser::Browser, error::PageError, form::PageForm, page},
+    http::{browser::Browser, error::PageError, form::PageForm, moment::Day, page},
     state::App,
 };
 
@@ -28,7 +26,7 @@ const CSRF_PURPOSE: &str = "applications";
 const PATH: &str = "/account/applications/";
 
 #[derive(Template)]
-#[template(path = "applications.html")]
+#[template(path = "allowed.html")]
 struct ApplicationsPage {
     organizations: Vec<Organization>,
     csrf: String,
@@ -49,25 +47,6 @@ struct Application {
     since: Day,
 }
 
-/// A day, for machines and for people.
-#[derive(Debug, PartialEq, Eq)]
-struct Day {
-    iso: String,
-    words: String,
-}
-
-impl Day {
-    /// The day of a moment, in UTC: the server doesn't know where the person is.
-    fn of(moment: UnixSeconds) -> Self {
-        let date = OffsetDateTime::from_unix_timestamp(moment).unwrap_or(OffsetDateTime::UNIX_EPOCH).date();
-        let (year, month, day) = date.to_calendar_date();
-        Self {
-            iso: format!("{year:04}-{:02}-{day:02}", u8::from(month)),
-            words: format!("{day} {month} {year}"),
-        }
-    }
-}
-
 /// Shows the page.
 pub async fn get(
     State(app): State<App>,
@@ -76,7 +55,7 @@ pub async fn get(
 ) -> Result<Response, PageError> {
     let mut unit = app.store.read().await?;
     let Some(session) = session::current(&app, &mut unit, &headers).await? else {
-        return Ok(login::before(Destination::Applications).into_response());
+        return Ok(login::before(PATH).into_response());
     };
     let allowed = authorizations::list(&mut unit, &session.user_id).await?;
     let page = ApplicationsPage { organizations: grouped(allowed), csrf: browser.csrf(CSRF_PURPOSE) };
@@ -90,7 +69,7 @@ pub async fn post(State(app): State<App>, form: PageForm) -> Result<Response, Pa
     let client_id = form.parameters.require("client_id")?;
     let mut unit = app.store.write(By::server(app.clock.now())).await?;
     let Some(session) = session::current(&app, &mut unit, &form.headers).await? else {
-        return Ok(login::before(Destination::Applications).into_response());
+        return Ok(login::before(PATH).into_response());
     };
     unit.act_for(By::person(&session.user_id, form.address, app.clock.now()));
     authorizations::end(&mut unit, &session.user_id, client_id, app.clock.now()).await?;
@@ -124,21 +103,4 @@ fn grouped(allowed: Vec<Authorization>) -> Vec<Organization> {
         }
     }
     organizations
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_day_is_told_to_machines_and_to_people() {
-        for (moment, iso, words) in [
-            (0, "1970-01-01", "1 January 1970"),
-            (1_800_000_000, "2027-01-15", "15 January 2027"),
-            (951_782_399, "2000-02-28", "28 February 2000"),
-            (i64::MAX, "1970-01-01", "1 January 1970"),
-        ] {
-            assert_eq!(Day::of(moment), Day { iso: iso.into(), words: words.into() }, "{moment}");
-        }
-    }
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use axum::{
     Extension, Json,
     extract::{ConnectInfo, RawQuery, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode},
 };
 use latchkey_protocol::{frame::Organization, scope::Scopes};
 use serde::{Serialize, Serializer};
@@ -22,7 +22,7 @@ use crate::{
         parameters::Parameters,
     },
     state::App,
-    store::{self, StoreError, Unit, consents::Allowed, grants::Selection, sessions::Session},
+    store::{self, StoreError, Unit, consents::Allowed, grants::Selection},
 };
 
 /// What a person allowed one application.
@@ -105,7 +105,7 @@ pub async fn end(
 /// Lists what the person allowed.
 pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Json<Vec<Authorization>>, ApiError> {
     let mut unit = app.store.read().await?;
-    let session = require_session(&app, &mut unit, &headers).await?;
+    let session = session::require(&app, &mut unit, &headers).await?;
     Ok(Json(list(&mut unit, &session.user_id).await?))
 }
 
@@ -120,7 +120,7 @@ pub async fn delete(
     require_same_origin(&headers, &app.config.public_url)?;
     let parameters = Parameters::parse(query.as_deref().unwrap_or_default())?;
     let mut unit = app.store.write(By::server(app.clock.now())).await?;
-    let session = require_session(&app, &mut unit, &headers).await?;
+    let session = session::require(&app, &mut unit, &headers).await?;
     let address = ClientAddress::find(peer.ip(), &headers, &app.config.trusted_proxies);
     unit.act_for(By::person(&session.user_id, address, app.clock.now()));
     let client_id = parameters.require("client_id")?;
@@ -129,13 +129,4 @@ pub async fn delete(
     }
     unit.commit().await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// The person's own session. Whoever sends an `Authorization` wants to act by a token, which never manages what
-/// tokens stand on, whatever cookies come along.
-async fn require_session(app: &App, unit: &mut Unit, headers: &HeaderMap) -> Result<Session, Error> {
-    if headers.contains_key(header::AUTHORIZATION) {
-        return Err(Error::SessionRequired);
-    }
-    session::current(app, unit, headers).await?.ok_or(Error::SessionRequired)
 }

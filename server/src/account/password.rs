@@ -12,7 +12,7 @@ use crate::{
     audit::By,
     directory::{
         attempt::{self, Attempt, Refusal},
-        login::{self, Destination},
+        login,
         password::{self, MAX_PASSWORD, MIN_PASSWORD, PasswordError},
         session,
     },
@@ -99,7 +99,7 @@ pub async fn get(
     let parameters = Parameters::parse(query.as_deref().unwrap_or_default())?;
     let mut unit = app.store.read().await?;
     let Some(session) = session::current(&app, &mut unit, &headers).await? else {
-        return Ok(login::before(Destination::Password).into_response());
+        return Ok(login::before(PATH).into_response());
     };
     let is_done = browser.accepts(DONE_PURPOSE, parameters.get("done").unwrap_or_default());
     Ok(form(&browser, &session, is_done, None))
@@ -108,13 +108,13 @@ pub async fn get(
 /// Takes `current_password` and `new_password`.
 pub async fn post(State(app): State<App>, sent: PageForm) -> Result<Response, PageError> {
     sent.require_token(CSRF_PURPOSE)?;
-    let PageForm { parameters, browser, headers, address } = sent;
+    let PageForm { parameters, browser, headers, address, .. } = sent;
     let read = |name| Secret::new(parameters.get(name).unwrap_or_default());
     let (current, new) = (read("current_password"), read("new_password"));
 
     let mut unit = app.store.read().await?;
     let Some(session) = session::current(&app, &mut unit, &headers).await? else {
-        return Ok(login::before(Destination::Password).into_response());
+        return Ok(login::before(PATH).into_response());
     };
     let user = store::users::find(&mut unit, &session.user_id).await?;
     drop(unit);
@@ -142,7 +142,7 @@ pub async fn post(State(app): State<App>, sent: PageForm) -> Result<Response, Pa
             let done = format!("{PATH}?done={}", browser.csrf(DONE_PURPOSE));
             Ok((browser.remember(CookieJar::new()).add(cookie), Redirect::to(&done)).into_response())
         }
-        None => Ok(login::before(Destination::Password).into_response()),
+        None => Ok(login::before(PATH).into_response()),
     }
 }
 

@@ -1,6 +1,20 @@
-//! Applications: what an organization may register, and the rules a registration is held to.
+//! Applications: what an organization may register, the rules a registration is held to, and the pages and the API by
+//! which its admins manage them.
 
+pub mod api;
+pub mod body;
+pub mod change;
+pub mod draft;
+pub mod edit;
+pub mod ending;
+pub mod form;
+pub mod list;
+pub mod new;
+pub mod pages;
+pub mod refused_origins;
 pub mod registration;
+pub mod show;
+pub mod try_it;
 
 use std::fmt;
 
@@ -62,9 +76,14 @@ impl ResponseTypes {
         Self::of(&list.split(' ').map(ResponseType::parse).collect::<Option<Vec<_>>>()?)
     }
 
+    /// Their names.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.iter().map(|one| one.as_str()).collect()
+    }
+
     /// The space-delimited list.
     pub fn to_list(&self) -> String {
-        self.0.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(" ")
+        self.names().join(" ")
     }
 
     /// Whether this one may be asked for.

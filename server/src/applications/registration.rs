@@ -53,6 +53,21 @@ pub enum FieldError {
     /// A redirect URI with a name or a password before the host.
     #[error("a redirect URI has no user name or password in it")]
     UserInfo,
+    /// A link that leads to no web page.
+    #[error("it is not the address of a web page, such as https://a.com/about")]
+    NotAWebAddress,
+    /// A scope that is not in the list.
+    #[error("it is not a scope; the scopes are org, member, project and event, each with :read, :write or :admin, and openid, profile and email")]
+    UnknownScope,
+    /// A response type that is not in the list.
+    #[error("it is not a response type; those are token and code")]
+    UnknownResponseType,
+    /// None of several is chosen.
+    #[error("none is chosen; choose at least one")]
+    NoneChosen,
+    /// A value of another type than the field's.
+    #[error("it is not {0}")]
+    NotOfType(&'static str),
     /// More entries than an application may have.
     #[error("there are more than {0}")]
     TooMany(usize),
@@ -142,6 +157,21 @@ fn parts(text: &str) -> Option<(&str, &str, &str)> {
     let (scheme, rest) = text.split_once("://")?;
     let (authority, rest) = rest.split_at_checked(rest.find(['/', '?', '#']).unwrap_or(rest.len()))?;
     Some((scheme, authority, rest))
+}
+
+/// Reads the address of a page that people may follow (never the server: it fetches nothing that somebody names).
+pub fn web_address(text: &str) -> Result<String, FieldError> {
+    if text.len() > MAX_REDIRECT_URI {
+        return Err(FieldError::TooLong(MAX_REDIRECT_URI));
+    }
+    let is_plain = text.bytes().all(|b| b.is_ascii_graphic()) && !text.contains(['\\', '<', '>', '"', '`']);
+    let is_web = text.starts_with("https://") || text.starts_with("http://");
+    let has_host = parts(text).is_some_and(|(_, authority, _)| !authority.is_empty() && !authority.contains('@'));
+    if is_plain && is_web && has_host && Url::parse(text).is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err(FieldError::NotAWebAddress)
+    }
 }
 
 /// Reads a redirect URI. It is kept byte for byte, and compared so (RFC 9700 §2.1).
@@ -250,6 +280,29 @@ mod tests {
                 continue;
             }
             assert_eq!(origin(typed), Err(error), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn a_link_leads_to_a_web_page_or_is_refused() {
+        for text in ["https://a.com", "http://a.com/terms?x#y", "https://xn--bcher-kva.example/"] {
+            assert_eq!(web_address(text).unwrap(), text);
+        }
+        for text in [
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "//a.com",
+            "a.com",
+            "https:a.com",
+            "https://",
+            "https://user@a.com/",
+            "https://a.com/\"onclick=\"x",
+            "https://a.com/<x>",
+            "https://a.com/\u{202e}",
+            "https://a.com/ x",
+            "https:\\\\a.com",
+        ] {
+            assert_eq!(web_address(text), Err(FieldError::NotAWebAddress), "{text:?}");
         }
     }
 

@@ -13,6 +13,7 @@ use crate::{
     gate::Authorized,
     http::{
         error::{ApiError, Error},
+        paging,
         parameters::Parameters,
     },
     state::App,
@@ -21,11 +22,6 @@ use crate::{
         audit_log::{self, Filter, Row},
     },
 };
-
-/// How many entries a page holds that does not say.
-const PAGE: u32 = 50;
-/// The most that a page holds.
-const MAX_PAGE: u32 = 200;
 
 /// A page of the log.
 #[derive(Debug, Serialize)]
@@ -95,7 +91,7 @@ pub async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Page>, ApiError> {
     let parameters = Parameters::parse(query.as_deref().unwrap_or_default())?;
-    let limit = limit(&parameters)?;
+    let limit = paging::limit(&parameters)?;
     let filter = Filter {
         before: cursor(&parameters)?,
         action: action(&parameters)?,
@@ -106,18 +102,10 @@ pub async fn list(
         ..Filter::default()
     };
     let mut unit = app.store.read().await?;
-    let mut rows = audit_log::list(&mut unit, &authorized.organization().id, &filter).await?;
-    let is_last = rows.len() <= limit as usize;
-    rows.truncate(limit as usize);
-    let next_cursor = rows.last().filter(|_| !is_last).map(|row| row.id.to_string());
+    let rows = audit_log::list(&mut unit, &authorized.organization().id, &filter).await?;
+    let (rows, next_cursor) = paging::cut(rows, limit, |row| row.id.to_string());
     let entries = rows.into_iter().map(Logged::try_from).collect::<Result<_, _>>()?;
     Ok(Json(Page { entries, next_cursor }))
-}
-
-fn limit(parameters: &Parameters) -> Result<u32, Error> {
-    let Some(limit) = parameters.get("limit") else { return Ok(PAGE) };
-    let limit = limit.parse().ok().filter(|limit| (1..=MAX_PAGE).contains(limit));
-    limit.ok_or(Error::parameter("limit", "is not a number from 1 to 200"))
 }
 
 fn cursor(parameters: &Parameters) -> Result<Option<i64>, Error> {

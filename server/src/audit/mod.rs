@@ -29,8 +29,18 @@ pub enum Action {
     ProjectAdded,
     /// An application was registered.
     ApplicationAdded,
+    /// An application was changed.
+    ApplicationChanged,
     /// An application was disabled.
     ApplicationDisabled,
+    /// An application that was disabled works again.
+    ApplicationEnabled,
+    /// An application was deleted.
+    ApplicationRemoved,
+    /// A person was invited.
+    InvitationAdded,
+    /// An invitation was withdrawn.
+    InvitationRevoked,
     /// A resource server of the organization was registered.
     ResourceServerAdded,
     /// A resource server of the organization was disabled.
@@ -62,7 +72,12 @@ impl Action {
         Self::MemberDisabled,
         Self::ProjectAdded,
         Self::ApplicationAdded,
+        Self::ApplicationChanged,
         Self::ApplicationDisabled,
+        Self::ApplicationEnabled,
+        Self::ApplicationRemoved,
+        Self::InvitationAdded,
+        Self::InvitationRevoked,
         Self::ResourceServerAdded,
         Self::ResourceServerDisabled,
         Self::AuthorizationAllowed,
@@ -85,7 +100,12 @@ impl Action {
             Self::MemberDisabled => "member.disabled",
             Self::ProjectAdded => "project.added",
             Self::ApplicationAdded => "application.added",
+            Self::ApplicationChanged => "application.changed",
             Self::ApplicationDisabled => "application.disabled",
+            Self::ApplicationEnabled => "application.enabled",
+            Self::ApplicationRemoved => "application.removed",
+            Self::InvitationAdded => "invitation.added",
+            Self::InvitationRevoked => "invitation.revoked",
             Self::ResourceServerAdded => "resource_server.added",
             Self::ResourceServerDisabled => "resource_server.disabled",
             Self::AuthorizationAllowed => "authorization.allowed",

@@ -60,6 +60,7 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     }
     let sweeper = tokio::spawn(retention::run(app.clone()));
     let auditing = tokio::spawn(app.refusals.clone().run(app.store.clone(), app.clock.clone()));
+    let noting = tokio::spawn(app.refused_origins.clone().run(app.store.clone(), app.clock.clone()));
     let hearing = tokio::spawn({
         let database = app.gate.source().clone();
         async move { database.watch().await }
@@ -72,6 +73,8 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     sweeper.abort();
     hearing.abort();
     auditing.abort();
+    noting.abort();
+    app.refused_origins.flush(&app.store, &app.clock).await?;
     app.refusals.flush(&app.store, &app.clock).await?;
     app.store.close().await;
     Ok(())

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use axum_extra::extract::cookie::CookieJar;
+use url::form_urlencoded;
 
 use crate::{
     audit::By,
@@ -43,7 +44,7 @@ struct LoginPage<'a> {
     continuing: Option<&'a Continuing>,
     email: &'a str,
     /// Where the login leads, where that is not home.
-    next: Option<&'static str>,
+    next: Option<&'a str>,
     csrf: String,
     error: Option<Refusal>,
 }
@@ -76,42 +77,37 @@ impl Continuing {
     }
 }
 
-/// The pages that ask for a login first and are gone on to after it. It is a closed list of names: no address that
-/// somebody sends leads anywhere else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Destination {
-    /// What the person allowed.
-    Applications,
-    /// The person's password.
-    Password,
-}
+/// A page that asks for a login first and is gone on to after it.
+///
+/// It is a path of our own pages, in the letters that those are written in: whatever a browser makes of it, it leads
+/// nowhere else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination(String);
+
+/// Where the pages begin that somebody may be sent back to.
+const PAGES: [&str; 4] = ["/account/", "/invitations/", "/organizations/", "/toolbar/"];
+/// The longest address of a page, in bytes.
+const MAX_DESTINATION: usize = 2048;
 
 impl Destination {
-    const ALL: [Self; 2] = [Self::Applications, Self::Password];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Applications => "applications",
-            Self::Password => "password",
-        }
-    }
-
-    const fn path(self) -> &'static str {
-        match self {
-            Self::Applications => "/account/applications/",
-            Self::Password => "/account/password/",
-        }
-    }
-
-    fn find(parameters: &Parameters) -> Option<Self> {
-        let name = parameters.get("next")?;
-        Self::ALL.into_iter().find(|destination| destination.name() == name)
+    /// Reads an address that somebody sent.
+    fn parse(text: &str) -> Option<Self> {
+        let (path, query) = text.split_once('?').unwrap_or((text, ""));
+        let is_of_path = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_');
+        let is_of_query = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~%=&+".contains(&byte);
+        let fits = text.len() <= MAX_DESTINATION
+            && PAGES.iter().any(|page| path.starts_with(page))
+            && !path.contains("//")
+            && path.bytes().all(is_of_path)
+            && query.bytes().all(is_of_query);
+        fits.then(|| Self(text.to_owned()))
     }
 }
 
-/// Sends somebody who is signed out to the login, and from there to where they wanted.
-pub fn before(destination: Destination) -> Redirect {
-    Redirect::to(&format!("/login/?next={}", destination.name()))
+/// Sends somebody who is signed out to the login, and from there to the page that they wanted.
+pub fn before(address: &str) -> Redirect {
+    let next = form_urlencoded::Serializer::new(String::new()).append_pair("next", address).finish();
+    Redirect::to(&format!("/login/?{next}"))
 }
 
 /// What comes after the login: an authorization request before everything else.
@@ -128,13 +124,13 @@ impl Purpose {
         parameters: &Parameters,
     ) -> Result<Self, Error> {
         let continuing = Continuing::find(app, unit, browser, parameters).await?;
-        Ok(Self { continuing, destination: Destination::find(parameters) })
+        Ok(Self { continuing, destination: parameters.get("next").and_then(Destination::parse) })
     }
 
     fn next(&self) -> String {
-        match (&self.continuing, self.destination) {
+        match (&self.continuing, &self.destination) {
             (Some(continuing), _) => transaction::address(authorize::PATH, &continuing.transaction.id),
-            (None, Some(destination)) => destination.path().to_owned(),
+            (None, Some(Destination(address))) => address.clone(),
             (None, None) => "/".to_owned(),
         }
     }
@@ -159,7 +155,7 @@ pub async fn get(
 /// Takes `email` and `password`.
 pub async fn post(State(app): State<App>, sent: PageForm) -> Result<Response, PageError> {
     sent.require_token(CSRF_PURPOSE)?;
-    let PageForm { parameters, browser, headers, address } = sent;
+    let PageForm { parameters, browser, headers, address, .. } = sent;
     let email = parameters.get("email").unwrap_or_default();
     let password = parameters.get("password").unwrap_or_default();
 
@@ -209,9 +205,53 @@ async fn enter(
 fn form(browser: &Browser, purpose: &Purpose, email: &str, error: Option<Refusal>) -> Response {
     let status = error.map_or(StatusCode::OK, Refusal::status);
     let continuing = purpose.continuing.as_ref();
-    let next = purpose.destination.map(Destination::name);
+    let next = purpose.destination.as_ref().map(|Destination(address)| address.as_str());
     let targets = continuing.map(|continuing| form_targets(&continuing.transaction.request.target));
     let page = LoginPage { continuing, email, next, csrf: browser.csrf(CSRF_PURPOSE), error };
     let page = page::respond(status, &page, &targets.unwrap_or_default());
     (browser.remember(CookieJar::new()), page).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SECURITY: a login leads to a page of ours and nowhere else.
+    #[test]
+    fn a_login_leads_to_a_page_of_ours_or_home() {
+        for page in [
+            "/account/password/",
+            "/organizations/acme/applications/",
+            "/organizations/acme/applications/c1/edit/?add_origin=https%3A%2F%2Fa.com&kept=x",
+            "/invitations/abc_-9/",
+        ] {
+            assert_eq!(Destination::parse(page), Some(Destination(page.into())), "{page}");
+        }
+        for nowhere in [
+            "",
+            "/",
+            "//evil.example",
+            "/\\evil.example",
+            "https:evil.example",
+            "https://evil.example/account/",
+            "account/",
+            "/account",
+            "/account//evil.example",
+            "/account/\\evil",
+            "/account/../oauth/authorize/",
+            "/account/%2e%2e/",
+            "/account/%5cevil",
+            "/account/;x",
+            "/account/\t/evil",
+            "/account/?a#b",
+            "/account/?a=//evil",
+            "/login/",
+            "/oauth/authorize/?client_id=x",
+            "/logout/",
+            " /account/",
+        ] {
+            assert_eq!(Destination::parse(nowhere), None, "{nowhere:?}");
+        }
+        assert_eq!(Destination::parse(&format!("/account/{}", "a".repeat(MAX_DESTINATION))), None);
+    }
 }

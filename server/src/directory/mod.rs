@@ -1,5 +1,6 @@
 //! Users, organizations, memberships, projects; login and sessions.
 
+pub mod admin;
 pub mod attempt;
 pub mod home;
 pub mod login;

@@ -1,6 +1,6 @@
 //! The platform's own sessions.
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, header};
 
 use crate::{
     clock::UnixSeconds,
@@ -14,6 +14,15 @@ use crate::{
 pub async fn current(app: &App, unit: &mut Unit, headers: &HeaderMap) -> Result<Option<Session>, Error> {
     let Some(secret) = browser::secret(headers, browser::SESSION) else { return Ok(None) };
     Ok(store::sessions::find(unit, &secret.digest(), app.clock.now()).await?)
+}
+
+/// The person's own session. Whoever sends an `Authorization` wants to act by a token, which never manages what tokens
+/// stand on, whatever cookies come along.
+pub async fn require(app: &App, unit: &mut Unit, headers: &HeaderMap) -> Result<Session, Error> {
+    if headers.contains_key(header::AUTHORIZATION) {
+        return Err(Error::SessionRequired);
+    }
+    current(app, unit, headers).await?.ok_or(Error::SessionRequired)
 }
 
 /// Signs a person in and returns the secret of the session's cookie.

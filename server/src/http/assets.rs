@@ -13,10 +13,10 @@ use sha2::{Digest, Sha256};
 
 use crate::http::error::{Error, PageError};
 
-/// The style of the pages, always there.
+/// What the pages load besides themselves, always there.
 #[derive(Embed)]
-#[folder = "style"]
-struct Style;
+#[folder = "assets"]
+struct Own;
 
 /// What `cargo xtask build` makes of the iframe. A release build holds the files; a debug build reads them from the
 /// built folder when it starts.
@@ -24,6 +24,12 @@ struct Style;
 #[folder = "../target/latchkey/assets"]
 #[allow_missing = true]
 struct Iframe;
+
+/// The SDK, for the pages on which a person tries it.
+#[derive(Embed)]
+#[folder = "../target/latchkey/sdk"]
+#[allow_missing = true]
+struct Sdk;
 
 struct Assets {
     digest: String,
@@ -38,7 +44,9 @@ static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
             files.insert(name.into_owned(), (file.data, kind));
         }
     };
-    Style::iter().for_each(|name| add(name.clone(), Style::get(&name)));
+    Own::iter().for_each(|name| add(name.clone(), Own::get(&name)));
+    add("sdk.js".into(), Sdk::get("index.js"));
+    add("latchkey_sdk_bg.wasm".into(), Sdk::get("latchkey_sdk_bg.wasm"));
     Iframe::iter().for_each(|name| add(name.clone(), Iframe::get(&name)));
     let mut hash = Sha256::new();
     for (name, (bytes, _)) in &files {

@@ -13,7 +13,8 @@ use axum::{
 use latchkey_gate::{Cause, Refusal};
 
 use crate::{
-    directory::{password::PasswordError, throttle::Wait},
+    applications::draft::{self, Problem},
+    directory::{login, password::PasswordError, throttle::Wait},
     http::page::{self, ErrorPage},
     secret::NoEntropy,
     store::StoreError,
@@ -78,6 +79,30 @@ pub enum Error {
     /// The address is for a person's own session at the platform, and there is none, or a token came instead.
     #[error("this address takes a session at the platform, and no access token")]
     SessionRequired,
+    /// The person is a member of the organization, and no admin of it.
+    #[error("this is for admins and owners of the organization")]
+    AdminRequired,
+    /// Only an owner makes, demotes and removes owners.
+    #[error("only an owner of the organization can do this to an owner")]
+    OwnerRequired,
+    /// The organization would be without an owner who is active.
+    #[error("this is the last owner of the organization")]
+    LastOwner,
+    /// Fields are not acceptable, each for its own reason.
+    #[error("fields are not acceptable")]
+    Fields(Vec<Problem>),
+    /// The body is not a JSON object, or says something twice.
+    #[error("the body is not a JSON object in which every name stands once")]
+    NotAnObject,
+    /// The body holds a name that nothing is known by.
+    #[error("the body holds a field that there is not; {0}")]
+    UnknownField(&'static str),
+    /// Somebody changed it in between.
+    #[error("it was changed by somebody else in the meantime")]
+    Outdated,
+    /// The request does not say which state of it is to be changed.
+    #[error("the request does not say which state it changes")]
+    StateUnnamed,
     /// There is nothing at this address.
     #[error("there is nothing at this address")]
     NotFound,
@@ -202,6 +227,45 @@ impl Error {
                 StatusCode::FORBIDDEN,
                 "session_required",
                 "Sign in at the platform in this browser, and send no Authorization header.",
+            ),
+            Self::AdminRequired => (
+                StatusCode::FORBIDDEN,
+                "admin_required",
+                "Ask an admin or owner of the organization to do it, or to make you one.",
+            ),
+            Self::OwnerRequired => (
+                StatusCode::FORBIDDEN,
+                "owner_required",
+                "Ask an owner of the organization to do it.",
+            ),
+            Self::LastOwner => {
+                (StatusCode::CONFLICT, "last_owner", "Make somebody else an owner first, then try again.")
+            }
+            Self::Fields(_) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid_fields",
+                "Correct what `fields` names and send the request again.",
+            ),
+            Self::NotAnObject => (
+                StatusCode::BAD_REQUEST,
+                "invalid_request",
+                "Send a JSON object, with Content-Type: application/json.",
+            ),
+            Self::UnknownField(_) => (
+                StatusCode::BAD_REQUEST,
+                "invalid_request",
+                "Leave it out and send the request again.",
+            ),
+            Self::Outdated => (
+                StatusCode::PRECONDITION_FAILED,
+                "outdated",
+                "Read it again, make the change there, and send the new ETag as If-Match.",
+            ),
+            // RFC 6585 §3.
+            Self::StateUnnamed => (
+                StatusCode::PRECONDITION_REQUIRED,
+                "precondition_required",
+                "Send the ETag that you read as If-Match.",
             ),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "Check the address."),
             Self::MethodNotAllowed => (
@@ -359,10 +423,13 @@ impl<E: Into<Error>> From<E> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let answer = self.0.answer();
-        let body = serde_json::json!({
+        let mut body = serde_json::json!({
             "error": answer.code,
             "error_description": format!("{}. {}", self.0.sentence(), self.0.next_for_programs(&answer)),
         });
+        if let Error::Fields(problems) = &self.0 {
+            body["fields"] = draft::by_field(problems);
+        }
         self.0.finish((answer.status, Json(body)).into_response())
     }
 }
@@ -374,16 +441,28 @@ pub struct PageError {
     pub error: Error,
     /// Where the page offers to go back to.
     pub back: Option<String>,
+    /// The page that somebody who is not signed in is sent to the login for.
+    pub wanted: Option<String>,
+}
+
+impl PageError {
+    /// An error of this page: who is not signed in is sent to the login, and from there to this address.
+    pub fn to_sign_in(error: Error, address: &str) -> Self {
+        Self { error, back: None, wanted: Some(address.to_owned()) }
+    }
 }
 
 impl<E: Into<Error>> From<E> for PageError {
     fn from(error: E) -> Self {
-        Self { error: error.into(), back: None }
+        Self { error: error.into(), back: None, wanted: None }
     }
 }
 
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
+        if let (Error::SessionRequired, Some(wanted)) = (&self.error, &self.wanted) {
+            return login::before(wanted).into_response();
+        }
         let answer = self.error.answer();
         let page = ErrorPage {
             title: title(answer.status),

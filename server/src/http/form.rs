@@ -61,6 +61,8 @@ pub struct PageForm {
     pub headers: HeaderMap,
     /// Where it comes from.
     pub address: ClientAddress,
+    /// The path that it was sent to.
+    pub path: String,
 }
 
 impl FromRequest<App> for PageForm {
@@ -72,8 +74,9 @@ impl FromRequest<App> for PageForm {
         let browser = Browser::from_request_parts(&mut parts, app).await?;
         let headers = parts.headers.clone();
         let address = ClientAddress::of(&parts.extensions, &headers, app)?;
+        let path = format!("{}/", parts.uri.path().trim_end_matches('/'));
         let parameters = read(Request::from_parts(parts, body), app).await?;
-        Ok(Self { parameters, browser, headers, address })
+        Ok(Self { parameters, browser, headers, address, path })
     }
 }
 
@@ -82,6 +85,11 @@ impl PageForm {
     pub fn require_token(&self, purpose: &str) -> Result<(), Error> {
         let token = self.parameters.get("csrf").unwrap_or_default();
         if self.browser.accepts(purpose, token) { Ok(()) } else { Err(Error::Forged) }
+    }
+
+    /// Turns somebody away: to the login, where that is what is missing, and from there to the page at this path.
+    pub fn refuse(&self, error: Error) -> PageError {
+        PageError::to_sign_in(error, &self.path)
     }
 }
 

@@ -37,6 +37,20 @@ pub fn respond(status: StatusCode, page: &impl Template, form_targets: &[&str]) 
     with_policy(status, page, &policy)
 }
 
+/// Answers with a page of ours that is better with a little JavaScript of ours, and works without.
+pub fn respond_enhanced(status: StatusCode, page: &impl Template) -> Response {
+    let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; \
+                  base-uri 'none'; frame-ancestors 'none'";
+    with_policy(status, page, policy)
+}
+
+/// Answers with a page of ours that does what a customer's site does: it loads the SDK, and frames the toolbar.
+pub fn respond_as_site(page: &impl Template) -> Response {
+    let policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; \
+                  connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    with_policy(StatusCode::OK, page, policy)
+}
+
 /// Answers with a page that other sites may frame.
 ///
 /// Its address and what it says go nowhere: not to the site that frames it, not to the one its links lead to.

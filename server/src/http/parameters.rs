@@ -48,6 +48,11 @@ impl Parameters {
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
+    /// Every parameter with its value, in the order in which they came.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The parameter, or the error that names it.
     pub fn require(&self, name: &'static str) -> Result<&str, Error> {
         self.get(name).ok_or(Error::parameter(name, "is missing"))

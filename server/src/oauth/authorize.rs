@@ -99,7 +99,7 @@ fn tell(
     if by_redirect {
         return Ok(Redirect::to(&location).into_response());
     }
-    Err(PageError { error: error.as_error(), back: Some(location) })
+    Err(PageError { error: error.as_error(), back: Some(location), wanted: None })
 }
 
 /// A person decides here, in a session of their own; a token never allows another one, whatever cookies come along.

@@ -289,7 +289,7 @@ impl Target {
                 return Err(Error::parameter(NAME, "is longer than 2,048 bytes"));
             }
             (Some(given), _) if given == config.callback(&application.client_id) => {
-                return Self::for_callback(parameters, application, given);
+                return Self::for_callback(parameters, application, config, given);
             }
             (Some(given), registered) if registered.iter().any(|one| is_same_redirect(one, given)) => given,
             (Some(_), _) => {
@@ -312,12 +312,14 @@ impl Target {
     fn for_callback(
         parameters: &Parameters,
         application: &Application,
+        config: &Config,
         callback: &str,
     ) -> Result<Self, Error> {
         let origin = parameters.require("origin")?;
         let requesting_origin = Origin::parse(origin)
             .map_err(|_| Error::parameter("origin", "is not the origin of a site, such as https://a.com"))?;
-        if !application.runs_on(&requesting_origin) {
+        // From the platform's own pages an admin tries the application before any site has it.
+        if requesting_origin != config.public_url && !application.runs_on(&requesting_origin) {
             return Err(Error::parameter("origin", "is not among the allowed origins of this application"));
         }
         Ok(Self { redirect_uri: callback.to_owned(), is_callback: true, requesting_origin })
@@ -326,7 +328,9 @@ impl Target {
     /// Whether the application still has this target: it may have changed while the person decided.
     pub fn is_still_registered(&self, application: &Application) -> bool {
         if self.is_callback {
-            application.runs_on(&self.requesting_origin)
+            // The callback is a page of the platform's own, from whose other pages an application may be tried.
+            let platform = origin_of(&self.redirect_uri);
+            platform.as_ref() == Some(&self.requesting_origin) || application.runs_on(&self.requesting_origin)
         } else {
             application.redirect_uris.iter().any(|one| is_same_redirect(one, &self.redirect_uri))
         }
@@ -445,6 +449,10 @@ mod tests {
             response_types: ResponseTypes::standard(),
             asks_always_at: None,
             disabled_at: None,
+            homepage_url: None,
+            privacy_url: None,
+            terms_url: None,
+            revision: 1,
             origins: vec![Origin::parse("https://a.com").unwrap()],
             redirect_uris: vec!["https://a.com/cb?x=1".into()],
         }

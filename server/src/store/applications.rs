@@ -1,7 +1,7 @@
 //! Applications: the OAuth public clients of organizations.
 
 use latchkey_protocol::{origin::Origin, scope::Scopes};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     applications::{ResponseType, ResponseTypes},
@@ -31,6 +31,14 @@ pub struct Application {
     pub asks_always_at: Option<UnixSeconds>,
     /// Since when it does not work.
     pub disabled_at: Option<UnixSeconds>,
+    /// What it is about, for who is asked to allow it.
+    pub homepage_url: Option<String>,
+    /// What becomes of people's data.
+    pub privacy_url: Option<String>,
+    /// On what terms it is used.
+    pub terms_url: Option<String>,
+    /// Counts its changes.
+    pub revision: i64,
     /// The sites it runs on.
     pub origins: Vec<Origin>,
     /// Where its authorization responses may go, besides the platform's callback.
@@ -46,6 +54,10 @@ struct Row {
     response_types: String,
     asks_always_at: Option<UnixSeconds>,
     disabled_at: Option<UnixSeconds>,
+    homepage_url: Option<String>,
+    privacy_url: Option<String>,
+    terms_url: Option<String>,
+    revision: i64,
 }
 
 /// Reads a column that holds a space-delimited list of scopes.
@@ -56,11 +68,9 @@ pub(crate) fn scopes(list: &str, column: &'static str) -> Result<Scopes, StoreEr
 /// Adds an application with its origins and redirect URIs.
 pub async fn insert(unit: &mut Unit, application: &Application, now: UnixSeconds) -> Result<(), StoreError> {
     const INSERT: &str = "insert into applications
-                              (client_id, organization_id, name, scopes, response_types, asks_always_at, created_at)
-                          values ($1, $2, $3, $4, $5, $6, $7)";
-    const INSERT_ORIGIN: &str = "insert into application_origins (client_id, origin) values ($1, $2)";
-    const INSERT_REDIRECT: &str =
-        "insert into application_redirect_uris (client_id, redirect_uri) values ($1, $2)";
+                              (client_id, organization_id, name, scopes, response_types, asks_always_at, created_at,
+                               homepage_url, privacy_url, terms_url, revision)
+                          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     statement!(
         unit,
         execute,
@@ -71,29 +81,96 @@ pub async fn insert(unit: &mut Unit, application: &Application, now: UnixSeconds
         application.scopes.to_list(),
         application.response_types.to_list(),
         application.asks_always_at,
-        now
+        now,
+        &application.homepage_url,
+        &application.privacy_url,
+        &application.terms_url,
+        application.revision
     )?;
+    add_addresses(unit, application).await?;
+    let entry = Entry::new(&application.organization_id, Action::ApplicationAdded);
+    let entry = entry.of_application(&application.client_id);
+    audit_log::insert(unit, &entry, &described(application)).await
+}
+
+/// Adds the sites and redirect URIs that are not there yet.
+async fn add_addresses(unit: &mut Unit, application: &Application) -> Result<(), StoreError> {
+    const INSERT_ORIGIN: &str =
+        "insert into application_origins (client_id, origin) values ($1, $2) on conflict do nothing";
+    const INSERT_REDIRECT: &str =
+        "insert into application_redirect_uris (client_id, redirect_uri) values ($1, $2) on conflict do nothing";
     for origin in &application.origins {
         statement!(unit, execute, INSERT_ORIGIN, &application.client_id, origin.as_str())?;
     }
     for redirect_uri in &application.redirect_uris {
         statement!(unit, execute, INSERT_REDIRECT, &application.client_id, redirect_uri)?;
     }
-    let entry = Entry::new(&application.organization_id, Action::ApplicationAdded);
-    let detail = json!({
+    Ok(())
+}
+
+/// All that an organization says of its application, for the audit log.
+fn described(application: &Application) -> Value {
+    json!({
         "name": application.name,
+        "homepage_url": application.homepage_url,
+        "privacy_url": application.privacy_url,
+        "terms_url": application.terms_url,
         "origins": application.origins.iter().map(Origin::as_str).collect::<Vec<_>>(),
         "redirect_uris": application.redirect_uris,
         "scopes": application.scopes.names(),
         "response_types": application.response_types.to_list(),
-    });
-    audit_log::insert(unit, &entry.of_application(&application.client_id), &detail).await
+        "asks_always": application.asks_always_at.is_some(),
+    })
+}
+
+/// Puts another state of an application in the place of the one that was looked at, `application.revision`. False
+/// where that is not the state it is in, or the application is not its organization's.
+pub async fn touch(unit: &mut Unit, application: &Application) -> Result<bool, StoreError> {
+    const TOUCH: &str = "update applications
+                         set name = $4, scopes = $5, response_types = $6, asks_always_at = $7, homepage_url = $8,
+                             privacy_url = $9, terms_url = $10, revision = revision + 1
+                         where client_id = $1 and organization_id = $2 and revision = $3";
+    const REMOVE_ORIGIN: &str = "delete from application_origins where client_id = $1 and origin = $2";
+    const REMOVE_REDIRECT: &str =
+        "delete from application_redirect_uris where client_id = $1 and redirect_uri = $2";
+    let client_id = &application.client_id;
+    let Some(before) = find(unit, client_id).await? else { return Ok(false) };
+    let touched = statement!(
+        unit,
+        execute,
+        TOUCH,
+        client_id,
+        &application.organization_id,
+        application.revision,
+        &application.name,
+        application.scopes.to_list(),
+        application.response_types.to_list(),
+        application.asks_always_at,
+        &application.homepage_url,
+        &application.privacy_url,
+        &application.terms_url
+    )?;
+    if touched == 0 {
+        return Ok(false);
+    }
+    for origin in before.origins.iter().filter(|origin| !application.origins.contains(origin)) {
+        statement!(unit, execute, REMOVE_ORIGIN, client_id, origin.as_str())?;
+    }
+    for redirect_uri in before.redirect_uris.iter().filter(|uri| !application.redirect_uris.contains(uri)) {
+        statement!(unit, execute, REMOVE_REDIRECT, client_id, redirect_uri)?;
+    }
+    add_addresses(unit, application).await?;
+    let entry = Entry::new(&application.organization_id, Action::ApplicationChanged).of_application(client_id);
+    let detail = json!({ "before": described(&before), "after": described(application) });
+    audit_log::insert(unit, &entry, &detail).await?;
+    Ok(true)
 }
 
 /// The application with this client id, active or not.
 pub async fn find(unit: &mut Unit, client_id: &str) -> Result<Option<Application>, StoreError> {
     const FIND: &str =
-        "select client_id, organization_id, name, scopes, response_types, asks_always_at, disabled_at
+        "select client_id, organization_id, name, scopes, response_types, asks_always_at, disabled_at,
+                               homepage_url, privacy_url, terms_url, revision
                         from applications where client_id = $1";
     const LIST_ORIGINS: &str = "select origin from application_origins where client_id = $1 order by origin";
     const LIST_REDIRECTS: &str =
@@ -116,7 +193,37 @@ pub async fn find(unit: &mut Unit, client_id: &str) -> Result<Option<Application
         name: row.name,
         asks_always_at: row.asks_always_at,
         disabled_at: row.disabled_at,
+        homepage_url: row.homepage_url,
+        privacy_url: row.privacy_url,
+        terms_url: row.terms_url,
+        revision: row.revision,
     }))
+}
+
+/// The organization's application with this client id, active or not: another organization's is none.
+pub async fn find_of_organization(
+    unit: &mut Unit,
+    organization_id: &str,
+    client_id: &str,
+) -> Result<Option<Application>, StoreError> {
+    let found = find(unit, client_id).await?;
+    Ok(found.filter(|application| application.organization_id == organization_id))
+}
+
+/// The organization's applications by client id, at most so many after this one.
+pub async fn list(
+    unit: &mut Unit,
+    organization_id: &str,
+    after: &str,
+    most: u32,
+) -> Result<Vec<Application>, StoreError> {
+    const LIST: &str = "select client_id from applications where organization_id = $1 and client_id > $2
+                        order by client_id limit $3";
+    let mut found = vec![];
+    for (client_id,) in statement!(unit, fetch_all(String,), LIST, organization_id, after, i64::from(most))? {
+        found.extend(find(unit, &client_id).await?);
+    }
+    Ok(found)
 }
 
 /// Whether any active application of an active organization runs on this origin.
@@ -128,17 +235,54 @@ pub async fn has_origin(unit: &mut Unit, origin: &str) -> Result<bool, StoreErro
     Ok(statement!(unit, fetch_one(i64,), HAS_ORIGIN, origin)?.0 > 0)
 }
 
-/// Disables an application, from now on. False when there is none with this client id.
-pub async fn revoke(unit: &mut Unit, client_id: &str, now: UnixSeconds) -> Result<bool, StoreError> {
-    const REVOKE: &str =
-        "update applications set disabled_at = coalesce(disabled_at, $2) where client_id = $1
-                          returning organization_id, name";
-    let Some((organization_id, name)) =
-        statement!(unit, fetch_optional(String, String), REVOKE, client_id, now)?
-    else {
-        return Ok(false);
-    };
-    let entry = Entry::new(&organization_id, Action::ApplicationDisabled).of_application(client_id);
+/// Disables an application of the organization, from now on; the caller revokes its grants. False when it has none
+/// with this client id.
+pub async fn revoke(
+    unit: &mut Unit,
+    organization_id: &str,
+    client_id: &str,
+    now: UnixSeconds,
+) -> Result<bool, StoreError> {
+    const REVOKE: &str = "update applications
+                          set disabled_at = coalesce(disabled_at, $3), revision = revision + 1
+                          where client_id = $2 and organization_id = $1
+                          returning name";
+    let revoked = statement!(unit, fetch_optional(String,), REVOKE, organization_id, client_id, now)?;
+    log_named(unit, Action::ApplicationDisabled, organization_id, client_id, revoked).await
+}
+
+/// Lets a disabled application of the organization work again. False when it has none with this client id.
+pub async fn touch_enabled(
+    unit: &mut Unit,
+    organization_id: &str,
+    client_id: &str,
+) -> Result<bool, StoreError> {
+    const TOUCH_ENABLED: &str = "update applications set disabled_at = null, revision = revision + 1
+                                 where client_id = $2 and organization_id = $1
+                                 returning name";
+    let enabled = statement!(unit, fetch_optional(String,), TOUCH_ENABLED, organization_id, client_id)?;
+    log_named(unit, Action::ApplicationEnabled, organization_id, client_id, enabled).await
+}
+
+/// Deletes an application of the organization, with all that was ever issued and allowed to it. False when it has none
+/// with this client id.
+pub async fn remove(unit: &mut Unit, organization_id: &str, client_id: &str) -> Result<bool, StoreError> {
+    const REMOVE: &str =
+        "delete from applications where client_id = $2 and organization_id = $1 returning name";
+    let removed = statement!(unit, fetch_optional(String,), REMOVE, organization_id, client_id)?;
+    log_named(unit, Action::ApplicationRemoved, organization_id, client_id, removed).await
+}
+
+/// Writes down what was done to the application of this name, and says whether there is one.
+async fn log_named(
+    unit: &mut Unit,
+    action: Action,
+    organization_id: &str,
+    client_id: &str,
+    name: Option<(String,)>,
+) -> Result<bool, StoreError> {
+    let Some((name,)) = name else { return Ok(false) };
+    let entry = Entry::new(organization_id, action).of_application(client_id);
     audit_log::insert(unit, &entry, &json!({ "name": name })).await?;
     Ok(true)
 }

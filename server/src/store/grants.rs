@@ -51,6 +51,28 @@ struct Row {
     revoked_at: Option<UnixSeconds>,
 }
 
+impl TryFrom<Row> for Given {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            scopes: scopes(&row.scopes, "grants.scopes")?,
+            target: Target {
+                requesting_origin: Origin::parse(&row.requesting_origin)
+                    .map_err(|_| StoreError::Unreadable("grants.requesting_origin"))?,
+                is_callback: row.callback_at.is_some(),
+                redirect_uri: row.redirect_uri,
+            },
+            id: row.id,
+            client_id: row.client_id,
+            user_id: row.user_id,
+            session_id: row.session_id,
+            expires_at: row.expires_at,
+            revoked_at: row.revoked_at,
+        })
+    }
+}
+
 /// Adds a grant. A [`Grant`] is made by the issuing function alone.
 pub async fn insert(
     unit: &mut Unit,
@@ -88,22 +110,7 @@ pub async fn find(unit: &mut Unit, id: &str) -> Result<Option<Given>, StoreError
         "select id, client_id, user_id, session_id, redirect_uri, callback_at, requesting_origin,
                                scopes, expires_at, revoked_at
                         from grants where id = $1";
-    let Some(row) = statement!(unit, fetch_optional Row, FIND, id)? else { return Ok(None) };
-    Ok(Some(Given {
-        scopes: scopes(&row.scopes, "grants.scopes")?,
-        target: Target {
-            requesting_origin: Origin::parse(&row.requesting_origin)
-                .map_err(|_| StoreError::Unreadable("grants.requesting_origin"))?,
-            is_callback: row.callback_at.is_some(),
-            redirect_uri: row.redirect_uri,
-        },
-        id: row.id,
-        client_id: row.client_id,
-        user_id: row.user_id,
-        session_id: row.session_id,
-        expires_at: row.expires_at,
-        revoked_at: row.revoked_at,
-    }))
+    statement!(unit, fetch_optional Row, FIND, id)?.map(Given::try_from).transpose()
 }
 
 /// Lets a grant last longer: it came with a code, and now has a line of refresh tokens.
@@ -111,6 +118,47 @@ pub async fn touch(unit: &mut Unit, id: &str, expires_at: UnixSeconds) -> Result
     const TOUCH: &str = "update grants set expires_at = $2 where id = $1";
     statement!(unit, execute, TOUCH, id, expires_at)?;
     Ok(())
+}
+
+/// What of an application is live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, sqlx::FromRow)]
+pub struct Live {
+    /// How many people are signed in with it somewhere.
+    pub people: i64,
+    /// How many of its access tokens open something.
+    pub access_tokens: i64,
+}
+
+/// Counts what is live of an application of the organization.
+pub async fn count_live(
+    unit: &mut Unit,
+    organization_id: &str,
+    client_id: &str,
+    now: UnixSeconds,
+) -> Result<Live, StoreError> {
+    const COUNT_LIVE: &str = "select count(distinct g.user_id) as people, count(t.id) as access_tokens
+                              from grants g
+                              left join access_tokens t
+                                  on t.grant_id = g.id and t.revoked_at is null and t.expires_at > $3
+                              where g.organization_id = $1 and g.client_id = $2
+                                and g.revoked_at is null and g.expires_at > $3";
+    statement!(unit, fetch_one Live, COUNT_LIVE, organization_id, client_id, now)
+}
+
+/// The grants of an application of the organization that can still be of use.
+pub async fn list_live(
+    unit: &mut Unit,
+    organization_id: &str,
+    client_id: &str,
+    now: UnixSeconds,
+) -> Result<Vec<Given>, StoreError> {
+    const LIST_LIVE: &str =
+        "select id, client_id, user_id, session_id, redirect_uri, callback_at, requesting_origin,
+                                    scopes, expires_at, revoked_at
+                             from grants
+                             where organization_id = $1 and client_id = $2 and revoked_at is null and expires_at > $3";
+    let rows = statement!(unit, fetch_all Row, LIST_LIVE, organization_id, client_id, now)?;
+    rows.into_iter().map(Given::try_from).collect()
 }
 
 /// Which grants are revoked: those that match everything that is given.

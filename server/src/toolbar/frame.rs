@@ -26,10 +26,12 @@ struct FramePage<'a> {
 pub async fn get(State(app): State<App>, Path(client_id): Path<String>) -> Result<Response, PageError> {
     let client = client(&app, &client_id).await?;
     let origins: Vec<&str> = client.application.origins.iter().map(|origin| origin.as_str()).collect();
+    // The platform's own pages frame it too: an admin tries the application there.
+    let answered: Vec<&str> = [app.config.issuer()].into_iter().chain(origins.iter().copied()).collect();
     let page = FramePage {
         client_id: &client_id,
         application: &client.application.name,
-        origins: origins.join(" "),
+        origins: answered.join(" "),
         issuer: app.config.issuer(),
         assets: assets::base(),
     };

@@ -2,6 +2,7 @@
 
 pub mod callback;
 pub mod frame;
+pub mod setup;
 pub mod status;
 
 use crate::{

@@ -11,7 +11,9 @@ use axum::{
 use latchkey_protocol::error::ErrorCode;
 use serde::Serialize;
 
-use crate::{http::error::ApiError, oauth::client::Client, state::App};
+use crate::{
+    applications::registration, http::error::ApiError, oauth::client::Client, state::App, toolbar::setup,
+};
 
 /// The answer.
 #[derive(Debug, Serialize)]
@@ -27,6 +29,9 @@ pub struct Status<'a> {
     /// The site, as its browser names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     origin: Option<&'a str>,
+    /// Where an admin lets the site use the application.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    setup_url: Option<String>,
 }
 
 /// Answers for the origin that the browser names.
@@ -41,12 +46,23 @@ pub async fn get(
         Some(client) => {
             let runs_there = |origin| client.application.origins.iter().any(|own| own.as_str() == origin);
             let allowed = origin.is_some_and(|origin| origin == app.config.issuer() || runs_there(origin));
+            if !allowed && let Some(origin) = origin {
+                app.refused_origins.note(&client_id, origin);
+            }
             (!allowed).then_some(ErrorCode::OriginNotAllowed)
         }
         None => Some(ErrorCode::UnknownClient),
     };
-    let status =
-        Status { allowed: error.is_none(), error, error_description: error.map(ErrorCode::hint), origin };
+    let refused_site = origin.filter(|origin| {
+        error == Some(ErrorCode::OriginNotAllowed) && registration::origin(origin).is_ok()
+    });
+    let status = Status {
+        allowed: error.is_none(),
+        error,
+        error_description: error.map(ErrorCode::hint),
+        origin,
+        setup_url: refused_site.map(|origin| app.config.url(&setup::address(&client_id, origin))),
+    };
     let mut response = Json(status).into_response();
     response.headers_mut().append(header::VARY, HeaderValue::from_static("origin"));
     Ok(response)

@@ -93,10 +93,10 @@ async fn the_form_needs_its_own_csrf_token_and_a_page_of_the_platform() {
 async fn somebody_who_is_signed_out_signs_in_first_and_comes_back() {
     let platform = Platform::new().await;
     let login = anonymous(&platform, PATH).await.location().to_owned();
-    assert_eq!(login, "/login/?next=applications");
+    assert_eq!(login, "/login/?next=%2Faccount%2Fapplications%2F");
     let mut person = Person::new(&platform);
     let csrf = person.get(&login).await.field("csrf");
-    let form = [("csrf", csrf.as_str()), ("next", "applications"), ("email", MEMBER), ("password", PASSWORD)];
+    let form = [("csrf", csrf.as_str()), ("next", "/account/applications/"), ("email", MEMBER), ("password", PASSWORD)];
     assert_eq!(person.post("/login/", &form).await.location(), PATH);
 }
 
@@ -107,6 +107,6 @@ async fn somebody_who_was_signed_out_meanwhile_ends_nothing() {
     let csrf = person.get(PATH).await.field("csrf");
     platform.execute("update sessions set ended_at = 1").await;
     let answer = person.post(PATH, &[("csrf", &csrf), ("client_id", APP)]).await;
-    assert_eq!(answer.location(), "/login/?next=applications");
+    assert_eq!(answer.location(), "/login/?next=%2Faccount%2Fapplications%2F");
     assert_eq!(platform.count("select count(*) from consents").await, 3);
 }

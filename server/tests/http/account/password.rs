@@ -135,13 +135,13 @@ async fn a_flood_of_passwords_is_told_here_as_well() {
 async fn somebody_who_is_signed_out_signs_in_first_and_comes_back() {
     let platform = Platform::new().await;
     let login = anonymous(&platform, PATH).await.location().to_owned();
-    assert_eq!(login, "/login/?next=password");
+    assert_eq!(login, "/login/?next=%2Faccount%2Fpassword%2F");
     let mut person = Person::new(&platform);
     let page = person.get(&login).await;
     let csrf = page.field("csrf");
     assert_eq!(page.field("next"), "password");
     let form =
-        |password| [("csrf", csrf.as_str()), ("next", "password"), ("email", MEMBER), ("password", password)];
+        |password| [("csrf", csrf.as_str()), ("next", "/account/password/"), ("email", MEMBER), ("password", password)];
     let refused = person.post("/login/", &form("wrong horse")).await;
     assert_eq!(refused.field("next"), "password", "a wrong password loses nothing");
     assert_eq!(person.post("/login/", &form(PASSWORD)).await.location(), PATH);
@@ -155,7 +155,7 @@ async fn a_session_that_ended_meanwhile_changes_nothing() {
     let csrf = person.get(PATH).await.field("csrf");
     platform.execute("update sessions set ended_at = 1").await;
     let form = [("csrf", csrf.as_str()), ("current_password", PASSWORD), ("new_password", NEW)];
-    assert_eq!(person.post(PATH, &form).await.location(), "/login/?next=password");
+    assert_eq!(person.post(PATH, &form).await.location(), "/login/?next=%2Faccount%2Fpassword%2F");
     assert!(signs_in(&platform, PASSWORD).await);
 }
 
@@ -170,7 +170,7 @@ async fn of_two_changes_at_once_one_counts() {
     );
     let mut locations = [one.location(), two.location()];
     locations.sort_unstable();
-    assert!(locations[0].starts_with("/account/password/?done=") && locations[1] == "/login/?next=password");
+    assert!(locations[0].starts_with("/account/password/?done=") && locations[1] == "/login/?next=%2Faccount%2Fpassword%2F");
     assert_eq!(platform.count("select count(*) from sessions where ended_at is null").await, 1);
 }
 
@@ -191,7 +191,7 @@ async fn overtaken_by(change: impl AsyncFnOnce(&mut Unit)) {
     }
     change(&mut unit).await;
     unit.commit().await.unwrap();
-    assert_eq!(post.await.unwrap().location(), "/login/?next=password");
+    assert_eq!(post.await.unwrap().location(), "/login/?next=%2Faccount%2Fpassword%2F");
     assert!(!signs_in(&platform, NEW).await);
 }
 

@@ -7,7 +7,7 @@ use axum::{
 };
 use latchkey_server::store;
 
-use crate::support::{ACME, ACME_SITE, APP, Asking, MEMBER, PLATFORM, Person, Platform, Site};
+use crate::support::{ACME, ACME, ACME_SITE, APP, Asking, MEMBER, PLATFORM, Person, Platform, Site};
 
 /// A site of Acme's that has called the API, so that its token is remembered.
 async fn known(platform: &Platform) -> (Person, Site) {
@@ -73,7 +73,7 @@ async fn end(what: &str, platform: &Platform, person: &mut Person, token: &str) 
             let mut unit = platform.write().await;
             match other {
                 "disable the application" => {
-                    assert!(store::applications::revoke(&mut unit, APP, 1).await.unwrap());
+                    assert!(store::applications::revoke(&mut unit, ACME.0, APP, 1).await.unwrap());
                 }
                 "disable the organization" => {
                     store::organizations::revoke(&mut unit, ACME.0, 1).await.unwrap();

@@ -284,6 +284,10 @@ fn acme_application() -> Application {
         response_types: ResponseTypes::of(&[ResponseType::Token, ResponseType::Code]).unwrap(),
         asks_always_at: None,
         disabled_at: None,
+        homepage_url: None,
+        privacy_url: None,
+        terms_url: None,
+        revision: 1,
         origins: [ACME_SITE, "https://shop.acme.example", ACME_LOCAL]
             .map(|o| Origin::parse(o).unwrap())
             .into(),

@@ -21,10 +21,21 @@ use crate::support::{ACME, Asking, BOTH, GLOBEX, GLOBEX_APP, MEMBER, NOW, Person
 
 /// Those that are given the organization: each is called below with one organization's id and the other's things.
 const BY_ORGANIZATION: &[&str] = &[
+    "applications::find_of_organization",
+    "applications::list",
+    "applications::remove",
+    "applications::revoke",
+    "applications::touch",
+    "applications::touch_enabled",
     "audit_log::insert",
     "audit_log::list",
     "consents::remove_of_member",
+    "grants::count_live",
+    "grants::list_live",
     "grants::revoke",
+    "invitations::insert",
+    "invitations::list",
+    "invitations::revoke",
     "memberships::count_owners",
     "memberships::find",
     "memberships::insert",
@@ -35,6 +46,7 @@ const BY_ORGANIZATION: &[&str] = &[
     "organizations::revoke",
     "projects::insert",
     "projects::list",
+    "refused_origins::list",
 ];
 
 /// Those that are not, and why nothing of another organization's comes of it.
@@ -42,7 +54,6 @@ const BY_SOMETHING_ELSE: &[(&str, &str)] = &[
     ("applications::find", "a client id is public, and the organization is what is asked for"),
     ("applications::has_origin", "whether anybody runs there, and not who"),
     ("applications::insert", "the application says whose it is, and the database that it stays so"),
-    ("applications::revoke", "for the command line, by client id"),
     ("audit_log::insert_of_member", "for the command line: in every organization of a person"),
     ("audit_log::sweep", "by age alone"),
     ("authorization_codes::consume", "by the secret itself"),
@@ -58,6 +69,12 @@ const BY_SOMETHING_ELSE: &[(&str, &str)] = &[
     ("grants::insert", "for a grant, which only the issuing function makes"),
     ("grants::sweep", "by age alone"),
     ("grants::touch", "by an id that a code leads to, by the secret itself"),
+    ("invitations::consume", "by the secret itself"),
+    ("invitations::find", "by the secret itself"),
+    ("invitations::sweep", "by age alone"),
+    ("kept_forms::find", "a browser's own, under a secret"),
+    ("kept_forms::insert", "a browser's own, under a secret"),
+    ("kept_forms::sweep", "by age alone"),
     ("organizations::find_by_slug", "the organization is what is asked for"),
     ("organizations::insert", "it is the organization"),
     ("organizations::list_of_member", "a person's own"),
@@ -66,6 +83,7 @@ const BY_SOMETHING_ELSE: &[(&str, &str)] = &[
     ("refresh_tokens::find", "by the secret itself"),
     ("refresh_tokens::insert", "for a grant, which only the issuing function makes"),
     ("refresh_tokens::sweep", "by age alone"),
+    ("refused_origins::insert", "by a client id that any site may name: it says nothing of who is asked"),
     ("resource_servers::find", "by the id that the secret is then compared for"),
     ("resource_servers::insert", "for the command line, which names the organization"),
     ("resource_servers::revoke", "for the command line, by id"),

@@ -1,0 +1,69 @@
+//! What is done to an application, whichever way it is asked for: by a page, by the API, by the command line.
+//!
+//! What is taken away is taken away at once: every sign-in that stands on it ends in the same transaction.
+
+use crate::{
+    applications::draft::Details,
+    clock::UnixSeconds,
+    store::{
+        self, StoreError, Unit,
+        applications::Application,
+        grants::{Revoked, Selection},
+    },
+};
+
+/// Puts these details in the place of those that were looked at. `None` where somebody changed them in between.
+pub async fn replace(
+    unit: &mut Unit,
+    looked_at: Application,
+    details: Details,
+    now: UnixSeconds,
+) -> Result<Option<Application>, StoreError> {
+    let mut application = details.replace(looked_at, now);
+    if !store::applications::touch(unit, &application).await? {
+        return Ok(None);
+    }
+    application.revision += 1;
+    let Application { organization_id, client_id, .. } = &application;
+    for grant in store::grants::list_live(unit, organization_id, client_id, now).await? {
+        let stands = grant.target.is_still_registered(&application) && application.scopes.covers(grant.scopes);
+        if !stands {
+            let it = Selection { id: Some(&grant.id), ..Selection::default() };
+            store::grants::revoke(unit, it, now).await?;
+        }
+    }
+    Ok(Some(application))
+}
+
+/// Disables an application of the organization, and revokes all that was issued to it: enabled again, it begins anew.
+/// `None` where there is none with this client id.
+pub async fn disable(
+    unit: &mut Unit,
+    organization_id: &str,
+    client_id: &str,
+    now: UnixSeconds,
+) -> Result<Option<Revoked>, StoreError> {
+    if !store::applications::revoke(unit, organization_id, client_id, now).await? {
+        return Ok(None);
+    }
+    let its = Selection {
+        organization_id: Some(organization_id),
+        client_id: Some(client_id),
+        ..Selection::default()
+    };
+    Ok(Some(store::grants::revoke(unit, its, now).await?))
+}
+
+/// Deletes an application of the organization, with all that was issued to it and allowed it. `None` where there is
+/// none with this client id.
+pub async fn remove(
+    unit: &mut Unit,
+    organization_id: &str,
+    client_id: &str,
+    now: UnixSeconds,
+) -> Result<Option<Revoked>, StoreError> {
+    // First, so that the audit log says of every sign-in that it ended.
+    let Some(revoked) = disable(unit, organization_id, client_id, now).await? else { return Ok(None) };
+    store::applications::remove(unit, organization_id, client_id).await?;
+    Ok(Some(revoked))
+}
