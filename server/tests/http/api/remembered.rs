@@ -7,7 +7,7 @@ use axum::{
 };
 use latchkey_server::store;
 
-use crate::support::{ACME, ACME, ACME_SITE, APP, Asking, MEMBER, PLATFORM, Person, Platform, Site};
+use crate::support::{ACME, ACME_SITE, APP, Asking, MEMBER, PLATFORM, Person, Platform, Site};
 
 /// A site of Acme's that has called the API, so that its token is remembered.
 async fn known(platform: &Platform) -> (Person, Site) {

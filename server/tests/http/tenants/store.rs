@@ -5,19 +5,23 @@ use std::collections::BTreeSet;
 use latchkey_protocol::scope::Role;
 use latchkey_server::{
     audit::Action,
+    secret::Digest256,
     store::{
         Unit,
+        applications::{self, Application},
         audit_log::{self, Entry, Filter},
         consents,
         grants::{self, Revoked, Selection},
+        invitations::{self, Invitation},
         memberships, organizations,
         projects::{self, Project},
+        refused_origins,
     },
 };
 use serde_json::json;
 
 use super::rows_of;
-use crate::support::{ACME, Asking, BOTH, GLOBEX, GLOBEX_APP, MEMBER, NOW, Person, Platform};
+use crate::support::{ACME, APP, Asking, BOTH, GLOBEX, GLOBEX_APP, MEMBER, NOW, Person, Platform};
 
 /// Those that are given the organization: each is called below with one organization's id and the other's things.
 const BY_ORGANIZATION: &[&str] = &[
@@ -153,6 +157,31 @@ fn every_function_takes_the_organization_or_says_why_not() {
 async fn call(name: &str, unit: &mut Unit) {
     let gil = "gil";
     match name {
+        "applications::find_of_organization" => {
+            assert!(applications::find_of_organization(unit, ACME.0, GLOBEX_APP).await.unwrap().is_none());
+            assert!(applications::find_of_organization(unit, ACME.0, APP).await.unwrap().is_some());
+        }
+        "applications::list" => {
+            let all = applications::list(unit, ACME.0, "", 100).await.unwrap();
+            assert_eq!(all.iter().map(|one| one.client_id.as_str()).collect::<Vec<_>>(), [APP]);
+        }
+        "applications::remove" => {
+            assert!(!applications::remove(unit, ACME.0, GLOBEX_APP).await.unwrap());
+            assert!(applications::remove(unit, ACME.0, APP).await.unwrap());
+        }
+        "applications::revoke" => {
+            assert!(!applications::revoke(unit, ACME.0, GLOBEX_APP, NOW).await.unwrap());
+            assert!(applications::revoke(unit, ACME.0, APP, NOW).await.unwrap());
+        }
+        "applications::touch" => {
+            let theirs = applications::find(unit, GLOBEX_APP).await.unwrap().unwrap();
+            let taken = Application { organization_id: ACME.0.into(), name: "Ours".into(), ..theirs };
+            assert!(!applications::touch(unit, &taken).await.unwrap());
+        }
+        "applications::touch_enabled" => {
+            assert!(!applications::touch_enabled(unit, ACME.0, GLOBEX_APP).await.unwrap());
+            assert!(applications::touch_enabled(unit, ACME.0, APP).await.unwrap());
+        }
         "audit_log::insert" => {
             let entry = Entry::new(ACME.0, Action::ProjectAdded).of_application(GLOBEX_APP).of_person(gil);
             audit_log::insert(unit, &entry, &json!({})).await.unwrap();
@@ -176,6 +205,16 @@ async fn call(name: &str, unit: &mut Unit) {
             assert_eq!(consents::remove_of_member(unit, ACME.0, gil).await.unwrap(), 0);
             assert_eq!(consents::remove_of_member(unit, ACME.0, "bea").await.unwrap(), 1);
         }
+        "grants::count_live" => {
+            let live = grants::count_live(unit, ACME.0, GLOBEX_APP, NOW).await.unwrap();
+            assert_eq!((live.people, live.access_tokens), (0, 0));
+            let live = grants::count_live(unit, ACME.0, APP, NOW).await.unwrap();
+            assert_eq!((live.people, live.access_tokens), (2, 2));
+        }
+        "grants::list_live" => {
+            assert!(grants::list_live(unit, ACME.0, GLOBEX_APP, NOW).await.unwrap().is_empty());
+            assert_eq!(grants::list_live(unit, ACME.0, APP, NOW).await.unwrap().len(), 2);
+        }
         "grants::revoke" => {
             let acme = Selection { organization_id: Some(ACME.0), ..Selection::default() };
             for foreign in [
@@ -194,6 +233,22 @@ async fn call(name: &str, unit: &mut Unit) {
                 grants::revoke(unit, both, NOW).await.unwrap(),
                 Revoked { grants: 1, access_tokens: 1 }
             );
+        }
+        "invitations::insert" => {
+            let invitation = invitation("new", ACME.0);
+            invitations::insert(unit, &Digest256::of(b"new"), &invitation).await.unwrap();
+        }
+        "invitations::list" => {
+            let theirs = invitation("theirs", GLOBEX.0);
+            invitations::insert(unit, &Digest256::of(b"theirs"), &theirs).await.unwrap();
+            assert!(invitations::list(unit, ACME.0, NOW).await.unwrap().is_empty());
+            assert!(invitations::revoke(unit, GLOBEX.0, "theirs").await.unwrap());
+        }
+        "invitations::revoke" => {
+            let theirs = invitation("theirs", GLOBEX.0);
+            invitations::insert(unit, &Digest256::of(b"theirs"), &theirs).await.unwrap();
+            assert!(!invitations::revoke(unit, ACME.0, "theirs").await.unwrap());
+            assert!(invitations::revoke(unit, GLOBEX.0, "theirs").await.unwrap());
         }
         "memberships::count_owners" => {
             assert_eq!(memberships::count_owners(unit, ACME.0).await.unwrap(), 1, "and gil is one of Globex");
@@ -231,7 +286,23 @@ async fn call(name: &str, unit: &mut Unit) {
                 ["acme-backend", "acme-website"]
             );
         }
+        "refused_origins::list" => {
+            refused_origins::insert(unit, GLOBEX_APP, "https://a.com", 1, NOW).await.unwrap();
+            assert!(refused_origins::list(unit, ACME.0, GLOBEX_APP).await.unwrap().is_empty());
+            assert_eq!(refused_origins::list(unit, GLOBEX.0, GLOBEX_APP).await.unwrap().len(), 1);
+        }
         other => panic!("nobody says what becomes of {other}"),
+    }
+}
+
+fn invitation(id: &str, organization_id: &str) -> Invitation {
+    Invitation {
+        id: id.into(),
+        organization_id: organization_id.into(),
+        email: "new@example.org".into(),
+        role: Role::Member,
+        created_at: NOW,
+        expires_at: NOW + 60,
     }
 }
 
