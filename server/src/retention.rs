@@ -8,8 +8,8 @@ use crate::{
     oauth::signing_keys::retired_until,
     state::App,
     store::{
-        StoreError, Unit, audit_log, gate_changes, grants, invitations, kept_forms, refresh_tokens, sessions, signing_keys, tokens,
-        transactions,
+        StoreError, Unit, audit_log, gate_changes, grants, invitations, kept_forms, refresh_tokens, sessions,
+        signing_keys, tokens, transactions,
     },
 };
 

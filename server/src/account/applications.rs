@@ -12,10 +12,7 @@ use latchkey_protocol::scope::Scopes;
 use crate::{
     account::authorizations::{self, Authorization},
     audit::By,
-    directory::{
-        login,
-        session,
-    },
+    directory::{login, session},
     http::{browser::Browser, error::PageError, form::PageForm, moment::Day, page},
     state::App,
 };

@@ -26,7 +26,8 @@ pub async fn replace(
     application.revision += 1;
     let Application { organization_id, client_id, .. } = &application;
     for grant in store::grants::list_live(unit, organization_id, client_id, now).await? {
-        let stands = grant.target.is_still_registered(&application) && application.scopes.covers(grant.scopes);
+        let stands =
+            grant.target.is_still_registered(&application) && application.scopes.covers(grant.scopes);
         if !stands {
             let it = Selection { id: Some(&grant.id), ..Selection::default() };
             store::grants::revoke(unit, it, now).await?;

@@ -79,9 +79,10 @@ impl Problems {
         let told = of_field.map(|problem| Told {
             line: problem.entry.map(|entry| entry + 1),
             words: problem.error.to_string(),
-            offer: problem.suggestion().zip(problem.entry).map(|(offer, entry)| {
-                (format!("{entry} {offer}"), offer.to_owned())
-            }),
+            offer: problem
+                .suggestion()
+                .zip(problem.entry)
+                .map(|(offer, entry)| (format!("{entry} {offer}"), offer.to_owned())),
         });
         told.collect()
     }
@@ -173,7 +174,8 @@ mod tests {
 
     #[test]
     fn what_is_offered_takes_the_place_of_the_line_it_is_offered_for() {
-        let draft = Draft { allowed_origins: vec!["https://a.com".into(), "https://b.com/x".into()], ..empty() };
+        let draft =
+            Draft { allowed_origins: vec!["https://a.com".into(), "https://b.com/x".into()], ..empty() };
         let accepted = accept(&Parameters::parse("accept=1+https%3A%2F%2Fb.com").unwrap(), &draft).unwrap();
         assert_eq!(accepted.allowed_origins, ["https://a.com", "https://b.com"]);
         for nothing in ["", "accept=", "accept=2+x", "accept=x+y", "accept=1"] {

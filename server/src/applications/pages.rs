@@ -2,7 +2,7 @@
 
 use crate::{
     directory::admin::{self, Admin},
-    http::{error::Error, form::PageForm, kept_form, error::PageError, visit::Visit},
+    http::{error::Error, error::PageError, form::PageForm, kept_form, visit::Visit},
     state::App,
     store::{self, Unit, applications::Application},
 };

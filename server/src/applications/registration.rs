@@ -57,7 +57,9 @@ pub enum FieldError {
     #[error("it is not the address of a web page, such as https://a.com/about")]
     NotAWebAddress,
     /// A scope that is not in the list.
-    #[error("it is not a scope; the scopes are org, member, project and event, each with :read, :write or :admin, and openid, profile and email")]
+    #[error(
+        "it is not a scope; the scopes are org, member, project and event, each with :read, :write or :admin, and openid, profile and email"
+    )]
     UnknownScope,
     /// A response type that is not in the list.
     #[error("it is not a response type; those are token and code")]
@@ -166,7 +168,8 @@ pub fn web_address(text: &str) -> Result<String, FieldError> {
     }
     let is_plain = text.bytes().all(|b| b.is_ascii_graphic()) && !text.contains(['\\', '<', '>', '"', '`']);
     let is_web = text.starts_with("https://") || text.starts_with("http://");
-    let has_host = parts(text).is_some_and(|(_, authority, _)| !authority.is_empty() && !authority.contains('@'));
+    let has_host =
+        parts(text).is_some_and(|(_, authority, _)| !authority.is_empty() && !authority.contains('@'));
     if is_plain && is_web && has_host && Url::parse(text).is_ok() {
         Ok(text.to_owned())
     } else {

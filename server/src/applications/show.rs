@@ -61,7 +61,8 @@ pub async fn get(
     let now = app.clock.now();
     let live = grants::count_live(&mut unit, &admin.organization.id, &client_id, now).await?;
     let refused = store::refused_origins::list(&mut unit, &admin.organization.id, &client_id).await?;
-    let unregistered = |refused: &Refused| application.origins.iter().all(|own| own.as_str() != refused.origin);
+    let unregistered =
+        |refused: &Refused| application.origins.iter().all(|own| own.as_str() != refused.origin);
     let refused = refused.into_iter().filter(unregistered).map(|refused| Asked {
         add: path(&slug, &client_id, &edit_with(&refused.origin)),
         last: Day::of(refused.last_at),
@@ -85,7 +86,8 @@ pub async fn get(
 
 /// The end of the address at which a site stands in the form, to be saved or not.
 pub fn edit_with(origin: &str) -> String {
-    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("add_origin", origin).finish();
+    let query =
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("add_origin", origin).finish();
     format!("edit/?{query}")
 }
 

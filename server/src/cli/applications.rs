@@ -179,8 +179,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
         }
         Command::Delete { client_id } => {
             let (application, _) = find(&mut unit, &client_id).await?;
-            let revoked =
-                change::remove(&mut unit, &application.organization_id, &client_id, now).await?;
+            let revoked = change::remove(&mut unit, &application.organization_id, &client_id, now).await?;
             unit.commit().await?;
             let tokens = revoked.unwrap_or_default().access_tokens;
             Ok(json!({ "client_id": client_id, "deleted": true, "tokens_revoked": tokens }))
@@ -197,7 +196,11 @@ async fn find(unit: &mut Unit, client_id: &str) -> Result<(Application, String),
 }
 
 fn unknown(client_id: String) -> CliError {
-    CliError::Unknown("application", client_id, "`latchkey app list` prints the client ids of an organization")
+    CliError::Unknown(
+        "application",
+        client_id,
+        "`latchkey app list` prints the client ids of an organization",
+    )
 }
 
 fn described(application: &Application, slug: &str) -> Value {

@@ -233,11 +233,9 @@ impl Error {
                 "admin_required",
                 "Ask an admin or owner of the organization to do it, or to make you one.",
             ),
-            Self::OwnerRequired => (
-                StatusCode::FORBIDDEN,
-                "owner_required",
-                "Ask an owner of the organization to do it.",
-            ),
+            Self::OwnerRequired => {
+                (StatusCode::FORBIDDEN, "owner_required", "Ask an owner of the organization to do it.")
+            }
             Self::LastOwner => {
                 (StatusCode::CONFLICT, "last_owner", "Make somebody else an owner first, then try again.")
             }
@@ -251,11 +249,9 @@ impl Error {
                 "invalid_request",
                 "Send a JSON object, with Content-Type: application/json.",
             ),
-            Self::UnknownField(_) => (
-                StatusCode::BAD_REQUEST,
-                "invalid_request",
-                "Leave it out and send the request again.",
-            ),
+            Self::UnknownField(_) => {
+                (StatusCode::BAD_REQUEST, "invalid_request", "Leave it out and send the request again.")
+            }
             Self::Outdated => (
                 StatusCode::PRECONDITION_FAILED,
                 "outdated",

@@ -81,7 +81,8 @@ mod tests {
 
     #[test]
     fn an_object_says_everything_once() {
-        let read = |text| serde_json::from_str::<Unrepeated>(text).map(|Unrepeated(object)| object.len()).ok();
+        let read =
+            |text| serde_json::from_str::<Unrepeated>(text).map(|Unrepeated(object)| object.len()).ok();
         assert_eq!(read(r#"{"a":1,"b":[1,2]}"#), Some(2));
         for wrong in [r#"{"a":1,"a":1}"#, r#"{"a":1,"\u0061":2}"#, "[]", "1", "null", "{", "{} {}", ""] {
             assert_eq!(read(wrong), None, "{wrong}");

@@ -97,8 +97,7 @@ pub async fn insert(unit: &mut Unit, application: &Application, now: UnixSeconds
 async fn add_addresses(unit: &mut Unit, application: &Application) -> Result<(), StoreError> {
     const INSERT_ORIGIN: &str =
         "insert into application_origins (client_id, origin) values ($1, $2) on conflict do nothing";
-    const INSERT_REDIRECT: &str =
-        "insert into application_redirect_uris (client_id, redirect_uri) values ($1, $2) on conflict do nothing";
+    const INSERT_REDIRECT: &str = "insert into application_redirect_uris (client_id, redirect_uri) values ($1, $2) on conflict do nothing";
     for origin in &application.origins {
         statement!(unit, execute, INSERT_ORIGIN, &application.client_id, origin.as_str())?;
     }
@@ -160,7 +159,8 @@ pub async fn touch(unit: &mut Unit, application: &Application) -> Result<bool, S
         statement!(unit, execute, REMOVE_REDIRECT, client_id, redirect_uri)?;
     }
     add_addresses(unit, application).await?;
-    let entry = Entry::new(&application.organization_id, Action::ApplicationChanged).of_application(client_id);
+    let entry =
+        Entry::new(&application.organization_id, Action::ApplicationChanged).of_application(client_id);
     let detail = json!({ "before": described(&before), "after": described(application) });
     audit_log::insert(unit, &entry, &detail).await?;
     Ok(true)

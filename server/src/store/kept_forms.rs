@@ -31,15 +31,8 @@ pub async fn find(
 ) -> Result<Option<String>, StoreError> {
     const FIND: &str = "select fields from kept_forms
                         where id_hash = $1 and browser_hash = $2 and path = $3 and expires_at > $4";
-    let found = statement!(
-        unit,
-        fetch_optional(String,),
-        FIND,
-        id.as_bytes(),
-        browser.as_bytes(),
-        path,
-        now
-    )?;
+    let found =
+        statement!(unit, fetch_optional(String,), FIND, id.as_bytes(), browser.as_bytes(), path, now)?;
     Ok(found.map(|(fields,)| fields))
 }
 

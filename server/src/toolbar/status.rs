@@ -53,9 +53,8 @@ pub async fn get(
         }
         None => Some(ErrorCode::UnknownClient),
     };
-    let refused_site = origin.filter(|origin| {
-        error == Some(ErrorCode::OriginNotAllowed) && registration::origin(origin).is_ok()
-    });
+    let refused_site = origin
+        .filter(|origin| error == Some(ErrorCode::OriginNotAllowed) && registration::origin(origin).is_ok());
     let status = Status {
         allowed: error.is_none(),
         error,

@@ -96,7 +96,12 @@ async fn somebody_who_is_signed_out_signs_in_first_and_comes_back() {
     assert_eq!(login, "/login/?next=%2Faccount%2Fapplications%2F");
     let mut person = Person::new(&platform);
     let csrf = person.get(&login).await.field("csrf");
-    let form = [("csrf", csrf.as_str()), ("next", "/account/applications/"), ("email", MEMBER), ("password", PASSWORD)];
+    let form = [
+        ("csrf", csrf.as_str()),
+        ("next", "/account/applications/"),
+        ("email", MEMBER),
+        ("password", PASSWORD),
+    ];
     assert_eq!(person.post("/login/", &form).await.location(), PATH);
 }
 

@@ -139,11 +139,12 @@ async fn somebody_who_is_signed_out_signs_in_first_and_comes_back() {
     let mut person = Person::new(&platform);
     let page = person.get(&login).await;
     let csrf = page.field("csrf");
-    assert_eq!(page.field("next"), "password");
-    let form =
-        |password| [("csrf", csrf.as_str()), ("next", "/account/password/"), ("email", MEMBER), ("password", password)];
+    assert_eq!(page.field("next"), PATH);
+    let form = |password| {
+        [("csrf", csrf.as_str()), ("next", "/account/password/"), ("email", MEMBER), ("password", password)]
+    };
     let refused = person.post("/login/", &form("wrong horse")).await;
-    assert_eq!(refused.field("next"), "password", "a wrong password loses nothing");
+    assert_eq!(refused.field("next"), PATH, "a wrong password loses nothing");
     assert_eq!(person.post("/login/", &form(PASSWORD)).await.location(), PATH);
     person.get(PATH).await.assert_page(200, "Change your password");
 }
@@ -170,7 +171,10 @@ async fn of_two_changes_at_once_one_counts() {
     );
     let mut locations = [one.location(), two.location()];
     locations.sort_unstable();
-    assert!(locations[0].starts_with("/account/password/?done=") && locations[1] == "/login/?next=%2Faccount%2Fpassword%2F");
+    assert!(
+        locations[0].starts_with("/account/password/?done=")
+            && locations[1] == "/login/?next=%2Faccount%2Fpassword%2F"
+    );
     assert_eq!(platform.count("select count(*) from sessions where ended_at is null").await, 1);
 }
 

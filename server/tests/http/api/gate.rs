@@ -271,12 +271,7 @@ async fn a_session_of_the_platform_opens_nothing() {
 async fn what_is_not_in_the_table_is_not_found_whoever_asks() {
     let platform = Platform::new().await;
     let token = platform.token(ADMIN).await;
-    for path in [
-        "/api/0/projects/",
-        "/api/0/organizations/acme/projects/backend/",
-        "/api/1/organizations/",
-        "/api/0/organizations/acme/api-applications/",
-    ] {
+    for path in ["/api/0/projects/", "/api/0/organizations/acme/projects/backend/", "/api/1/organizations/"] {
         for site in [Site::new(&platform, &token), Site::new(&platform, "").with(None)] {
             site.get(path).await.assert_api_error(404, "not_found");
         }

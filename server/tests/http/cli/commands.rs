@@ -89,12 +89,55 @@ fn an_application_is_printed_as_it_is_stored() {
         "redirect_uris": ["https://A.com/cb?x=%2F"],
         "scopes": ["org:read", "project:write", "openid"],
         "response_types": ["token"],
+        "homepage_url": null,
+        "privacy_url": null,
+        "terms_url": null,
+        "asks_always": false,
+        "disabled": false,
     });
     assert_eq!(app, expected);
     let client_id = app["client_id"].as_str().unwrap();
     for _ in 0..2 {
         let disabled = on(folder.path(), &["app", "disable", "--client-id", client_id]).json();
         assert_eq!(disabled, json!({ "client_id": client_id, "disabled": true }));
+    }
+}
+
+#[test]
+fn an_application_is_changed_shown_listed_disabled_enabled_and_deleted() {
+    let folder = with_acme();
+    let app = add_app(&folder, &["--origin", "https://a.com", "--asks-always"]).json();
+    assert_eq!(app["asks_always"], json!(true));
+    let client_id = app["client_id"].as_str().unwrap();
+    let run = |line: &[&str]| on(folder.path(), &[&["app"], line, &["--client-id", client_id]].concat());
+    let changed =
+        run(&["update", "--name", "Shop", "--homepage-url", "https://a.com/", "--asks-always", "false"]);
+    let expected = json!({
+        "client_id": client_id,
+        "organization": "acme",
+        "name": "Shop",
+        "homepage_url": "https://a.com/",
+        "privacy_url": null,
+        "terms_url": null,
+        "allowed_origins": ["https://a.com"],
+        "redirect_uris": [],
+        "scopes": app["scopes"],
+        "response_types": ["token"],
+        "asks_always": false,
+        "disabled": false,
+    });
+    assert_eq!(changed.json(), expected);
+    run(&["update", "--origin", "https://b.com/x"])
+        .assert_refused("--origin \"https://b.com/x\": it is a URL");
+    run(&["disable"]).json();
+    assert_eq!(run(&["show"]).json()["disabled"], json!(true));
+    assert_eq!(run(&["enable"]).json(), json!({ "client_id": client_id, "disabled": false }));
+    assert_eq!(run(&["show"]).json()["live"], json!({ "people": 0, "access_tokens": 0 }));
+    let listed = on(folder.path(), &["app", "list", "--org", "acme"]).json();
+    assert_eq!(listed, json!({ "organization": "acme", "applications": [expected] }));
+    assert_eq!(run(&["delete"]).json()["deleted"], json!(true));
+    for command in ["show", "update", "disable", "enable", "delete"] {
+        run(&[command]).assert_refused("there is no application");
     }
 }
 
@@ -145,8 +188,9 @@ fn what_is_malformed_is_named_with_what_would_be_accepted() {
         .assert_refused("--redirect-uri \"http://a.com/cb\": http is");
     with(&["--redirect-uri", "https://a.com/#x"]).assert_refused("a redirect URI has no fragment");
     with(&["--scope", "org:everything"])
-        .assert_refused("--scope \"org:everything\" is not a scope; the scopes are");
-    with(&["--response-type", "id_token"]).assert_refused("--response-type \"id_token\" is not one");
+        .assert_refused("--scope \"org:everything\": it is not a scope; the scopes are");
+    with(&["--response-type", "id_token"])
+        .assert_refused("--response-type \"id_token\": it is not a response type");
     let name = ["org", "add", "--slug", "x", "--name", "a\u{202e}b"];
     on(folder.path(), &name).assert_refused("it holds a character that is not allowed there");
     let slug = ["org", "add", "--slug", "A B", "--name", "x"];
@@ -466,7 +510,8 @@ fn an_application_may_use_tokens_or_codes_or_both() {
         assert_eq!(add(given).json()["response_types"], kept);
     }
     for wrong in ["id_token", "CODE", "code token", ""] {
-        add(&["--response-type", wrong]).assert_refused("is not one of token and code");
+        add(&["--response-type", wrong])
+            .assert_refused("it is not a response type; those are token and code");
     }
 }
 
@@ -553,7 +598,8 @@ async fn who_comes_back_is_asked_again() {
 #[test]
 fn an_application_without_any_scope_is_refused() {
     let folder = with_acme();
-    add_app(&folder, &["--origin", "https://a.com", "--scope", ""]).assert_refused("names no scope");
+    add_app(&folder, &["--origin", "https://a.com", "--scope", ""])
+        .assert_refused("--scope \"\": none is chosen");
 }
 
 #[tokio::test]

@@ -36,7 +36,13 @@ async fn a_site_that_is_not_registered_is_told_so_and_by_which_name() {
     let hint = "Add this site's origin to the application's allowed origins.";
     for origin in [Some(GLOBEX_SITE), Some("null"), Some("https://www.acme.example:8443"), None] {
         let answer = status(&platform, APP, origin).await;
-        assert_eq!(answer.json(), refused("origin_not_allowed", hint, origin));
+        let mut expected = refused("origin_not_allowed", hint, origin);
+        if let Some(site) = origin.filter(|origin| *origin != "null") {
+            let site = site.replace(':', "%3A").replace('/', "%2F");
+            let link = format!("{PLATFORM}/toolbar/{APP}/setup/?origin={site}");
+            expected["setup_url"] = link.into();
+        }
+        assert_eq!(answer.json(), expected);
     }
 }
 

@@ -1,0 +1,3 @@
+//! `/organizations/`: the pages by which an organization's admins run it.
+
+mod applications;
