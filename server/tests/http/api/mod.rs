@@ -1,5 +1,6 @@
 //! `/api/0/…`
 
+mod applications;
 mod audit_logs;
 mod authorizations;
 mod gate;

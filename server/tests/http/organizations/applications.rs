@@ -151,8 +151,8 @@ async fn an_admin_registers_an_application_and_is_shown_what_the_site_needs() {
     }
     page.assert_page(
         200,
-        "frame-src https://platform.example;\nconnect-src &#39;self&#39; https://platform.example;\n\
-         script-src &#39;self&#39; &#39;wasm-unsafe-eval&#39;;",
+        "frame-src https://platform.example;\nconnect-src 'self' https://platform.example;\n\
+         script-src 'self' 'wasm-unsafe-eval';",
     );
     let origins =
         format!("select origin from application_origins where client_id = '{client_id}' order by origin");
