@@ -49,6 +49,8 @@ export class LatchkeyError extends Error {
   readonly code: ErrorCode;
   /** What to do next, for the person who reads the console: it names the header or setting to change. */
   readonly hint: string;
+  /** With `origin_not_allowed`: where an admin of the organization lets this site use the application. */
+  readonly setupUrl?: string;
 }
 
 /** What {@link init} takes. */

@@ -251,6 +251,7 @@ class Host {
   #frame;
   #port;
   #popup;
+  #setup;
   core;
 
   /** Without a container the frame is docked to the page's corner. */
@@ -284,7 +285,9 @@ class Host {
   }
 
   error(code, message, hint) {
-    return new LatchkeyError(code, message, hint);
+    const error = new LatchkeyError(code, message, hint);
+    if (code == "origin_not_allowed") error.setupUrl = this.#setup;
+    return error;
   }
 
   session(id, slug, name, userId, userName, scopes, expiresAt) {
@@ -317,7 +320,11 @@ class Host {
     if (form) Object.assign(init, { method: "POST", keepalive: true, body: new URLSearchParams(form) });
     fetch(url, init).then(
       (response) => {
-        const answered = (body) => this.core.answered(kind, response.status, body, token, expiresAt);
+        const answered = (body) => {
+          // A link for people: it leads to the platform it comes from, and nowhere else.
+          if (kind == "status" && originOf(body?.setup_url) == originOf(url)) this.#setup = body.setup_url;
+          this.core.answered(kind, response.status, body, token, expiresAt);
+        };
         response.json().then(answered, () => answered());
       },
       () => this.core.answered(kind, 0, undefined, token, expiresAt),
@@ -453,10 +460,16 @@ function explain(error, { mode, container }) {
   const close = element("button", "border:0;background:none;color:inherit;font-size:18px;cursor:pointer", "×");
   close.ariaLabel = "Dismiss";
   close.onclick = () => strip.remove();
+  const link = [];
+  if (error.setupUrl) {
+    const setup = element("a", "display:block;color:inherit;margin-top:6px", "Are you an admin? Add this site to the application.");
+    Object.assign(setup, { href: error.setupUrl, target: "_blank", rel: "noreferrer" });
+    link.push(setup);
+  }
   const notice = element(
     "div",
     "display:flex;gap:12px;padding:14px 16px;font:14px/1.4 system-ui,sans-serif;overflow-wrap:anywhere;background:#1c1b22;color:#fff;border-radius:14px",
-    element("div", "flex:1", element("strong", "display:block", "Signing in is not possible here at the moment."), error.message),
+    element("div", "flex:1", element("strong", "display:block", "Signing in is not possible here at the moment."), error.message, ...link),
     close,
   );
   notice.setAttribute("role", "alert");

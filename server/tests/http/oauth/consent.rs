@@ -193,3 +193,14 @@ async fn for_a_site_on_an_ipv6_address_can_be_answered() {
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.contains("form-action 'self' http:;") && !policy.contains('['), "{policy}");
 }
+
+#[tokio::test]
+async fn the_page_leads_to_what_the_organization_says_elsewhere() {
+    let platform = Platform::new().await;
+    let page = Person::signed_in(&platform, MEMBER).await.ask(&Asking::new()).await;
+    assert!(!page.body.contains("id=\"links\""));
+    platform.execute("update applications set privacy_url = 'https://acme.example/privacy?a&b' where client_id = 'acmeclient'").await;
+    let page = Person::signed_in(&platform, MEMBER).await.ask(&Asking::new()).await;
+    let link = "<a href=\"https://acme.example/privacy?a&#38;b\" target=\"_blank\" rel=\"noopener noreferrer\">Privacy policy</a>";
+    page.assert_page(200, &format!("id=\"links\">{link}</p>"));
+}
