@@ -7,6 +7,7 @@
     reason = "these are tests, with a real browser"
 )]
 
+mod accessible;
 mod canary;
 mod clients;
 mod hostile;
@@ -16,5 +17,6 @@ mod journey;
 mod openidconnect;
 mod proxies;
 mod refusals;
+mod self_serve;
 mod sign_in;
 mod sign_out;

@@ -28,6 +28,13 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// How often it is looked at meanwhile.
 const GLANCE: Duration = Duration::from_millis(40);
 
+/// The Tab key (WebDriver §17.4.2).
+pub const TAB: &str = "\u{e004}";
+/// The Enter key.
+pub const ENTER: &str = "\u{e007}";
+/// How often the Tab key may be needed to get to something on a page.
+const MOST_TABS: usize = 80;
+
 /// A browser with a profile of its own.
 #[derive(Debug)]
 pub struct Browser {
@@ -160,6 +167,39 @@ impl Browser {
         let field = self.see(css).await?;
         field.clear().await?;
         Ok(field.send_keys(text).await?)
+    }
+
+    /// Presses keys, as a person without a mouse does: in whatever has the focus.
+    pub async fn press(&self, keys: &str) -> Result<()> {
+        Ok(self.client.active_element().await?.send_keys(keys).await?)
+    }
+
+    /// Goes with the Tab key to an element, from wherever the focus is; fails where the key does not lead there.
+    pub async fn tab_to(&self, css: &str) -> Result<()> {
+        self.see(css).await?;
+        let script = format!("return document.activeElement?.matches({})", json!(css));
+        for _ in 0..MOST_TABS {
+            self.press(TAB).await?;
+            if self.run(&script).await? == Value::Bool(true) {
+                return Ok(());
+            }
+        }
+        bail!("the Tab key does not lead to {css}")
+    }
+
+    /// What axe-core finds wrong with the current page: for each rule, where.
+    pub async fn audit(&self, axe: &str) -> Result<Vec<String>> {
+        self.run(axe).await?;
+        let found = self
+            .run(
+                "return axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) =>
+                    violations.flatMap(({ id, help, nodes }) =>
+                        nodes.map(({ target, any, all, none }) => `${id} (${help}): ${target}: ` +
+                            [...any, ...all, ...none].map(({ message }) => message).join('; '))))",
+            )
+            .await?;
+        let found = found.as_array().context("axe-core says nothing")?;
+        Ok(found.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect())
     }
 
     /// All visible text of the current window or frame.

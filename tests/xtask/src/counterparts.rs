@@ -1,5 +1,6 @@
-//! Clients no one here wrote, for the journeys: their programs, and the libraries they stand on, from npm and PyPI by
-//! version and hash. They are installed into the target folder, never into the sources.
+//! Clients no one here wrote, for the journeys, and axe-core, which the pages are held to: their programs, and the
+//! libraries they stand on, from npm and PyPI by version and hash. They are installed into the target folder, never into
+//! the sources.
 
 use std::{
     fs,
@@ -50,7 +51,7 @@ fn javascript(folder: &Path) -> Result<()> {
     }
     let wanted = fs::read_to_string(folder.join("package-lock.json"))?;
     let stamp = folder.join("node_modules/.installed");
-    once(&stamp, &wanted, "oauth4webapi, oidc-client-ts and openid-client (npm)", || {
+    once(&stamp, &wanted, "axe-core, oauth4webapi, oidc-client-ts and openid-client (npm)", || {
         let mut npm = Command::new("npm");
         npm.args(["ci", "--ignore-scripts", "--loglevel=error"]).current_dir(folder);
         run_within(&mut npm, LIMIT)
