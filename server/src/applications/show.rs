@@ -9,7 +9,10 @@ use axum::{
 use axum_extra::extract::cookie::CookieJar;
 
 use crate::{
-    applications::pages::{csrf_purpose, find, path, visitor},
+    applications::{
+        ResponseType,
+        pages::{csrf_purpose, find, path, visitor},
+    },
     http::{
         error::PageError,
         moment::Day,
@@ -92,16 +95,11 @@ pub fn edit_with(origin: &str) -> String {
 }
 
 impl ApplicationPage {
-    fn response_type(&self) -> &'static str {
-        // What the SDK asks for where both may be.
-        self.application.response_types.names().first().copied().unwrap_or_default()
-    }
-
     fn takes_tokens(&self) -> bool {
-        self.application.allows(crate::applications::ResponseType::Token)
+        self.application.allows(ResponseType::Token)
     }
 
     fn takes_codes(&self) -> bool {
-        self.application.allows(crate::applications::ResponseType::Code)
+        self.application.allows(ResponseType::Code)
     }
 }

@@ -1,5 +1,6 @@
 //! `GET /toolbar/{client_id}/status/`: may this site use this application, and if not, why?
 
+use axum::{body::Body, http::Request};
 use serde_json::{Value, json};
 
 use crate::support::{ACME_LOCAL, ACME_SITE, APP, Answer, GLOBEX_SITE, PLATFORM, Platform, Site};
@@ -27,6 +28,19 @@ async fn a_registered_site_and_the_platform_are_allowed() {
     for origin in [ACME_SITE, ACME_LOCAL, PLATFORM] {
         let answer = status(&platform, APP, Some(origin)).await;
         assert_eq!(answer.json(), json!({ "allowed": true, "origin": origin }));
+    }
+}
+
+/// A page of the platform's own names no origin with a GET, and its browser says whose it is.
+#[tokio::test]
+async fn a_page_of_the_platform_s_own_is_known_by_what_its_browser_says() {
+    let platform = Platform::new().await;
+    for (site, allowed) in
+        [("same-origin", true), ("same-site", false), ("cross-site", false), ("none", false)]
+    {
+        let request = Request::get(format!("/toolbar/{APP}/status/")).header("sec-fetch-site", site);
+        let answer = platform.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.json()["allowed"], json!(allowed), "{site}");
     }
 }
 
