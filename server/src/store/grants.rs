@@ -248,11 +248,38 @@ pub async fn revoke(
     Ok(Revoked { grants: revoked.len() as u64, access_tokens })
 }
 
-/// Deletes grants of which nothing can be of use any more, with what was issued on them, at most this many.
+/// What was issued on the grants that go next, in the order in which it goes. It is deleted by itself, as what goes along
+/// with a grant is not counted: a line of refresh tokens has no bound.
+const SWEEP_ISSUED: [&str; 3] = [
+    "delete from refresh_tokens where id in
+         (select id from refresh_tokens where grant_id in
+              (select id from grants where expires_at <= $1 order by expires_at limit $2)
+          limit $3)",
+    "delete from access_tokens where id in
+         (select id from access_tokens where grant_id in
+              (select id from grants where expires_at <= $1 order by expires_at limit $2)
+          limit $3)",
+    "delete from authorization_codes where code_hash in
+         (select code_hash from authorization_codes where grant_id in
+              (select id from grants where expires_at <= $1 order by expires_at limit $2)
+          limit $3)",
+];
+const SWEEP: &str = "delete from grants where id in
+                         (select id from grants where expires_at <= $1 order by expires_at limit $2)";
+
+/// Deletes grants of which nothing can be of use any more, and before them what was issued on them: at most this many
+/// rows of all kinds together.
 pub async fn sweep(unit: &mut Unit, now: UnixSeconds, most: i64) -> Result<u64, StoreError> {
-    const SWEEP: &str = "delete from grants where id in
-                             (select id from grants where expires_at <= $1 limit $2)";
-    statement!(unit, execute, SWEEP, now, most)
+    let most = most.unsigned_abs();
+    let mut swept = 0;
+    for issued in SWEEP_ISSUED {
+        let left = most.saturating_sub(swept);
+        swept += statement!(unit, execute, issued, now, most.cast_signed(), left.cast_signed())?;
+    }
+    // As many as are left to delete are among those on which nothing was.
+    let left = most.saturating_sub(swept);
+    swept += statement!(unit, execute, SWEEP, now, left.cast_signed())?;
+    Ok(swept)
 }
 
 #[cfg(test)]
@@ -265,6 +292,7 @@ mod tests {
     const BY_PERSON: &str = "grants_by_member (user_id=?)";
     const BY_MEMBER: &str = "grants_by_member (user_id=? AND organization_id=?)";
     const BY_APPLICATION: &str = "grants_by_application (client_id=?)";
+    const BY_EXPIRY: &str = "grants_by_expiry (expires_at<?)";
 
     #[tokio::test]
     async fn whatever_is_revoked_is_found_by_an_index() {
@@ -285,6 +313,21 @@ mod tests {
             assert_eq!(steps(sql.grants).await, led_by, "{selection:?}");
             let of_tokens = [vec!["access_tokens_by_grant (grant_id=?)"], led_by].concat();
             assert_eq!(steps(sql.access_tokens).await, of_tokens, "{selection:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_swept_is_found_by_an_index() {
+        let issued = ["refresh_tokens_by_grant", "authorization_codes_by_grant", "access_tokens_by_grant"];
+        let issued = issued.map(|index| format!("{index} (grant_id=?)"));
+        let [refresh, codes, access] = issued.each_ref().map(String::as_str);
+        assert_eq!(steps(SWEEP).await, [BY_ID, BY_EXPIRY, refresh, codes, access], "and what would go along");
+        for (sql, itself, by_grant) in [
+            (SWEEP_ISSUED[0], "sqlite_autoindex_refresh_tokens_1 (id=?)", refresh),
+            (SWEEP_ISSUED[1], "sqlite_autoindex_access_tokens_1 (id=?)", access),
+            (SWEEP_ISSUED[2], "sqlite_autoindex_authorization_codes_1 (code_hash=?)", codes),
+        ] {
+            assert_eq!(steps(sql).await, [itself, by_grant, BY_EXPIRY]);
         }
     }
 }
