@@ -229,9 +229,12 @@ async fn proceed(
     }
     match (next, session) {
         (Next::Refuse(error), _) => {
-            let mut unit = app.store.write(By::server(app.clock.now())).await?;
-            transaction.consume(app, &mut unit).await?;
-            unit.commit().await?;
+            // What was never stored needs not be taken: whoever asks silently keeps nobody from writing.
+            if transaction.is_stored() {
+                let mut unit = app.store.write(By::server(app.clock.now())).await?;
+                transaction.consume(app, &mut unit).await?;
+                unit.commit().await?;
+            }
             Ok(response::refused(&app.config, request.recipient(), error))
         }
         (Next::Ask(scopes), Some(session)) => {

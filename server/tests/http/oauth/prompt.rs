@@ -106,6 +106,16 @@ async fn none_is_answered_by_redirect_when_the_server_cannot_answer() {
     }
 }
 
+/// Writing is for one at a time.
+#[tokio::test]
+async fn none_that_is_refused_keeps_nobody_from_writing() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let _writing = platform.write().await;
+    assert_eq!(error_of(&Person::new(&platform).ask(&silent()).await), "login_required");
+    assert_eq!(error_of(&person.ask(&silent()).await), "consent_required");
+}
+
 #[tokio::test]
 async fn login_asks_for_the_password_again_once() {
     let platform = Platform::new().await;
