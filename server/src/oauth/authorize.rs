@@ -137,8 +137,8 @@ fn refuse_token(headers: &HeaderMap) -> Result<(), Error> {
     }
 }
 
-/// Says what may be asked here instead.
-pub async fn head() -> impl IntoResponse {
+/// Says what may be asked here, to whoever asks otherwise.
+pub async fn method_not_allowed() -> impl IntoResponse {
     ([(header::ALLOW, "GET,POST")], PageError::from(Error::MethodNotAllowed))
 }
 
