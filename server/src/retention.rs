@@ -18,7 +18,8 @@ const EVERY: Duration = Duration::from_secs(60);
 /// How much of a kind at once: others get to write between two batches.
 const MOST: i64 = 1000;
 
-/// The kinds, in the order in which what depends goes before what it depends on. Codes go with their grants.
+/// The kinds, in the order in which what depends goes before what it depends on. Codes go with their grants, and so do
+/// the refresh tokens that were replaced.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Transactions,
@@ -84,10 +85,12 @@ pub async fn run(app: App) {
 /// Deletes everything that has expired. Returns how many rows that were.
 pub async fn sweep(app: &App) -> Result<u64, StoreError> {
     let mut all = 0;
+    // One for all kinds: with a session goes no grant that ended since the grants were swept, and its line with it.
+    let now = app.clock.now();
     for kind in KINDS {
         loop {
             let mut unit = app.store.write(By::server(app.clock.now())).await?;
-            let swept = kind.sweep(app, &mut unit, app.clock.now()).await?;
+            let swept = kind.sweep(app, &mut unit, now).await?;
             unit.commit().await?;
             all += swept;
             if swept < MOST.unsigned_abs() {

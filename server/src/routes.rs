@@ -99,7 +99,13 @@ fn pages(app: &App) -> Router<App> {
         .route("/account/applications", get(applications::get).post(applications::post))
         .route("/account/password", get(password::get).post(password::post))
         // HEAD must not run what GET may do here, which is to issue a token (RFC 9110 §9.3.2).
-        .route("/oauth/authorize", get(authorize::get).head(authorize::head).post(authorize::post))
+        .route(
+            "/oauth/authorize",
+            get(authorize::get)
+                .head(authorize::method_not_allowed)
+                .post(authorize::post)
+                .fallback(authorize::method_not_allowed),
+        )
         .merge(organization_pages())
         .route("/toolbar/{client_id}", get(frame::get))
         .route("/toolbar/{client_id}/setup", get(setup::get))

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use latchkey_journeys::{
+    browser::{Browser, Options},
     canary::Kind,
     data::ADA,
     stage::{Scheme, Stage},
@@ -45,4 +46,21 @@ async fn what_the_server_keeps_is_found() -> Result<()> {
     let found = found(Kind::Password, ADA.email).await?;
     ensure!(found.starts_with("latchkey.db") && found.ends_with("it holds a password"), "{found}");
     Ok(())
+}
+
+#[tokio::test]
+async fn what_a_page_shows_is_found() -> Result<()> {
+    let mut stage = Stage::start(Scheme::Loopback).await?;
+    let browser = Browser::start(Options::default()).await?;
+    browser.open(&format!("{}/login/?from=canary", stage.platform())).await?;
+    browser.fill("#email", ADA.email).await?;
+    stage.search_pages(&browser.pages().await)?;
+    // The page before is searched as well.
+    browser.open(&format!("{}/", stage.site("customer"))).await?;
+    stage.mark(Kind::Password, "name=\"csrf\"");
+    let error = stage.search_pages(&browser.pages().await).err().context("nothing is found")?;
+    let error = format!("{error:#}");
+    ensure!(error == format!("a page at {}/login/: it holds a password", stage.platform()), "{error}");
+    browser.stop().await?;
+    stage.stop().await
 }

@@ -35,6 +35,7 @@ where
     for cookie in journey.browser.cookies().await {
         journey.stage.mark(Kind::Cookie, cookie);
     }
+    let shown = journey.stage.search_pages(&journey.browser.pages().await);
     let kept = record(name, "log").and_then(|path| journey.stage.keep_log(&path).map(|()| path));
     let (browser, stage) = (journey.browser.stop().await, journey.stage.stop().await);
     match kept {
@@ -43,7 +44,7 @@ where
         Err(error) => eprintln!("{name}: the server's log is lost: {error:#}"),
     }
     match result {
-        Ok(result) => result.and(browser).and(stage),
+        Ok(result) => result.and(browser).and(stage).and(shown),
         Err(panic) => std::panic::resume_unwind(panic),
     }
 }

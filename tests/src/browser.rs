@@ -42,6 +42,16 @@ pub struct Browser {
     driver: Child,
     profile: TempDir,
     cookies: Mutex<BTreeSet<String>>,
+    pages: Mutex<BTreeSet<Page>>,
+}
+
+/// A page, or a frame in one, as it was when something was done with it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Page {
+    /// The address of the window, without what may be secret in it.
+    pub address: String,
+    /// Its source then, with whatever its scripts made of it.
+    pub source: String,
 }
 
 /// What is special about a browser.
@@ -66,7 +76,7 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .context("the browser did not start")?;
-        Ok(Self { client, driver: child, profile, cookies: Mutex::default() })
+        Ok(Self { client, driver: child, profile, cookies: Mutex::default(), pages: Mutex::default() })
     }
 
     /// Ends the browser.
@@ -80,11 +90,13 @@ impl Browser {
 
     /// Opens an address in the current window.
     pub async fn open(&self, url: &str) -> Result<()> {
+        self.note_page().await;
         Ok(self.client.goto(url).await?)
     }
 
     /// Loads the current page anew.
     pub async fn reload(&self) -> Result<()> {
+        self.note_page().await;
         Ok(self.client.refresh().await?)
     }
 
@@ -144,6 +156,7 @@ impl Browser {
         let element = self.see(css).await?;
         // What a click changes, such as the session at a login, was there before it.
         self.note_cookies().await;
+        self.note_page().await;
         Ok(element.click().await?)
     }
 
@@ -160,6 +173,19 @@ impl Browser {
         let values = all.iter().filter_map(|cookie| cookie.get("value")?.as_str());
         let values = values.filter(|value| !value.is_empty()).map(str::to_owned);
         self.cookies.lock().unwrap_or_else(PoisonError::into_inner).extend(values);
+    }
+
+    /// The pages and frames that were clicked in or left until now, and the current one.
+    pub async fn pages(&self) -> BTreeSet<Page> {
+        self.note_page().await;
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// There may be no page any more, as where a window closed by itself.
+    async fn note_page(&self) {
+        let (Ok(url), Ok(source)) = (self.url().await, self.client.source().await) else { return };
+        let address = url.split(['?', '#']).next().unwrap_or_default().to_owned();
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner).insert(Page { address, source });
     }
 
     /// Types into a field.
@@ -224,11 +250,13 @@ impl Browser {
     /// Goes into the toolbar's frame.
     pub async fn enter_toolbar(&self) -> Result<()> {
         let frame = self.see("iframe[src*='/toolbar/']").await?;
+        self.note_page().await;
         Ok(frame.enter_frame().await?)
     }
 
     /// Goes back to the page from its frame.
     pub async fn leave_frame(&self) -> Result<()> {
+        self.note_page().await;
         Ok(self.client.enter_parent_frame().await?)
     }
 
@@ -272,6 +300,7 @@ impl Browser {
 
     /// Closes the current window, as a person does.
     pub async fn close_window(&self) -> Result<()> {
+        self.note_page().await;
         Ok(self.client.close_window().await?)
     }
 

@@ -1,4 +1,5 @@
-//! The canary: secrets are marked, and when a journey is over, none may stand in the server's log or its database.
+//! The canary: secrets are marked, and when a journey is over, none may stand in the server's log or its database, or
+//! have stood on a page.
 //!
 //! What only the browser or a client may hold (passwords, cookies, PKCE verifiers) and what a client sends for itself
 //! (`state`) is known by value; tokens and codes are known by their shape as well, so that none has to be caught to be
@@ -102,7 +103,7 @@ pub fn search_log(log: &str, marked: &[Marked]) -> Result<()> {
     Ok(())
 }
 
-/// Searches the bytes of a file of the database.
+/// Searches the bytes of a file of the database, or the source of a page: that may lead back to the client, with its state.
 pub fn search_bytes(bytes: &[u8], marked: &[Marked]) -> Result<()> {
     let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
     for one in marked.iter().filter(|one| one.kind != Kind::State) {

@@ -1,7 +1,7 @@
 //! The stage of a journey: a platform, the customers' sites, the demo's data.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env, fs,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use crate::{
+    browser::Page,
     canary::{self, Kind, Marked},
     data::{self, Clients},
     server::{CommandLine, Log, SETTINGS, Server},
@@ -177,6 +178,14 @@ impl Stage {
     /// Marks a secret: the server may not tell it, nor keep it. See [`canary`].
     pub fn mark(&mut self, kind: Kind, value: impl Into<String>) {
         self.marked.push(Marked { kind, value: value.into() });
+    }
+
+    /// Searches what the browser showed for the secrets that were marked until now.
+    pub fn search_pages(&self, pages: &BTreeSet<Page>) -> Result<()> {
+        pages.iter().try_for_each(|page| {
+            canary::search_bytes(page.source.as_bytes(), &self.marked)
+                .with_context(|| format!("a page at {}", page.address))
+        })
     }
 
     /// Keeps the server's log for a person to read.

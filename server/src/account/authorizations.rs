@@ -97,7 +97,7 @@ pub async fn end(
     now: UnixSeconds,
 ) -> Result<bool, StoreError> {
     let consents = store::consents::remove_of_application(unit, user_id, client_id).await?;
-    let theirs = Selection { user_id: Some(user_id), client_id: Some(client_id), ..Selection::default() };
+    let theirs = Selection::Allowed { user_id, client_id };
     let revoked = store::grants::revoke(unit, theirs, now).await?;
     Ok(consents + revoked.grants > 0)
 }

@@ -29,8 +29,7 @@ pub async fn replace(
         let stands =
             grant.target.is_still_registered(&application) && application.scopes.covers(grant.scopes);
         if !stands {
-            let it = Selection { id: Some(&grant.id), ..Selection::default() };
-            store::grants::revoke(unit, it, now).await?;
+            store::grants::revoke(unit, Selection::One { id: &grant.id }, now).await?;
         }
     }
     Ok(Some(application))
@@ -47,11 +46,7 @@ pub async fn disable(
     if !store::applications::revoke(unit, organization_id, client_id, now).await? {
         return Ok(None);
     }
-    let its = Selection {
-        organization_id: Some(organization_id),
-        client_id: Some(client_id),
-        ..Selection::default()
-    };
+    let its = Selection::Application { organization_id, client_id };
     Ok(Some(store::grants::revoke(unit, its, now).await?))
 }
 

@@ -106,11 +106,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
             if !store::memberships::remove(&mut unit, &organization.id, &user.id).await? {
                 return Err(not_a_member(&organization, &user));
             }
-            let theirs = Selection {
-                organization_id: Some(&organization.id),
-                user_id: Some(&user.id),
-                ..Selection::default()
-            };
+            let theirs = Selection::Member { organization_id: &organization.id, user_id: &user.id };
             let revoked = store::grants::revoke(&mut unit, theirs, now).await?.access_tokens;
             // Who comes back is asked again.
             store::consents::remove_of_member(&mut unit, &organization.id, &user.id).await?;

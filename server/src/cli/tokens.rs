@@ -10,7 +10,8 @@ use crate::{
     clock::UnixSeconds,
     secret::{AccessToken, RefreshToken},
     store::{
-        Unit, applications,
+        Unit,
+        applications::{self, Application},
         grants::{self, Selection},
         refresh_tokens, tokens,
     },
@@ -73,20 +74,16 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
 
 async fn revoke_line(unit: &mut Unit, token: &RefreshToken, now: UnixSeconds) -> Result<u64, CliError> {
     let Some(row) = refresh_tokens::find(unit, &token.digest()).await? else { return Ok(0) };
-    let line = Selection { id: Some(&row.grant_id), ..Selection::default() };
-    Ok(grants::revoke(unit, line, now).await?.access_tokens)
+    Ok(grants::revoke(unit, Selection::One { id: &row.grant_id }, now).await?.access_tokens)
 }
 
 async fn revoke_all(unit: &mut Unit, revoke: &Revoke, now: UnixSeconds) -> Result<u64, CliError> {
-    if let Some(client_id) = &revoke.client_id
-        && applications::find(unit, client_id).await?.is_none()
-    {
-        return Err(CliError::Unknown(
-            "application",
-            client_id.clone(),
-            "`latchkey app add` prints its client_id",
-        ));
-    }
+    let application = match &revoke.client_id {
+        Some(client_id) => Some(applications::find(unit, client_id).await?.ok_or_else(|| {
+            CliError::Unknown("application", client_id.clone(), "`latchkey app add` prints its client_id")
+        })?),
+        None => None,
+    };
     let organization = match &revoke.org {
         Some(org) => Some(organizations::find(unit, org).await?),
         None => None,
@@ -95,11 +92,23 @@ async fn revoke_all(unit: &mut Unit, revoke: &Revoke, now: UnixSeconds) -> Resul
         Some(email) => Some(users::find(unit, email).await?),
         None => None,
     };
-    let theirs = Selection {
-        client_id: revoke.client_id.as_deref(),
-        organization_id: organization.as_ref().map(|organization| organization.id.as_str()),
-        user_id: user.as_ref().map(|user| user.id.as_str()),
-        ..Selection::default()
+    let application = application.as_ref();
+    let organization_id = organization.as_ref().map(|organization| organization.id.as_str());
+    // An application is of one organization: with another one it has nothing.
+    if application.zip(organization_id).is_some_and(|(application, id)| application.organization_id != id) {
+        return Ok(0);
+    }
+    let user_id = user.as_ref().map(|user| user.id.as_str());
+    let theirs = match (application, organization_id, user_id) {
+        (Some(Application { client_id, .. }), _, Some(user_id)) => Selection::Allowed { user_id, client_id },
+        (Some(Application { client_id, organization_id, .. }), _, None) => {
+            Selection::Application { organization_id, client_id }
+        }
+        (None, Some(organization_id), Some(user_id)) => Selection::Member { organization_id, user_id },
+        (None, Some(organization_id), None) => Selection::Organization { organization_id },
+        (None, None, Some(user_id)) => Selection::Person { user_id },
+        // The command line asks for one of them.
+        (None, None, None) => return Ok(0),
     };
     Ok(grants::revoke(unit, theirs, now).await?.access_tokens)
 }

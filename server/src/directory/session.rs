@@ -54,7 +54,7 @@ pub async fn open(
 pub async fn close(app: &App, unit: &mut Unit, session: &Session) -> Result<(), Error> {
     let now = app.clock.now();
     store::sessions::revoke(unit, &session.id, now).await?;
-    let came_from_it = Selection { session_id: Some(&session.id), ..Selection::default() };
+    let came_from_it = Selection::Session { session_id: &session.id };
     store::grants::revoke(unit, came_from_it, now).await?;
     Ok(())
 }
@@ -72,7 +72,7 @@ pub struct Ended {
 /// has another password wants nothing left that the old ones opened.
 pub async fn close_all(unit: &mut Unit, user_id: &str, now: UnixSeconds) -> Result<Ended, StoreError> {
     let sessions = store::sessions::revoke_of_user(unit, user_id, now).await?;
-    let theirs = Selection { user_id: Some(user_id), ..Selection::default() };
+    let theirs = Selection::Person { user_id };
     let tokens = store::grants::revoke(unit, theirs, now).await?.access_tokens;
     Ok(Ended { sessions, tokens })
 }

@@ -355,6 +355,13 @@ impl Error {
         }
     }
 
+    /// Gives an answer the cause along, on its way to the one place that logs it.
+    pub fn leave_cause(&self, answer: &mut Response) {
+        if let Some(cause) = self.cause() {
+            answer.extensions_mut().insert(LoggedCause(cause));
+        }
+    }
+
     fn finish(&self, mut response: Response) -> Response {
         if let Some(challenge) = self.challenge() {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
@@ -367,9 +374,7 @@ impl Error {
         if let Some(secs) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
         }
-        if let Some(cause) = self.cause() {
-            response.extensions_mut().insert(LoggedCause(cause));
-        }
+        self.leave_cause(&mut response);
         response
     }
 }

@@ -3,7 +3,7 @@
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Request},
-    http::{HeaderMap, header},
+    http::{HeaderMap, Uri, header},
 };
 
 use crate::{
@@ -37,9 +37,7 @@ impl FromRequest<App> for Form {
     async fn from_request(request: Request, app: &App) -> Result<Self, Self::Rejection> {
         // RFC 6749 §2.3.1: never in the address, where servers and proxies write it into their logs; and so that no
         // two readers take different values for the same parameter, from nowhere but one place.
-        if request.uri().query().is_some_and(|query| !query.is_empty()) {
-            return Err(Error::InQuery.into());
-        }
+        refuse_query(request.uri())?;
         let headers = request.headers().clone();
         if !is_form(&headers) {
             return Err(Error::NotAForm.into());
@@ -50,7 +48,8 @@ impl FromRequest<App> for Form {
 }
 
 /// A form that a page of the platform itself sent: its browser says so. It counts when it also brings the token of its
-/// purpose, for which whoever takes it asks with [`PageForm::require_token`].
+/// purpose, for which whoever takes it asks with [`PageForm::require_token`]. As with a [`Form`], parameters stand in its
+/// body and nowhere else.
 #[derive(Debug)]
 pub struct PageForm {
     /// Its parameters.
@@ -71,6 +70,8 @@ impl FromRequest<App> for PageForm {
     async fn from_request(request: Request, app: &App) -> Result<Self, Self::Rejection> {
         let (mut parts, body) = request.into_parts();
         require_same_origin(&parts.headers, &app.config.public_url)?;
+        // No form of ours is sent to an address with one.
+        refuse_query(&parts.uri)?;
         let browser = Browser::from_request_parts(&mut parts, app).await?;
         let headers = parts.headers.clone();
         let address = ClientAddress::of(&parts.extensions, &headers, app)?;
@@ -91,6 +92,11 @@ impl PageForm {
     pub fn refuse(&self, error: Error) -> PageError {
         PageError::to_sign_in(error, &self.path)
     }
+}
+
+fn refuse_query(address: &Uri) -> Result<(), Error> {
+    let is_empty = address.query().is_none_or(str::is_empty);
+    if is_empty { Ok(()) } else { Err(Error::InQuery) }
 }
 
 async fn read(request: Request, app: &App) -> Result<Parameters, Error> {

@@ -61,22 +61,15 @@ pub async fn get(
     }
     let client = Client::require(&mut unit, parameters.require("client_id")?).await?;
     match Request::validate(&parameters, &client.application, &app.config) {
-        Ok(mut request) => {
-            if let Some(hint) = parameters.get("id_token_hint") {
-                let keys = signing_keys::list(&app, &mut unit).await?;
-                let person = id_token::read_hint(&app.config, &keys, &request.client_id, hint);
-                let Some(person) = person else {
-                    let error = RedirectError::InvalidRequest {
-                        name: "id_token_hint",
-                        problem: "is not an id_token that this server signed for this application",
-                    };
-                    let prompt_none = request.prompt == Prompt::None;
-                    return tell(&app, request.recipient(), error, session.is_some() || prompt_none);
-                };
-                request.hinted_user_id = Some(person);
+        Ok(request) => {
+            // OpenID Connect Core §3.1.2.1: who wants no page is shown none, whatever happens from here on.
+            let silent = (request.prompt == Prompt::None).then(|| request.clone());
+            let (asker, hint) = (Asker { browser, address }, parameters.get("id_token_hint"));
+            let answer = begin(&app, unit, asker, request, hint, &client, session.as_ref()).await;
+            match (answer, silent) {
+                (Err(PageError { error, .. }), Some(request)) => fail(&app, &request, error),
+                (answer, _) => answer,
             }
-            let transaction = Transaction::begin(&app, request)?;
-            proceed(&app, unit, Asker { browser, address }, transaction, &client, session.as_ref()).await
         }
         Err(Invalid::Page(error)) => Err(error.into()),
         Err(Invalid::Redirect { error, target, state, response_type, prompt_none }) => {
@@ -85,6 +78,40 @@ pub async fn get(
             tell(&app, recipient, error, session.is_some() || prompt_none)
         }
     }
+}
+
+/// Begins to decide a request, and does what is decided at once.
+async fn begin(
+    app: &App,
+    mut unit: Unit,
+    asker: Asker,
+    mut request: Request,
+    hint: Option<&str>,
+    client: &Client,
+    session: Option<&Session>,
+) -> Result<Response, PageError> {
+    if let Some(hint) = hint {
+        let keys = signing_keys::list(app, &mut unit).await?;
+        let Some(person) = id_token::read_hint(&app.config, &keys, &request.client_id, hint) else {
+            let error = RedirectError::InvalidRequest {
+                name: "id_token_hint",
+                problem: "is not an id_token that this server signed for this application",
+            };
+            let by_redirect = session.is_some() || request.prompt == Prompt::None;
+            return tell(app, request.recipient(), error, by_redirect);
+        };
+        request.hinted_user_id = Some(person);
+    }
+    let transaction = Transaction::begin(app, request)?;
+    proceed(app, unit, asker, transaction, client, session).await
+}
+
+/// Tells a client that wants no page what kept it from its answer.
+fn fail(app: &App, request: &Request, error: Error) -> Result<Response, PageError> {
+    let Some(told) = RedirectError::of(&error) else { return Err(error.into()) };
+    let mut answer = response::refused(&app.config, request.recipient(), told);
+    error.leave_cause(&mut answer);
+    Ok(answer)
 }
 
 /// Tells the client what is wrong with its request: by redirect, or, while nobody is known here, by a link
@@ -110,8 +137,8 @@ fn refuse_token(headers: &HeaderMap) -> Result<(), Error> {
     }
 }
 
-/// Says what may be asked here instead.
-pub async fn head() -> impl IntoResponse {
+/// Says what may be asked here, to whoever asks otherwise.
+pub async fn method_not_allowed() -> impl IntoResponse {
     ([(header::ALLOW, "GET,POST")], PageError::from(Error::MethodNotAllowed))
 }
 
@@ -202,9 +229,12 @@ async fn proceed(
     }
     match (next, session) {
         (Next::Refuse(error), _) => {
-            let mut unit = app.store.write(By::server(app.clock.now())).await?;
-            transaction.consume(app, &mut unit).await?;
-            unit.commit().await?;
+            // What was never stored needs not be taken: whoever asks silently keeps nobody from writing.
+            if transaction.is_stored() {
+                let mut unit = app.store.write(By::server(app.clock.now())).await?;
+                transaction.consume(app, &mut unit).await?;
+                unit.commit().await?;
+            }
             Ok(response::refused(&app.config, request.recipient(), error))
         }
         (Next::Ask(scopes), Some(session)) => {

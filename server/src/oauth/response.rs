@@ -52,6 +52,10 @@ pub enum RedirectError {
     LoginRequired,
     /// `prompt=none`, and the person was not asked yet.
     ConsentRequired,
+    /// `prompt=none`, and the server cannot answer right now, or is asked too often.
+    TemporarilyUnavailable,
+    /// `prompt=none`, and the server is at fault.
+    ServerError,
 }
 
 impl RedirectError {
@@ -67,6 +71,8 @@ impl RedirectError {
             Self::AccessDenied => "access_denied",
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::ServerError => "server_error",
         }
     }
 
@@ -84,7 +90,21 @@ impl RedirectError {
             Self::AccessDenied => "The person did not allow access, or may not.",
             Self::LoginRequired => "Nobody is signed in at the platform, or not lately enough.",
             Self::ConsentRequired => "The person has not allowed this application yet.",
+            Self::TemporarilyUnavailable => "Too much is asked at once. Try again in a minute.",
+            Self::ServerError => "The server failed. Try again.",
         })
+    }
+
+    /// What a client that wants no page is told of an error that is nobody's decision (RFC 6749 §4.1.2.1: a status can't
+    /// be told by redirect).
+    pub const fn of(error: &Error) -> Option<Self> {
+        match error {
+            Error::TooOften(_) | Error::Overloaded | Error::Unavailable(_) => {
+                Some(Self::TemporarilyUnavailable)
+            }
+            Error::Internal(_) => Some(Self::ServerError),
+            _ => None,
+        }
     }
 
     /// The same for the person, on a page.
@@ -100,7 +120,11 @@ impl RedirectError {
             }
             Self::RequestNotSupported => Error::parameter("request", "is not supported"),
             Self::RequestUriNotSupported => Error::parameter("request_uri", "is not supported"),
-            Self::AccessDenied | Self::LoginRequired | Self::ConsentRequired => Error::TransactionClosed,
+            Self::AccessDenied
+            | Self::LoginRequired
+            | Self::ConsentRequired
+            | Self::TemporarilyUnavailable
+            | Self::ServerError => Error::TransactionClosed,
         }
     }
 }

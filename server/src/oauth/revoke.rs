@@ -13,7 +13,7 @@ use crate::{
     secret::{AccessToken, RefreshToken},
     state::App,
     store::{
-        self,
+        self, StoreError, Unit,
         grants::{self, Selection},
         refresh_tokens,
     },
@@ -28,22 +28,34 @@ pub async fn post(State(app): State<App>, form: Form) -> Result<Response, ApiErr
     let (parameters, client_id) = client::read(&form)?;
     let mut unit = app.store.read().await?;
     client::identify(&mut unit, client_id).await?;
-    drop(unit);
     let token = parameters.require("token")?;
     let now = app.clock.now();
     let by = By::application(client_id, form.address, now);
     if let Some(token) = AccessToken::parse(token) {
+        drop(unit);
         let mut unit = app.store.write(by).await?;
         store::tokens::revoke(&mut unit, &token.digest(), client_id, now).await?;
         unit.commit().await?;
-    } else if let Some(token) = RefreshToken::parse(token) {
+    } else if let Some(token) = RefreshToken::parse(token)
+        && let Some(id) = standing(&mut unit, &token, client_id).await?
+    {
+        drop(unit);
         let mut unit = app.store.write(by).await?;
-        if let Some(row) = refresh_tokens::find(&mut unit, &token.digest()).await? {
-            let line =
-                Selection { id: Some(&row.grant_id), client_id: Some(client_id), ..Selection::default() };
-            grants::revoke(&mut unit, line, now).await?;
-            unit.commit().await?;
-        }
+        grants::revoke(&mut unit, Selection::One { id: &id }, now).await?;
+        unit.commit().await?;
     }
     Ok(StatusCode::OK.into_response())
+}
+
+/// The grant of this token, if it is this client's and was not revoked before: whoever holds an old token does not keep
+/// others from writing.
+async fn standing(
+    unit: &mut Unit,
+    token: &RefreshToken,
+    client_id: &str,
+) -> Result<Option<String>, StoreError> {
+    let Some(row) = refresh_tokens::find(unit, &token.digest()).await? else { return Ok(None) };
+    let given = grants::find(unit, &row.grant_id).await?;
+    let given = given.filter(|given| given.client_id == client_id && given.revoked_at.is_none());
+    Ok(given.map(|given| given.id))
 }

@@ -161,19 +161,104 @@ pub async fn list_live(
     rows.into_iter().map(Given::try_from).collect()
 }
 
-/// Which grants are revoked: those that match everything that is given.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Selection<'a> {
-    /// The grant itself.
-    pub id: Option<&'a str>,
-    /// The application.
-    pub client_id: Option<&'a str>,
-    /// The organization.
-    pub organization_id: Option<&'a str>,
-    /// The person.
-    pub user_id: Option<&'a str>,
-    /// The platform session.
-    pub session_id: Option<&'a str>,
+/// Which grants are revoked. None of these is everybody's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Selection<'a> {
+    /// One grant.
+    One {
+        /// Its id.
+        id: &'a str,
+    },
+    /// Those that came from a platform session.
+    Session {
+        /// The session.
+        session_id: &'a str,
+    },
+    /// Those of a person.
+    Person {
+        /// The person.
+        user_id: &'a str,
+    },
+    /// Those of a person in an organization.
+    Member {
+        /// The organization.
+        organization_id: &'a str,
+        /// The person.
+        user_id: &'a str,
+    },
+    /// Those that a person gave to an application.
+    Allowed {
+        /// The person.
+        user_id: &'a str,
+        /// The application.
+        client_id: &'a str,
+    },
+    /// Those of an organization's application.
+    Application {
+        /// The organization.
+        organization_id: &'a str,
+        /// The application.
+        client_id: &'a str,
+    },
+    /// Those of every application of an organization.
+    Organization {
+        /// The organization.
+        organization_id: &'a str,
+    },
+}
+
+/// The statements for one kind of selection: one that took every kind could be led by no index. `$1` is the time.
+struct Revoke {
+    access_tokens: &'static str,
+    grants: &'static str,
+}
+
+macro_rules! revoke {
+    ($which:literal) => {
+        Revoke {
+            access_tokens: concat!(
+                "update access_tokens set revoked_at = $1
+                 where revoked_at is null and expires_at > $1 and grant_id in (select id from grants where ",
+                $which,
+                ")"
+            ),
+            grants: concat!(
+                "update grants set revoked_at = $1 where revoked_at is null and expires_at > $1 and ",
+                $which,
+                " returning id, client_id, organization_id, user_id"
+            ),
+        }
+    };
+}
+
+const REVOKE_ONE: Revoke = revoke!("id = $2");
+const REVOKE_OF_SESSION: Revoke = revoke!("session_id = $2");
+const REVOKE_OF_PERSON: Revoke = revoke!("user_id = $2");
+const REVOKE_OF_MEMBER: Revoke = revoke!("user_id = $2 and organization_id = $3");
+// The organization is its application's, and leads to what the person allowed there alone.
+const REVOKE_ALLOWED: Revoke = revoke!(
+    "user_id = $2 and client_id = $3
+     and organization_id = (select organization_id from applications where client_id = $3)"
+);
+const REVOKE_OF_APPLICATION: Revoke = revoke!("client_id = $2 and organization_id = $3");
+const REVOKE_OF_ORGANIZATION: Revoke =
+    revoke!("client_id in (select client_id from applications where organization_id = $2)");
+
+impl<'a> Selection<'a> {
+    /// The statements, and what they are given after the time.
+    const fn statements(self) -> (Revoke, &'a str, Option<&'a str>) {
+        match self {
+            Self::One { id } => (REVOKE_ONE, id, None),
+            Self::Session { session_id } => (REVOKE_OF_SESSION, session_id, None),
+            Self::Person { user_id } => (REVOKE_OF_PERSON, user_id, None),
+            Self::Member { organization_id, user_id } => (REVOKE_OF_MEMBER, user_id, Some(organization_id)),
+            Self::Allowed { user_id, client_id } => (REVOKE_ALLOWED, user_id, Some(client_id)),
+            Self::Application { organization_id, client_id } => {
+                (REVOKE_OF_APPLICATION, client_id, Some(organization_id))
+            }
+            Self::Organization { organization_id } => (REVOKE_OF_ORGANIZATION, organization_id, None),
+        }
+    }
 }
 
 /// What ended with grants that were revoked.
@@ -191,36 +276,18 @@ pub async fn revoke(
     selection: Selection<'_>,
     now: UnixSeconds,
 ) -> Result<Revoked, StoreError> {
-    const REVOKE_TOKENS: &str = "update access_tokens set revoked_at = $6
-                                 where revoked_at is null and expires_at > $6 and grant_id in
-                                     (select id from grants
-                                      where ($1 is null or id = $1) and ($2 is null or client_id = $2)
-                                        and ($3 is null or organization_id = $3) and ($4 is null or user_id = $4)
-                                        and ($5 is null or session_id = $5))";
-    const REVOKE: &str = "update grants set revoked_at = $6
-                          where revoked_at is null and expires_at > $6
-                            and ($1 is null or id = $1) and ($2 is null or client_id = $2)
-                            and ($3 is null or organization_id = $3) and ($4 is null or user_id = $4)
-                            and ($5 is null or session_id = $5)
-                          returning id, client_id, organization_id, user_id";
-    let Selection { id, client_id, organization_id, user_id, session_id } = selection;
-    // A selection that names nothing would be everybody's.
-    if [id, client_id, organization_id, user_id, session_id].iter().all(Option::is_none) {
-        return Ok(Revoked::default());
-    }
-    let access_tokens =
-        statement!(unit, execute, REVOKE_TOKENS, id, client_id, organization_id, user_id, session_id, now)?;
-    let revoked = statement!(
-        unit,
-        fetch_all(String, String, String, String),
-        REVOKE,
-        id,
-        client_id,
-        organization_id,
-        user_id,
-        session_id,
-        now
-    )?;
+    type Of = (String, String, String, String);
+    let (sql, one, other) = selection.statements();
+    let (access_tokens, revoked) = match other {
+        None => (
+            statement!(unit, execute, sql.access_tokens, now, one)?,
+            statement!(unit, fetch_all Of, sql.grants, now, one)?,
+        ),
+        Some(other) => (
+            statement!(unit, execute, sql.access_tokens, now, one, other)?,
+            statement!(unit, fetch_all Of, sql.grants, now, one, other)?,
+        ),
+    };
     for (id, client_id, organization_id, user_id) in &revoked {
         let entry = Entry::new(organization_id, Action::GrantRevoked);
         let entry = entry.of_application(client_id).of_person(user_id);
@@ -229,9 +296,86 @@ pub async fn revoke(
     Ok(Revoked { grants: revoked.len() as u64, access_tokens })
 }
 
-/// Deletes grants of which nothing can be of use any more, with what was issued on them, at most this many.
+/// What was issued on the grants that go next, in the order in which it goes. It is deleted by itself, as what goes along
+/// with a grant is not counted: a line of refresh tokens has no bound.
+const SWEEP_ISSUED: [&str; 3] = [
+    "delete from refresh_tokens where id in
+         (select id from refresh_tokens where grant_id in
+              (select id from grants where expires_at <= $1 order by expires_at limit $2)
+          limit $3)",
+    "delete from access_tokens where id in
+         (select id from access_tokens where grant_id in
+              (select id from grants where expires_at <= $1 order by expires_at limit $2)
+          limit $3)",
+    "delete from authorization_codes where code_hash in
+         (select code_hash from authorization_codes where grant_id in
+              (select id from grants where expires_at <= $1 order by expires_at limit $2)
+          limit $3)",
+];
+const SWEEP: &str = "delete from grants where id in
+                         (select id from grants where expires_at <= $1 order by expires_at limit $2)";
+
+/// Deletes grants of which nothing can be of use any more, and before them what was issued on them: at most this many
+/// rows of all kinds together.
 pub async fn sweep(unit: &mut Unit, now: UnixSeconds, most: i64) -> Result<u64, StoreError> {
-    const SWEEP: &str = "delete from grants where id in
-                             (select id from grants where expires_at <= $1 limit $2)";
-    statement!(unit, execute, SWEEP, now, most)
+    let most = most.unsigned_abs();
+    let mut swept = 0;
+    for issued in SWEEP_ISSUED {
+        let left = most.saturating_sub(swept);
+        swept += statement!(unit, execute, issued, now, most.cast_signed(), left.cast_signed())?;
+    }
+    // As many as are left to delete are among those on which nothing was.
+    let left = most.saturating_sub(swept);
+    swept += statement!(unit, execute, SWEEP, now, left.cast_signed())?;
+    Ok(swept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::plan::steps;
+
+    const BY_ID: &str = "sqlite_autoindex_grants_1 (id=?)";
+    const BY_SESSION: &str = "grants_by_session (session_id=?)";
+    const BY_PERSON: &str = "grants_by_member (user_id=?)";
+    const BY_MEMBER: &str = "grants_by_member (user_id=? AND organization_id=?)";
+    const BY_APPLICATION: &str = "grants_by_application (client_id=?)";
+    const BY_EXPIRY: &str = "grants_by_expiry (expires_at<?)";
+
+    #[tokio::test]
+    async fn whatever_is_revoked_is_found_by_an_index() {
+        let (id, user_id, session_id) = ("i", "u", "s");
+        let (client_id, organization_id) = ("c", "o");
+        let application = "sqlite_autoindex_applications_1 (client_id=?)";
+        let applications = "applications_by_organization (organization_id=?)";
+        for (selection, led_by) in [
+            (Selection::One { id }, vec![BY_ID]),
+            (Selection::Session { session_id }, vec![BY_SESSION]),
+            (Selection::Person { user_id }, vec![BY_PERSON]),
+            (Selection::Member { organization_id, user_id }, vec![BY_MEMBER]),
+            (Selection::Allowed { user_id, client_id }, vec![BY_MEMBER, application]),
+            (Selection::Application { organization_id, client_id }, vec![BY_APPLICATION]),
+            (Selection::Organization { organization_id }, vec![BY_APPLICATION, applications]),
+        ] {
+            let (sql, ..) = selection.statements();
+            assert_eq!(steps(sql.grants).await, led_by, "{selection:?}");
+            let of_tokens = [vec!["access_tokens_by_grant (grant_id=?)"], led_by].concat();
+            assert_eq!(steps(sql.access_tokens).await, of_tokens, "{selection:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_swept_is_found_by_an_index() {
+        let issued = ["refresh_tokens_by_grant", "authorization_codes_by_grant", "access_tokens_by_grant"];
+        let issued = issued.map(|index| format!("{index} (grant_id=?)"));
+        let [refresh, codes, access] = issued.each_ref().map(String::as_str);
+        assert_eq!(steps(SWEEP).await, [BY_ID, BY_EXPIRY, refresh, codes, access], "and what would go along");
+        for (sql, itself, by_grant) in [
+            (SWEEP_ISSUED[0], "sqlite_autoindex_refresh_tokens_1 (id=?)", refresh),
+            (SWEEP_ISSUED[1], "sqlite_autoindex_access_tokens_1 (id=?)", access),
+            (SWEEP_ISSUED[2], "sqlite_autoindex_authorization_codes_1 (code_hash=?)", codes),
+        ] {
+            assert_eq!(steps(sql).await, [itself, by_grant, BY_EXPIRY]);
+        }
+    }
 }

@@ -273,6 +273,26 @@ macro_rules! statement {
 }
 use statement;
 
+/// How the engine goes about a statement: what is done in every request, or for every row, is done by an index.
+#[cfg(test)]
+mod plan {
+    use super::*;
+
+    /// The indexes that it is led by and by how much of their keys, in their order; `scan t` where it reads all of `t`.
+    pub(super) async fn steps(sql: &'static str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::Sqlite(folder.path().join("latchkey.db"));
+        let mut unit = Store::open(&url).await.unwrap().read().await.unwrap();
+        let explain = sqlx::AssertSqlSafe(format!("explain query plan {sql}"));
+        let lines = statement!(unit, fetch_all(i64, i64, i64, String), explain).unwrap();
+        let step = |line: &str| match line.split_once(" INDEX ") {
+            Some((_, index)) => Some(index.to_owned()),
+            None => line.strip_prefix("SCAN ").map(|table| format!("scan {table}")),
+        };
+        lines.iter().filter_map(|(_, _, _, line)| step(line)).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

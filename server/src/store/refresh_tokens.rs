@@ -55,6 +55,10 @@ pub async fn find(unit: &mut Unit, token: &Digest256) -> Result<Option<Row>, Sto
     statement!(unit, fetch_optional Row, FIND, token.as_bytes())
 }
 
+/// The successor of every other token of the line. There is one at most, however many the line has: an index leads to it.
+const FORGET: &str = "update refresh_tokens set successor = null
+                      where grant_id = $1 and id <> $2 and successor is not null";
+
 /// Uses the token: true for exactly one of any number of callers. What it replaced can't be asked for again then.
 pub async fn consume(
     unit: &mut Unit,
@@ -64,8 +68,6 @@ pub async fn consume(
 ) -> Result<bool, StoreError> {
     const CONSUME: &str = "update refresh_tokens set used_at = $2, successor = $3
                            where id = $1 and used_at is null and expires_at > $2";
-    const FORGET: &str = "update refresh_tokens set successor = null
-                          where grant_id = $1 and id <> $2 and successor is not null";
     if statement!(unit, execute, CONSUME, &row.id, now, successor)? == 0 {
         return Ok(false);
     }
@@ -73,11 +75,28 @@ pub async fn consume(
     Ok(true)
 }
 
+const SWEEP: &str = "delete from refresh_tokens where id in
+                         (select id from refresh_tokens where expires_at <= $1 and used_at is null limit $2)";
+
 /// Deletes tokens that nobody used until it was too late, at most this many. Those that were replaced go with their grant:
 /// if one is used again, two hold the line.
 pub async fn sweep(unit: &mut Unit, now: UnixSeconds, most: i64) -> Result<u64, StoreError> {
-    const SWEEP: &str = "delete from refresh_tokens where id in
-                             (select id from refresh_tokens where expires_at <= $1 and used_at is null
-                              limit $2)";
     statement!(unit, execute, SWEEP, now, most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::plan::steps;
+
+    #[tokio::test]
+    async fn a_refresh_looks_at_no_more_of_its_line_than_it_changes() {
+        assert_eq!(steps(FORGET).await, ["refresh_tokens_with_successor (grant_id=?)"]);
+    }
+
+    #[tokio::test]
+    async fn the_sweep_does_not_come_back_to_what_was_replaced() {
+        let by_id = "sqlite_autoindex_refresh_tokens_1 (id=?)";
+        assert_eq!(steps(SWEEP).await, [by_id, "refresh_tokens_unused_by_expiry (expires_at<?)"]);
+    }
 }

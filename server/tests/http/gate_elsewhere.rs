@@ -18,11 +18,10 @@ use latchkey_server::{secret::Secret, store};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tower::ServiceExt;
 
-use crate::support::{ACME_SITE, Answer, GLOBEX_SITE, MEMBER, NOW, PLATFORM, Platform};
+use crate::support::{ACME_SITE, Answer, GLOBEX_SITE, MEMBER, NOW, PLATFORM, Platform, SERVER_SECRET};
 
 const PATH: &str = "/things/{organization}";
 const RULE: Rule = Rule::of(PATH, Some(Scope::ProjectRead));
-const SECRET: &str = "the secret of the service";
 
 /// A service that asks a platform, and the platform's own server, which ends with it.
 struct Service {
@@ -39,7 +38,7 @@ impl Drop for Service {
 
 async fn service(platform: &Platform, secret: &str, trust: Duration) -> Service {
     let mut unit = platform.write().await;
-    let digest = Secret::new(SECRET).digest();
+    let digest = Secret::new(SERVER_SECRET).digest();
     store::resource_servers::insert(&mut unit, "things", "Things", &digest, None, NOW).await.unwrap();
     unit.commit().await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -89,7 +88,7 @@ impl Service {
 async fn it_is_the_same_gate() {
     let platform = Platform::new().await;
     let token = platform.token(MEMBER).await;
-    let service = service(&platform, SECRET, Duration::from_secs(1)).await;
+    let service = service(&platform, SERVER_SECRET, Duration::from_secs(1)).await;
     let answer = service.get(&token, "/things/acme", ACME_SITE).await;
     assert_eq!((answer.status, answer.body.as_str()), (200, "Max of Acme Rockets"));
     service.get(&token, "/things/globex", ACME_SITE).await.assert_api_error(403, "wrong_organization");
@@ -116,7 +115,7 @@ async fn an_answer_counts_for_a_second_and_no_longer() {
     {
         let platform = Platform::new().await;
         let token = platform.token(MEMBER).await;
-        let service = service(&platform, SECRET, trust).await;
+        let service = service(&platform, SERVER_SECRET, trust).await;
         assert_eq!(service.get(&token, "/things/acme", ACME_SITE).await.status, 200);
         platform.execute("delete from memberships where user_id = 'max'").await;
         let status = if remembered { 200 } else { 401 };
@@ -134,7 +133,7 @@ async fn where_nobody_answers_nobody_passes() {
     wrong.get(&token, "/things/acme", ACME_SITE).await.assert_api_error(503, "temporarily_unavailable");
     let platform = Platform::new().await;
     let token = platform.token(MEMBER).await;
-    let gone = service(&platform, SECRET, Duration::from_secs(1)).await;
+    let gone = service(&platform, SERVER_SECRET, Duration::from_secs(1)).await;
     assert_eq!(gone.get(&token, "/things/acme", ACME_SITE).await.status, 200);
     platform.app.store.close().await;
     gone.clock.advance(1);

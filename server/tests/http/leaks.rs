@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::support::{
-    ACME_REDIRECT, APP, Asking, Form, MEMBER, PASSWORD, Person, Platform, Site, Tokens, anonymous, leak,
+    ACME_REDIRECT, APP, Asking, Form, MEMBER, PASSWORD, Person, Platform, SERVER_SECRET, Site, Tokens,
+    VERIFIER, anonymous, leak,
 };
 
 const TOKEN: &str = "lkat_0123456789abcdefghijABCDEFGHIJ0123456789abcdefghijABC";
@@ -34,6 +35,10 @@ fn a_secret_in_the_wrong_place_is_seen() {
         (200, ("location", address.as_str()), ""),
         (303, ("x-location", address.as_str()), ""),
         (303, ("location", PASSWORD), ""),
+        (303, ("location", VERIFIER), ""),
+        (400, json, VERIFIER),
+        (200, json, &format!(r#"{{"active":true,"secret":"{SERVER_SECRET}"}}"#)),
+        (401, ("www-authenticate", SERVER_SECRET), ""),
         (303, ("set-cookie", TOKEN), ""),
     ] {
         assert!(
@@ -101,7 +106,7 @@ async fn what_somebody_sends_in_the_wrong_place_is_not_repeated() {
     let platform = Platform::new().await;
     let token = platform.token(MEMBER).await;
     let code = Person::signed_in(&platform, MEMBER).await.code(&Asking::code()).await;
-    for secret in [token.as_str(), code.as_str(), PASSWORD] {
+    for secret in [token.as_str(), code.as_str(), PASSWORD, VERIFIER] {
         let escaped = secret.replace(' ', "%20");
         for path in [
             format!("/nowhere/{escaped}/"),

@@ -1,6 +1,9 @@
 //! What has expired is deleted, and nothing that is still of use.
 
-use latchkey_server::retention::sweep;
+use latchkey_server::{
+    retention::sweep,
+    store::{gate_changes, grants},
+};
 
 use crate::support::{Asking, Form, MEMBER, Person, Platform, Site};
 
@@ -91,4 +94,99 @@ async fn a_key_that_was_retired_goes_after_a_day() {
     platform.advance(1);
     sweep(app).await.unwrap();
     assert_eq!(platform.count("select count(*) from signing_keys").await, 1);
+}
+
+/// An expired grant whose line was refreshed 2,500 times.
+async fn long_line() -> Platform {
+    let platform = Platform::new().await;
+    platform.tokens(MEMBER).await;
+    platform
+        .execute(
+            "with recursive n (i) as (select 1 union all select i + 1 from n where i < 2500)
+             insert into refresh_tokens
+             select 'r' || i, randomblob(32), last_four, grant_id, created_at, expires_at, created_at, null
+             from refresh_tokens, n",
+        )
+        .await;
+    platform.advance(91 * DAY);
+    platform
+}
+
+#[tokio::test]
+async fn a_line_however_long_goes_in_batches() {
+    let platform = long_line().await;
+    let mut batches = vec![];
+    while batches.last() != Some(&0) {
+        let before: i64 = rows(&platform).await.iter().sum();
+        let mut unit = platform.write().await;
+        let swept = grants::sweep(&mut unit, platform.app.clock.now(), 1000).await.unwrap();
+        unit.commit().await.unwrap();
+        let gone = before - rows(&platform).await.iter().sum::<i64>();
+        assert_eq!(u64::try_from(gone).unwrap(), swept, "what went along was counted");
+        batches.push(gone);
+    }
+    // 2501 refresh tokens, an access token, a code and the grant.
+    assert_eq!(batches, [1000, 1000, 504, 0]);
+}
+
+#[tokio::test]
+async fn a_line_however_long_goes_in_one_round() {
+    let platform = long_line().await;
+    let all: i64 = rows(&platform).await.iter().sum();
+    assert_eq!(
+        sweep(&platform.app).await.unwrap(),
+        u64::try_from(all).unwrap(),
+        "what went along was counted"
+    );
+    assert_eq!(rows(&platform).await, [0; 6]);
+}
+
+#[tokio::test]
+async fn many_grants_go_with_all_that_was_issued_on_them() {
+    let platform = Platform::new().await;
+    platform.tokens(MEMBER).await;
+    for (table, columns) in [
+        (
+            "grants",
+            "select id || i, client_id, organization_id, user_id, session_id, redirect_uri, callback_at,
+                    requesting_origin, scopes, created_at, expires_at, revoked_at from grants, n",
+        ),
+        (
+            "refresh_tokens",
+            "select t.id || g.id, randomblob(32), last_four, g.id, t.created_at, t.expires_at, t.created_at, null
+             from refresh_tokens t, grants g where g.id <> t.grant_id",
+        ),
+        (
+            "authorization_codes",
+            "select randomblob(32), g.id, c.redirect_uri, code_challenge, nonce, authenticated_at, c.created_at,
+                    c.expires_at, used_at from authorization_codes c, grants g where g.id <> c.grant_id",
+        ),
+    ] {
+        let numbers = "with recursive n (i) as (select 1 union all select i + 1 from n where i < 1200)";
+        platform.execute(&format!("{numbers} insert into {table} {columns}")).await;
+    }
+    assert_eq!(rows(&platform).await, [0, 1201, 1, 1201, 1201, 1]);
+    platform.advance(91 * DAY);
+    sweep(&platform.app).await.unwrap();
+    assert_eq!(rows(&platform).await, [0; 6]);
+}
+
+#[tokio::test]
+async fn of_the_changes_that_the_gate_hears_of_the_last_twenty_thousand_stay() {
+    let platform = Platform::new().await;
+    platform
+        .execute_unheard(
+            "with recursive n (i) as (select 1 union all select i + 1 from n where i < 22500)
+             insert into gate_changes (subject, key) select 'token', 'k' from n",
+        )
+        .await;
+    let count = "select count(*) from gate_changes";
+    let all = platform.count(count).await;
+    let mut unit = platform.write().await;
+    assert_eq!(gate_changes::sweep(&mut unit, 1000).await.unwrap(), 1000, "one batch");
+    unit.commit().await.unwrap();
+    assert_eq!(sweep(&platform.app).await.unwrap(), u64::try_from(all - 21_000).unwrap(), "and the others");
+    assert_eq!(platform.count(count).await, 20_000);
+    assert_eq!(platform.count("select max(id) - min(id) from gate_changes").await, 19_999, "the last ones");
+    assert_eq!(sweep(&platform.app).await.unwrap(), 0);
 }

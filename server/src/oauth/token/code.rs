@@ -37,8 +37,7 @@ pub async fn redeem(app: &App, client_id: &str, form: &Form) -> Result<Granted, 
     let mut unit = app.store.write(By::application(client_id, form.address, app.clock.now())).await?;
     if !authorization_codes::consume(&mut unit, &digest, app.clock.now()).await? {
         if authorization_codes::is_used(&mut unit, &digest).await? {
-            let line = Selection { id: Some(&given.id), ..Selection::default() };
-            grants::revoke(&mut unit, line, app.clock.now()).await?;
+            grants::revoke(&mut unit, Selection::One { id: &given.id }, app.clock.now()).await?;
             unit.commit().await?;
             tracing::warn!(grant = given.id, client_id, "a code was used again: its grant is revoked");
         }

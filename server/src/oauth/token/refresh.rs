@@ -52,8 +52,7 @@ pub async fn redeem(app: &App, client_id: &str, form: &Form) -> Result<Granted, 
         Standing::Last => None,
         Standing::Repeated(successor) => Some(successor),
         Standing::Reused => {
-            let line = Selection { id: Some(&given.id), ..Selection::default() };
-            grants::revoke(&mut unit, line, now).await?;
+            grants::revoke(&mut unit, Selection::One { id: &given.id }, now).await?;
             unit.commit().await?;
             tracing::warn!(
                 grant = given.id,

@@ -14,7 +14,7 @@ use tempfile::tempdir;
 use super::{Running, database, latchkey, on_with, run};
 use crate::{
     gateway::Backend,
-    support::{MEMBER, Platform},
+    support::{MEMBER, Person, Platform},
 };
 
 const LISTENING: &str = "listening on ";
@@ -429,4 +429,19 @@ async fn what_another_process_does_counts_within_a_second() {
         refused = status();
     }
     assert_eq!(refused, "401", "removing a member revokes what they allowed there");
+}
+
+/// From the first minute on.
+#[tokio::test]
+async fn what_has_expired_is_deleted_while_it_runs() {
+    let platform = Platform::new().await;
+    Person::signed_in(&platform, MEMBER).await;
+    platform.execute("update sessions set expires_at = 1").await;
+    let sessions = "select count(*) from sessions";
+    assert_eq!(platform.count(sessions).await, 1);
+    let (_running, _, _log) = start(serve(&platform.folder(), &free_address()));
+    let began = Clock::System.elapsed();
+    while platform.count(sessions).await > 0 {
+        assert!(Clock::System.elapsed() - began < Duration::from_secs(20), "it is still there");
+    }
 }

@@ -284,3 +284,14 @@ async fn a_head_request_issues_nothing() {
     assert_eq!(person.send(head).await.status, 405);
     assert_eq!(platform.issued().await, before);
 }
+
+/// `HEAD` is refused as well: it would do what `GET` does.
+#[tokio::test]
+async fn another_method_is_told_the_two_that_there_are() {
+    let platform = Platform::new().await;
+    for method in ["HEAD", "PUT", "DELETE", "OPTIONS"] {
+        let request = Request::builder().method(method).uri(Asking::new().path());
+        let answer = platform.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!((answer.status, answer.header("allow")), (405, Some("GET,POST")), "{method}");
+    }
+}

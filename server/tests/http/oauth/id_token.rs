@@ -213,6 +213,28 @@ async fn a_hint_that_this_server_did_not_sign_for_this_client_is_refused() {
     Person::new(&platform).ask(&other_client).await.assert_error_page(400, "id_token_hint is not");
 }
 
+/// Another server may have had this one's key: where two were one, or a database was copied.
+#[tokio::test]
+async fn a_hint_of_another_issuer_is_refused() {
+    let platform = Platform::new().await;
+    allow_identity(&platform).await;
+    let mut unit = platform.app.store.read().await.unwrap();
+    let signer = platform.app.signing_keys.current(&mut unit).await.unwrap();
+    drop(unit);
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    for (issuer, told) in [
+        (PLATFORM, "error=consent_required"),
+        ("https://other.example", "error=invalid_request"),
+        ("https://platform.example/", "error=invalid_request"),
+        ("", "error=invalid_request"),
+    ] {
+        let hint = signer.sign("JWT", &json!({ "iss": issuer, "aud": APP, "sub": "max" })).unwrap();
+        let silent = Asking::code().with("scope", "openid").with("prompt", "none");
+        let answer = person.ask(&silent.with("id_token_hint", &hint)).await;
+        assert!(answer.location().contains(told), "{issuer:?}: {}", answer.location());
+    }
+}
+
 #[tokio::test]
 async fn its_claims_are_the_ones_that_the_metadata_names() {
     let platform = Platform::new().await;

@@ -6,15 +6,14 @@ use latchkey_server::{secret::Secret, store};
 use serde_json::json;
 
 use crate::support::{
-    ACME, ACME_LOCAL, ACME_SITE, ADMIN, APP, Answer, GLOBEX, MEMBER, NOW, PLATFORM, Platform, Site,
+    ACME, ACME_LOCAL, ACME_SITE, ADMIN, APP, Answer, GLOBEX, MEMBER, NOW, PLATFORM, Platform, SERVER_SECRET,
+    Site,
 };
-
-const SECRET: &str = "resource server secret";
 
 /// A resource server of the platform, of Acme or of Globex.
 async fn register(platform: &Platform, id: &str, organization_id: Option<&str>) {
     let mut unit = platform.write().await;
-    let secret = Secret::new(SECRET).digest();
+    let secret = Secret::new(SERVER_SECRET).digest();
     store::resource_servers::insert(&mut unit, id, "API", &secret, organization_id, NOW).await.unwrap();
     unit.commit().await.unwrap();
 }
@@ -28,7 +27,7 @@ fn escape(text: &str) -> String {
 }
 
 async fn ask(platform: &Platform, id: &str, token: &str) -> Answer {
-    let site = Site::new(platform, "").from(None).with(Some(&basic(id, SECRET)));
+    let site = Site::new(platform, "").from(None).with(Some(&basic(id, SERVER_SECRET)));
     site.send(Method::POST, "/oauth/introspect/", format!("token={token}")).await
 }
 
@@ -103,8 +102,8 @@ async fn who_is_not_registered_is_refused() {
         None,
         Some(basic("rs", "wrong")),
         Some(basic("rs", "")),
-        Some(basic("nobody", SECRET)),
-        Some(basic("RS", SECRET)),
+        Some(basic("nobody", SERVER_SECRET)),
+        Some(basic("RS", SERVER_SECRET)),
         Some(basic(APP, "")),
         Some(format!("Bearer {token}")),
         Some("Basic !".to_owned()),
@@ -115,7 +114,7 @@ async fn who_is_not_registered_is_refused() {
         answer.assert_api_error(401, "invalid_client");
         assert_eq!(answer.header("www-authenticate"), Some("Basic realm=\"oauth\""));
     }
-    let in_the_body = format!("token={token}&client_id=rs&client_secret={SECRET}");
+    let in_the_body = format!("token={token}&client_id=rs&client_secret={SERVER_SECRET}");
     let site = Site::new(&platform, "").from(None).with(None);
     site.send(Method::POST, "/oauth/introspect/", in_the_body).await.assert_api_error(401, "invalid_client");
     platform.execute("update resource_servers set disabled_at = 1").await;
@@ -127,7 +126,7 @@ async fn no_site_calls_it_and_its_form_is_read_like_every_other() {
     let platform = Platform::new().await;
     register(&platform, "rs", None).await;
     let token = platform.token(MEMBER).await;
-    let site = Site::new(&platform, "").with(Some(&basic("rs", SECRET)));
+    let site = Site::new(&platform, "").with(Some(&basic("rs", SERVER_SECRET)));
     assert_eq!(
         site.preflight("POST", "/oauth/introspect/").await.header("access-control-allow-origin"),
         None

@@ -1,7 +1,9 @@
 //! `prompt` and `login_hint` (OpenID Connect Core §3.1.2.1).
 
+use latchkey_server::config::{Limits, Rate};
+
 use crate::support::{
-    ACME_LOCAL, APP, Answer, Asking, MEMBER, OUTSIDER, OWNER, PASSWORD, Person, Platform, STRANGER,
+    ACME_LOCAL, APP, Answer, Asking, MEMBER, OUTSIDER, OWNER, PASSWORD, PLATFORM, Person, Platform, STRANGER,
 };
 
 #[track_caller]
@@ -66,6 +68,52 @@ async fn none_tells_a_member_who_left_that_access_is_denied() {
     platform.execute("delete from memberships where user_id = 'max'").await;
     assert_eq!(error_of(&person.ask(&silent()).await), "access_denied");
     assert_eq!(platform.count("select count(*) from access_tokens").await, 1);
+}
+
+/// Each leaves a grant and a token behind.
+#[tokio::test]
+async fn none_is_granted_so_often_from_one_address_and_the_client_is_told_by_redirect() {
+    let platform = Platform::limited(Limits { transactions: Rate::new(3, 60), ..Limits::default() }).await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    person.allow(&Asking::new()).await;
+    for _ in 0..2 {
+        assert!(person.ask(&silent()).await.location().contains("#access_token="));
+    }
+    let response = person.ask(&silent().with("state", "s4")).await.response_to(&Asking::callback(APP));
+    assert_eq!(response["error"], "temporarily_unavailable");
+    assert_eq!((response["state"].as_str(), response["iss"].as_str()), ("s4", PLATFORM));
+    // Where a page may be shown, it is.
+    person.ask(&Asking::new()).await.assert_error_page(429, "Too much is asked from one address");
+    assert_eq!(platform.issued().await, (3, 1));
+    platform.advance(1);
+    assert!(person.ask(&silent()).await.location().contains("#access_token="));
+}
+
+#[tokio::test]
+async fn none_is_answered_by_redirect_when_the_server_cannot_answer() {
+    for (fault, told) in [
+        ("alter table consents rename to gone", "temporarily_unavailable"),
+        ("update consents set scopes = 'nonsense'", "server_error"),
+    ] {
+        let platform = Platform::new().await;
+        let mut person = Person::signed_in(&platform, MEMBER).await;
+        person.allow(&Asking::new()).await;
+        platform.try_execute(fault).await.unwrap();
+        let response = person.ask(&silent()).await.response_to(&Asking::callback(APP));
+        assert_eq!(response["error"], told);
+        assert_eq!((response["state"].as_str(), response["iss"].as_str()), ("s1", PLATFORM));
+        assert!(person.ask(&Asking::new()).await.status >= 500, "where a page may be shown, it is");
+    }
+}
+
+/// Writing is for one at a time.
+#[tokio::test]
+async fn none_that_is_refused_keeps_nobody_from_writing() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let _writing = platform.write().await;
+    assert_eq!(error_of(&Person::new(&platform).ask(&silent()).await), "login_required");
+    assert_eq!(error_of(&person.ask(&silent()).await), "consent_required");
 }
 
 #[tokio::test]

@@ -138,3 +138,18 @@ async fn only_post_is_answered() {
     let platform = Platform::new().await;
     Site::new(&platform, "").get("/oauth/revoke/").await.assert_api_error(405, "method_not_allowed");
 }
+
+/// Writing is for one at a time.
+#[tokio::test]
+async fn what_is_revoked_already_keeps_nobody_from_writing() {
+    let platform = Platform::new().await;
+    let tokens = platform.tokens(MEMBER).await;
+    let body = |client_id: &str, token: &str| format!("client_id={client_id}&token={token}");
+    let foreign = platform.tokens(MEMBER).await;
+    assert_eq!(revoke(&platform, &body(APP, &tokens.refresh)).await.status, 200);
+    assert!(!is_live(&platform, &tokens.access).await);
+    let _writing = platform.write().await;
+    for (client_id, token) in [(APP, &tokens.refresh), (GLOBEX_APP, &foreign.refresh)] {
+        assert_eq!(revoke(&platform, &body(client_id, token)).await.status, 200, "{client_id}");
+    }
+}

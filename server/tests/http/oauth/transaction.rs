@@ -142,11 +142,44 @@ async fn ignores_whatever_else_the_form_holds() {
         ("user_id", "ada"),
         ("organization", "globex"),
     ];
-    let query = "/oauth/authorize/?scope=org:admin&redirect_uri=https://evil.example/&decision=deny";
-    let response = person.post(query, &form).await.response_to(&Asking::callback(APP));
+    let response = person.post("/oauth/authorize/", &form).await.response_to(&Asking::callback(APP));
     assert_eq!((response["state"].as_str(), response["origin"].as_str()), ("s1", "https://www.acme.example"));
     assert_eq!(response["scope"], "org:read member:read project:read event:write openid");
     assert_eq!(platform.text("select user_id || organization_id from grants").await, "maxorg-acme");
+}
+
+/// Two readers of one request must not take different values for a parameter.
+#[tokio::test]
+async fn takes_nothing_from_its_address() {
+    let platform = Platform::new().await;
+    let (mut person, page) = at_consent(&platform).await;
+    let (transaction, csrf) = (page.field("transaction"), page.field("csrf"));
+    let whole = [("transaction", transaction.as_str()), ("csrf", &csrf), ("decision", "approve")];
+    for (query, form) in [
+        ("decision=approve", &whole[..2]),
+        ("decision=approve", &whole[..]),
+        ("decision=deny", &whole[..]),
+        ("scope=org:admin&redirect_uri=https://evil.example/", &whole[..]),
+        ("x", &whole[..]),
+    ] {
+        let answer = person.post(&format!("/oauth/authorize/?{query}"), form).await;
+        answer.assert_error_page(400, "The parameters are sent in the body, never in the address");
+    }
+    assert_nothing_issued(&platform).await;
+    assert!(person.post("/oauth/authorize/?", &whole).await.location().contains("#access_token="));
+}
+
+/// Nobody has to be asked: the first one to come back from the login is answered, and no other.
+#[tokio::test]
+async fn that_needs_no_decision_is_answered_once() {
+    let platform = Platform::new().await;
+    platform.token(MEMBER).await;
+    let mut person = Person::new(&platform);
+    let login = person.ask(&Asking::new()).await.location().to_owned();
+    let next = person.log_in(&login, MEMBER, PASSWORD).await.location().to_owned();
+    assert!(person.get(&next).await.location().contains("#access_token="));
+    person.get(&next).await.assert_error_page(400, CLOSED);
+    assert_eq!(platform.issued().await, (2, 1));
 }
 
 #[tokio::test]

@@ -5,25 +5,28 @@ use std::collections::BTreeMap;
 use axum::http::{HeaderMap, header};
 use serde_json::Value;
 
-use super::{PASSWORD, person::Cookie};
+use super::{PASSWORD, SERVER_SECRET, VERIFIER, person::Cookie};
 
 /// What the platform's tokens begin with: access tokens, refresh tokens and authorization codes.
 const PREFIXES: [&str; 3] = ["lkat_", "lkrt_", "lkac_"];
 /// As many letters and digits after it make a token of it, even a broken one.
 const LENGTH: usize = 12;
+/// What is sent to the platform and never comes back: what a person types, what a client proves that a code is its own
+/// with (RFC 7636 §4.1), and what a resource server says who it is with.
+const MARKED: [&str; 3] = [PASSWORD, VERIFIER, SERVER_SECRET];
 
-/// Where a token, a code or a password stands that may not: in any header but the `Location` of an authorization
+/// Where a token, a code or what is marked stands that may not: in any header but the `Location` of an authorization
 /// response, and in any body but the token endpoint's answer, which is JSON and has a field for each.
 pub(crate) fn in_answer(status: u16, headers: &HeaderMap, body: &str) -> Option<String> {
     for (name, value) in headers {
         let value = String::from_utf8_lossy(value.as_bytes());
         let is_response = *name == header::LOCATION && status == 303;
-        if value.contains(PASSWORD) || (holds_token(&value) && !is_response) {
+        if holds_marked(&value) || (holds_token(&value) && !is_response) {
             return Some(format!("the header {name} tells a secret: {value}"));
         }
     }
     let told = without_tokens_of_their_own(status, headers, body);
-    let tells = told.contains(PASSWORD) || holds_token(&told);
+    let tells = holds_marked(&told) || holds_token(&told);
     tells.then(|| format!("the body tells a secret: {body}"))
 }
 
@@ -55,6 +58,10 @@ fn without_tokens_of_their_own(status: u16, headers: &HeaderMap, body: &str) -> 
         }
         _ => body.to_owned(),
     }
+}
+
+fn holds_marked(text: &str) -> bool {
+    MARKED.iter().any(|secret| text.contains(secret))
 }
 
 fn holds_token(text: &str) -> bool {

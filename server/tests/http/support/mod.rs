@@ -17,4 +17,4 @@ pub(crate) use platform::{
     GLOBEX_SITE, LOCAL_REDIRECT, MEMBER, NOW, OUTSIDER, OWNER, PASSWORD, PEER, PLATFORM, Platform, STRANGER,
 };
 pub(crate) use site::{Site, anonymous};
-pub(crate) use tokens::{CHALLENGE, Form, Tokens, VERIFIER};
+pub(crate) use tokens::{CHALLENGE, Form, SERVER_SECRET, Tokens, VERIFIER};

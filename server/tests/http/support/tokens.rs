@@ -8,6 +8,9 @@ use super::{ACME_REDIRECT, APP, Answer, Asking, Person, Platform, Site};
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
+/// What a resource server says who it is with, where a test has one.
+pub(crate) const SERVER_SECRET: &str = "what the resource server alone knows";
+
 /// What the token endpoint answered with.
 #[derive(Debug, Clone)]
 pub(crate) struct Tokens {

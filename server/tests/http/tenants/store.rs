@@ -216,11 +216,10 @@ async fn call(name: &str, unit: &mut Unit) {
             assert_eq!(grants::list_live(unit, ACME.0, APP, NOW).await.unwrap().len(), 2);
         }
         "grants::revoke" => {
-            let acme = Selection { organization_id: Some(ACME.0), ..Selection::default() };
+            let organization_id = ACME.0;
             for foreign in [
-                Selection { client_id: Some(GLOBEX_APP), ..acme },
-                Selection { user_id: Some(gil), ..acme },
-                Selection::default(),
+                Selection::Application { organization_id, client_id: GLOBEX_APP },
+                Selection::Member { organization_id, user_id: gil },
             ] {
                 assert_eq!(
                     grants::revoke(unit, foreign, NOW).await.unwrap(),
@@ -228,11 +227,11 @@ async fn call(name: &str, unit: &mut Unit) {
                     "{foreign:?}"
                 );
             }
-            let both = Selection { user_id: Some("bea"), ..acme };
-            assert_eq!(
-                grants::revoke(unit, both, NOW).await.unwrap(),
-                Revoked { grants: 1, access_tokens: 1 }
-            );
+            let both = Selection::Member { organization_id, user_id: "bea" };
+            let one = Revoked { grants: 1, access_tokens: 1 };
+            assert_eq!(grants::revoke(unit, both, NOW).await.unwrap(), one);
+            let all = Selection::Organization { organization_id };
+            assert_eq!(grants::revoke(unit, all, NOW).await.unwrap(), one, "the other one of Acme's");
         }
         "invitations::insert" => {
             let invitation = invitation("new", ACME.0);

@@ -110,6 +110,26 @@ async fn a_line_ends_after_ninety_days_however_often_it_is_used() {
     assert!(!is_live(&platform, &tokens.access).await);
 }
 
+/// Not even what was answered a moment ago, while the line lived.
+#[tokio::test]
+async fn asked_again_after_the_line_s_end_it_answers_with_nothing() {
+    let platform = Platform::new().await;
+    let mut tokens = platform.tokens(MEMBER).await;
+    for _ in 0..3 {
+        platform.advance(29 * DAY);
+        tokens = platform.refreshed(&tokens.refresh).await;
+    }
+    platform.advance(3 * DAY - 10);
+    platform.refreshed(&tokens.refresh).await;
+    platform.advance(9);
+    platform.refreshed(&tokens.refresh).await;
+    let issued = platform.issued().await;
+    platform.advance(1);
+    platform.refresh(&tokens.refresh).await.assert_api_error(400, "invalid_grant");
+    assert_eq!(platform.issued().await, issued);
+    assert_eq!(platform.count("select count(*) from grants where revoked_at is not null").await, 0);
+}
+
 #[tokio::test]
 async fn a_scope_may_be_narrower_and_never_wider() {
     let platform = Platform::new().await;
