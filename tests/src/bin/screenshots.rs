@@ -58,6 +58,9 @@ async fn run(into: &Path) -> Result<()> {
     Ok(())
 }
 
+/// A picture is no higher than this, in pixels.
+const MOST_HEIGHT: u32 = 4000;
+
 struct Camera<'a> {
     stage: &'a Stage,
     browser: &'a Browser,
@@ -104,7 +107,35 @@ impl Camera<'_> {
 
         browser.open(&format!("{}/", self.stage.platform())).await?;
         self.take("home").await?;
+        self.take_organization().await?;
         self.take_account().await
+    }
+
+    /// What an admin sees of their organization.
+    async fn take_organization(&self) -> Result<()> {
+        let browser = self.browser;
+        let organization = format!("{}/organizations/acme/", self.stage.platform());
+        let application = format!("{organization}applications/{}/", self.stage.clients.acme);
+        for (name, page) in [
+            ("organization-applications", format!("{organization}applications/")),
+            ("application-new", format!("{organization}applications/new/")),
+            ("application", application.clone()),
+            ("application-edit", format!("{application}edit/")),
+            ("application-asked", format!("{application}edit/?add_origin=https%3A%2F%2Fshop.acme.example")),
+            ("application-disable", format!("{application}disable/")),
+            ("application-delete", format!("{application}delete/")),
+        ] {
+            browser.open(&page).await?;
+            self.take(name).await?;
+        }
+        browser.open(&format!("{organization}applications/new/")).await?;
+        browser.fill("#allowed_origins", "https://shop.acme.example/cart").await?;
+        browser.click("#save").await?;
+        browser.see("#error").await?;
+        self.take("application-refused").await?;
+        browser.open(&format!("{application}try/")).await?;
+        browser.see("#step-frame[data-state=done]").await?;
+        self.take("application-try").await
     }
 
     /// What somebody who is signed in sees of their own account.
@@ -135,6 +166,11 @@ impl Camera<'_> {
 
     async fn take(&self, name: &str) -> Result<()> {
         self.browser.resize(self.size.0, self.size.1).await?;
+        self.browser.settle().await?;
+        // The whole page, however long it is.
+        let script = "return Math.max(document.documentElement.scrollHeight, innerHeight)";
+        let height = self.browser.run(script).await?.as_u64().and_then(|height| height.try_into().ok());
+        self.browser.resize(self.size.0, height.unwrap_or(self.size.1).min(MOST_HEIGHT)).await?;
         self.browser.settle().await?;
         let picture = self.browser.screenshot().await?;
         Ok(std::fs::write(self.into.join(format!("{name}-{}.png", self.suffix)), picture)?)
