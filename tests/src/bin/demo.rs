@@ -139,6 +139,7 @@ fn welcome(platform: &str, acme: &str, globex: &str) {
     Another customer's site  {globex}/
     A site not registered    {}/
     The platform             {platform}/
+      acme's applications    {platform}/organizations/acme/applications/ (its owner's)
 
   Sign in as (the password is {} for everybody)",
         acme.replace("customer.", "stranger."),
