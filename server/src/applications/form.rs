@@ -72,6 +72,14 @@ pub struct Told {
     pub offer: Option<(String, String)>,
 }
 
+impl Told {
+    /// In words, as a sentence begins.
+    pub fn sentence(&self) -> String {
+        let mut characters = self.words.chars();
+        characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+    }
+}
+
 impl Problems {
     /// Of the field with this name.
     pub fn of(&self, name: &str) -> Vec<Told> {

@@ -180,14 +180,14 @@ async fn errors_stand_at_their_fields_and_what_was_typed_is_kept() {
     ];
     let page = fill(&mut admin, NEW, &typed).await;
     page.assert_page(422, "id=\"error\">Nothing is saved yet");
-    page.assert_page(422, "id=\"name-wrong\">it is empty.");
+    page.assert_page(422, "id=\"name-wrong\">It is empty.");
     page.assert_page(
         422,
         "id=\"allowed_origins-wrong\">Line 2: it is a URL; the origin is https://b.example.",
     );
     page.assert_page(422, "id=\"redirect_uris-wrong\">Line 1: a redirect URI has no fragment");
-    page.assert_page(422, "id=\"homepage_url-wrong\">it is not the address of a web page");
-    page.assert_page(422, "id=\"response_types-wrong\">none is chosen");
+    page.assert_page(422, "id=\"homepage_url-wrong\">It is not the address of a web page");
+    page.assert_page(422, "id=\"response_types-wrong\">None is chosen");
     for kept in [
         ">https://a.example\nhttps://b.example/shop?x\n<",
         ">https://a.example/cb#x\n<",
