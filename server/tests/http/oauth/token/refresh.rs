@@ -189,3 +189,13 @@ async fn a_line_is_refreshed_so_often_and_no_oftener() {
     platform.advance(1);
     assert_eq!(platform.refresh(&tokens.refresh).await.status, 200, "nothing was lost");
 }
+
+/// What is done at every refresh and in every round of the sweep is led by an index that holds nothing of what was
+/// replaced long ago.
+#[tokio::test]
+async fn a_line_that_was_refreshed_often_is_no_longer_in_two_of_its_indexes() {
+    let platform = Platform::new().await;
+    let partial = "select name from pragma_index_list('refresh_tokens') where partial order by name";
+    let expected = ["refresh_tokens_unused_by_expiry", "refresh_tokens_with_successor"];
+    assert_eq!(platform.texts(partial).await, expected);
+}
