@@ -84,6 +84,14 @@ impl Guarded {
             None => false,
         })
     }
+
+    /// Of two that cover a path, the one that says more about it has the greater: first the one with more segments, then
+    /// the one that names a segment, counted from the left, where the other takes any. Only equal ones are alike.
+    pub fn rank(&self) -> (usize, Vec<bool>) {
+        let names: Vec<_> =
+            self.prefix.split('/').map(|segment| segment != latchkey_gate::ORGANIZATION).collect();
+        (names.len(), names)
+    }
 }
 
 /// A path of plain segments, of which one may stand for the organization.
@@ -168,6 +176,20 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(guarded.covers(path), covered, "{path}");
+        }
+    }
+
+    #[test]
+    fn whoever_says_more_about_a_path_is_asked() {
+        let rank = |prefix: &str| read(prefix, "GET", "event:read").unwrap().rank();
+        for (less, more) in [
+            ("/o/{organization}", "/o/acme/billing"),
+            ("/o/{organization}", "/o/a"),
+            ("/o", "/o/{organization}"),
+            ("/o/{organization}/billing", "/o/acme/{organization}"),
+            ("/o/averyveryverylongname", "/o/{organization}/b"),
+        ] {
+            assert!(rank(less) < rank(more), "{less} {more}");
         }
     }
 }
