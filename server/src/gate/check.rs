@@ -18,7 +18,7 @@ use axum::{
 };
 
 use crate::{
-    gate::{Presented, Rule},
+    gate::{Presented, Route},
     gateway::{assertion, guarded::Guarded, path, request::identify},
     http::error::{ApiError, Error},
     routes::SentPath,
@@ -65,14 +65,22 @@ async fn answer(app: &App, parts: Parts, asked: Result<Asked, Error>) -> Respons
     response
 }
 
-async fn decide(app: &App, parts: Parts, asked: Result<Asked, Error>) -> Result<Response, Error> {
+async fn decide(app: &App, mut parts: Parts, asked: Result<Asked, Error>) -> Result<Response, Error> {
     require_proxy(app, &parts)?;
     let Asked { method, address } = asked?;
     if !path::is_unambiguous(address.path()) {
         return Err(Error::AmbiguousPath);
     }
-    let (rule, audience) = find(app, &method, address.path())?;
-    let presented = Presented { headers: &parts.headers, path: address.path(), query: address.query() };
+    let (guarded, audience) = find(app, address.path()).ok_or(Error::NotDeclared)?;
+    let rule = guarded.rule(&method).ok_or(Error::NotDeclared)?;
+    // What was asked is behind the proxy: here everything comes to one address.
+    let route = Route(guarded.prefix.clone());
+    let presented = Presented {
+        headers: &parts.headers,
+        path: address.path(),
+        query: address.query(),
+        route: Some(&route),
+    };
     match app.gate.authorize(rule, presented).await {
         Ok(authorized) => {
             let assertion = assertion::make(app, &authorized, &audience).await?;
@@ -80,7 +88,10 @@ async fn decide(app: &App, parts: Parts, asked: Result<Asked, Error>) -> Result<
             identify(response.headers_mut(), &authorized, assertion);
             Ok(response)
         }
-        Err(refused) => Ok(app.gate.refuse(refused, &parts)),
+        Err(refused) => {
+            parts.extensions.insert(route);
+            Ok(app.gate.refuse(refused, &parts))
+        }
     }
 }
 
@@ -113,22 +124,22 @@ fn told(headers: &HeaderMap) -> Result<Asked, Error> {
 
 /// A path and a query, with nothing left out that stands in the text.
 fn address(text: &str) -> Result<Uri, Error> {
-    let address: Uri =
-        Some(text).filter(|text| text.starts_with('/')).and_then(|text| text.parse().ok()).ok_or(Error::NotTold)?;
+    let address: Uri = Some(text)
+        .filter(|text| text.starts_with('/'))
+        .and_then(|text| text.parse().ok())
+        .ok_or(Error::NotTold)?;
     let is_whole = address.path_and_query().is_some_and(|read| read.as_str() == text);
     if is_whole { Ok(address) } else { Err(Error::AmbiguousPath) }
 }
 
-/// The rule for a path, of whoever declares the most of it, and whom an assertion would be for.
-fn find(app: &App, method: &Method, path: &str) -> Result<(Rule, Arc<str>), Error> {
+/// The rules for a path, of whoever declares the most of it, and whom an assertion would be for.
+fn find<'a>(app: &'a App, path: &str) -> Option<(&'a Guarded, Arc<str>)> {
     let issuer: Arc<str> = app.config.issuer().into();
     let behind_proxies = app.config.guarded.iter().map(|guarded| (guarded, issuer.clone()));
     let behind_us =
         app.config.upstreams.iter().map(|upstream| (&upstream.guarded, upstream.audience().into()));
     let covering = behind_proxies.chain(behind_us).filter(|(guarded, _)| guarded.covers(path));
-    let (guarded, audience): (&Guarded, Arc<str>) =
-        covering.max_by_key(|(guarded, _)| guarded.rank()).ok_or(Error::NotDeclared)?;
-    guarded.rule(method).map(|rule| (rule, audience)).ok_or(Error::NotDeclared)
+    covering.max_by_key(|(guarded, _)| guarded.rank())
 }
 
 #[cfg(test)]

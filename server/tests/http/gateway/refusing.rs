@@ -8,9 +8,10 @@ use axum::{
 };
 use latchkey_server::{
     cli::CliError,
+    config::{Config, Limits},
     gateway::{
         guarded::Guarded,
-        upstream::{Problem, Upstream},
+        upstream::{self, Problem, Upstream},
     },
 };
 
@@ -201,8 +202,8 @@ async fn more_than_the_backend_is_to_bear_is_sent_away() {
     let backend = Backend::new().await;
     let platform = before(&backend).await;
     let site = site(&platform).await;
-    let all = platform.app.forwarded.available_permits();
-    let held = platform.app.forwarded.acquire_many(u32::try_from(all).unwrap()).await.unwrap();
+    let places = &platform.app.gateway.backends()[0].places;
+    let held = places.acquire_many(u32::try_from(places.available_permits()).unwrap()).await.unwrap();
     let answer = site.get(PATH).await;
     answer.assert_api_error(503, "temporarily_unavailable");
     assert_eq!(answer.header("retry-after"), Some("1"));
@@ -217,4 +218,32 @@ fn a_backend_that_is_described_wrongly_is_named() {
         error,
         "upstream \"http://a/b\": url is http://HOST:PORT or https://HOST:PORT, with no path: a request's own is passed on"
     );
+}
+
+#[tokio::test]
+async fn a_backend_that_hangs_holds_up_no_other() {
+    let (hanging, well) = (Backend::silent().await, Backend::new().await);
+    let upstream = |backend: &Backend, prefix: &str| {
+        let settings = upstream::Settings { prefix: prefix.into(), ..upstream::Settings::at(&backend.url()) };
+        Upstream::read(&settings).unwrap()
+    };
+    let limits = Limits { requests: 2, ..Limits::default() };
+    let upstreams = vec![upstream(&hanging, "/a"), upstream(&well, "/b")];
+    let platform = Platform::with(Config { limits, upstreams, ..Platform::config() }).await;
+    platform.make_key().await;
+    let site = site(&platform).await;
+    let held: Vec<_> = (0..2)
+        .map(|_| {
+            tokio::spawn({
+                let site = site.clone();
+                async move { site.get("/a").await }
+            })
+        })
+        .collect();
+    while platform.app.gateway.backends()[0].places.available_permits() > 0 {
+        tokio::task::yield_now().await;
+    }
+    site.get("/a").await.assert_api_error(503, "temporarily_unavailable");
+    assert_eq!(site.get("/b").await.body, "issues");
+    held.iter().for_each(tokio::task::JoinHandle::abort);
 }
