@@ -28,10 +28,11 @@ enum Kind {
     Sessions,
     SigningKeys,
     GateChanges,
+    Refusals,
     AuditLog,
 }
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
     Kind::Transactions,
     Kind::AccessTokens,
     Kind::RefreshTokens,
@@ -39,6 +40,7 @@ const KINDS: [Kind; 8] = [
     Kind::Sessions,
     Kind::SigningKeys,
     Kind::GateChanges,
+    Kind::Refusals,
     Kind::AuditLog,
 ];
 
@@ -54,6 +56,7 @@ impl Kind {
                 signing_keys::sweep(unit, retired_until(now, &app.config.lifetimes), MOST).await
             }
             Self::GateChanges => gate_changes::sweep(unit, MOST).await,
+            Self::Refusals => audit_log::sweep_refusals(unit, app.config.limits.kept_refusals, MOST).await,
             Self::AuditLog => audit_log::sweep(unit, now - app.config.lifetimes.audit_secs, MOST).await,
         }
     }

@@ -45,6 +45,7 @@ const BY_SOMETHING_ELSE: &[(&str, &str)] = &[
     ("applications::revoke", "for the command line, by client id"),
     ("audit_log::insert_of_member", "for the command line: in every organization of a person"),
     ("audit_log::sweep", "by age alone"),
+    ("audit_log::sweep_refusals", "by number alone, of each organization for itself"),
     ("authorization_codes::consume", "by the secret itself"),
     ("authorization_codes::find", "by the secret itself"),
     ("authorization_codes::insert", "for a grant, which only the issuing function makes"),
