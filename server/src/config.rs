@@ -87,7 +87,7 @@ pub struct Limits {
     pub requests: usize,
     /// How long a request may take, its body included.
     pub request_time: Duration,
-    /// How long the body of a request may take to come.
+    /// How long the body of a request may take to come; of one that goes on to a backend, each part of it.
     pub body_time: Duration,
     /// Access tokens that the gate remembers between two requests; none where it is 0. One takes less than 200 bytes,
     /// and what several of them stand on is kept once.

@@ -8,6 +8,7 @@ pub mod guarded;
 pub mod path;
 pub mod request;
 pub mod response;
+pub mod upload;
 pub mod upstream;
 
 use std::{
@@ -33,13 +34,20 @@ use hyper_util::{
     client::legacy::{Client, Error as ClientError, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::{Semaphore, watch},
+    time::sleep,
+};
 
 use crate::{
     gate::{Authorized, Presented, Route},
-    gateway::upstream::Upstream,
+    gateway::{
+        upload::{Turn, Upload},
+        upstream::Upstream,
+    },
     http::{
         address::ClientAddress,
+        connections::Passage,
         error::{ApiError, Error},
     },
     routes::SentPath,
@@ -160,6 +168,9 @@ async fn pass_on(
     body: Body,
 ) -> Result<Response<Body>, Error> {
     let upstream = &backend.upstream;
+    if let Some(passage) = parts.extensions.get::<Passage>() {
+        passage.lengthen();
+    }
     let _place = backend.places.try_acquire().map_err(|_| Error::Overloaded)?;
     let address = ClientAddress::of(&parts.extensions, &parts.headers, app)?;
     let assertion = assertion::make(app, authorized, &upstream.audience()).await?;
@@ -180,12 +191,23 @@ async fn pass_on(
         request
     };
     let max = usize::try_from(upstream.max_body_bytes).unwrap_or(usize::MAX);
-    let body = if body.is_end_stream() { Body::empty() } else { Body::new(Limited::new(body, max)) };
-    let first = ask(backend, whole(parts.method, parts.headers, body)).await;
+    let (body, told) = if body.is_end_stream() {
+        (Body::empty(), Upload::nothing())
+    } else {
+        // Said outright: where nobody does, hyper takes a GET of unknown length for one without a body.
+        if body.size_hint().exact().is_none() {
+            parts.headers.remove(header::CONTENT_LENGTH);
+            parts.headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        let (upload, told) = Upload::new(Body::new(Limited::new(body, max)));
+        (Body::new(upload), told)
+    };
+    let part_time = app.config.limits.body_time;
+    let first = ask(backend, whole(parts.method, parts.headers, body), told, part_time).await;
     let answer = match (first, again) {
         // RFC 9110 §9.2.2: what may be done twice is tried once more where the connection broke.
         (Err(Error::BadGateway(_)), Some((method, headers))) => {
-            ask(backend, whole(method, headers, Body::empty())).await?
+            ask(backend, whole(method, headers, Body::empty()), Upload::nothing(), part_time).await?
         }
         (first, _) => first?,
     };
@@ -195,14 +217,23 @@ async fn pass_on(
     Ok(answer.map(|body| Body::new(Idle::new(body, upstream.answer_time))))
 }
 
-async fn ask(backend: &Backend, request: Request<Body>) -> Result<Response<Incoming>, Error> {
+async fn ask(
+    backend: &Backend,
+    request: Request<Body>,
+    told: watch::Receiver<Turn>,
+    part_time: Duration,
+) -> Result<Response<Incoming>, Error> {
     let Backend { upstream, client, .. } = backend;
-    let answer = timeout(upstream.answer_time, client.request(request)).await;
-    match answer {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) if is_too_large(&error) => Err(Error::BodyTooLarge(upstream.max_body_bytes)),
-        Ok(Err(error)) => Err(Error::BadGateway(Arc::new(error))),
-        Err(_) => Err(Error::GatewayTimeout),
+    let patience = |turn| {
+        sleep(match turn {
+            Turn::Client => part_time,
+            Turn::Backend | Turn::Answer => upstream.answer_time,
+        })
+    };
+    match upload::answered(client.request(request), told, patience).await? {
+        Ok(answer) => Ok(answer),
+        Err(error) if is_too_large(&error) => Err(Error::BodyTooLarge(upstream.max_body_bytes)),
+        Err(error) => Err(Error::BadGateway(Arc::new(error))),
     }
 }
 

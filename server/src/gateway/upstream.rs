@@ -35,7 +35,8 @@ pub struct Settings {
     /// How long a connection to it may take.
     #[serde(default = "default_connect_secs")]
     pub connect_secs: u32,
-    /// How long it may take to begin an answer, and between two parts of one.
+    /// How long it may take to take a part of a request, to begin an answer once it has the whole of it, and between two
+    /// parts of one.
     #[serde(default = "default_answer_secs")]
     pub answer_secs: u32,
     /// Headers of its answers that are passed on besides the usual ones.
@@ -95,7 +96,8 @@ pub struct Upstream {
     pub max_body_bytes: u64,
     /// How long a connection to it may take.
     pub connect_time: Duration,
-    /// How long it may take to begin an answer, and between two parts of one.
+    /// How long it may take to take a part of a request, to begin an answer once it has the whole of it, and between two
+    /// parts of one.
     pub answer_time: Duration,
     /// Headers of its answers that are passed on besides the usual ones.
     pub response_headers: Vec<HeaderName>,

@@ -393,3 +393,18 @@ async fn a_renamed_organization_is_another_assertion() {
     let assertion = backend.asked().pop().unwrap().headers["latchkey-assertion"].to_str().unwrap().to_owned();
     assert_eq!(verified(&platform, &assertion).await.1["organization_slug"], "acme-rockets");
 }
+
+/// hyper would take it for a request without one.
+#[tokio::test]
+async fn a_body_of_unknown_length_goes_on_whatever_the_method() {
+    let backend = Backend::new().await;
+    let platform = before(&backend).await;
+    let token = platform.token(MEMBER).await;
+    for method in [Method::GET, Method::POST] {
+        let mut asking = request(&token, method.clone(), PATH, &[]);
+        let parts = ["one ", "two"].map(|part| Ok::<_, std::io::Error>(Bytes::from(part)));
+        *asking.body_mut() = Body::from_stream(tokio_stream::iter(parts));
+        assert_eq!(platform.send(asking).await.status, 200);
+        assert_eq!(backend.asked().pop().unwrap().body, b"one two", "{method}");
+    }
+}

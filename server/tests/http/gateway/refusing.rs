@@ -13,10 +13,11 @@ use latchkey_server::{
         guarded::Guarded,
         upstream::{self, Problem, Upstream},
     },
+    http::connections::Passage,
 };
 
 use super::{Backend, before, before_with, site};
-use crate::support::{ACME_SITE, GLOBEX_SITE, MEMBER, Platform, Site};
+use crate::support::{ACME_SITE, GLOBEX_SITE, MEMBER, OWNER, Platform, Site};
 
 const PATH: &str = "/api/0/organizations/acme/issues/";
 
@@ -246,4 +247,34 @@ async fn a_backend_that_hangs_holds_up_no_other() {
     site.get("/a").await.assert_api_error(503, "temporarily_unavailable");
     assert_eq!(site.get("/b").await.body, "issues");
     held.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+/// Steady as it is, it may take longer than the backend may take to answer; where it stands still, it is said whose fault it
+/// is.
+#[tokio::test]
+async fn an_upload_that_stands_still_is_the_client_s_fault() {
+    let backend = Backend::new().await;
+    let limits = Limits { body_time: Duration::from_millis(50), ..Limits::default() };
+    let settings = upstream::Settings { prefix: "/a".into(), ..upstream::Settings::at(&backend.url()) };
+    let upstreams = vec![Upstream::read(&settings).unwrap()];
+    let platform = Platform::with(Config { limits, upstreams, ..Platform::config() }).await;
+    platform.make_key().await;
+    let token = platform.whole_token(OWNER).await;
+    let mut request =
+        upload(&token, Body::from_stream(tokio_stream::pending::<Result<Bytes, std::io::Error>>()), None);
+    *request.uri_mut() = "/a".parse().unwrap();
+    platform.send(request).await.assert_api_error(408, "invalid_request");
+}
+
+#[tokio::test]
+async fn whoever_the_gate_lets_through_may_take_the_time_of_a_long_transfer() {
+    let backend = Backend::new().await;
+    let platform = before(&backend).await;
+    let token = platform.token(MEMBER).await;
+    for (token, passes) in [(token.as_str(), true), ("x", false)] {
+        let (passage, mut request) = (Passage::default(), upload(token, Body::empty(), None));
+        request.extensions_mut().insert(passage.clone());
+        assert_eq!(platform.send(request).await.status == 200, passes);
+        assert_eq!(format!("{passage:?}").contains("is_forwarded: true"), passes);
+    }
 }
