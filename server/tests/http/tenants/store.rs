@@ -17,7 +17,7 @@ use latchkey_server::{
 use serde_json::json;
 
 use super::rows_of;
-use crate::support::{ACME, Asking, BOTH, GLOBEX, GLOBEX_APP, MEMBER, NOW, Person, Platform};
+use crate::support::{ACME, APP, Asking, BOTH, GLOBEX, GLOBEX_APP, MEMBER, NOW, Person, Platform};
 
 /// Those that are given the organization: each is called below with one organization's id and the other's things.
 const BY_ORGANIZATION: &[&str] = &[
@@ -132,38 +132,76 @@ fn every_function_takes_the_organization_or_says_why_not() {
     assert!(unsaid.is_empty() && gone.is_empty(), "say of {unsaid:?}, no more of {gone:?}");
 }
 
-/// Calls a function as Acme with what is Globex's.
-async fn call(name: &str, unit: &mut Unit) {
-    let gil = "gil";
+/// An organization as far as these tests tell it from the other one.
+#[derive(Debug)]
+struct Tenant {
+    id: &'static str,
+    slug: &'static str,
+    application: &'static str,
+    /// Somebody who belongs to this one alone.
+    person: &'static str,
+    members: usize,
+    projects: [&'static str; 2],
+    /// What nobody else's rows contain.
+    word: &'static str,
+}
+
+const TENANTS: [Tenant; 2] = [
+    Tenant {
+        id: ACME.0,
+        slug: ACME.1,
+        application: APP,
+        person: "max",
+        members: 4,
+        projects: ["acme-backend", "acme-website"],
+        word: "cme",
+    },
+    Tenant {
+        id: GLOBEX.0,
+        slug: GLOBEX.1,
+        application: GLOBEX_APP,
+        person: "gil",
+        members: 2,
+        projects: ["globex-backend", "globex-website"],
+        word: "lobex",
+    },
+];
+
+/// Calls a function as one of them with what is the other's.
+async fn call(name: &str, unit: &mut Unit, own: &Tenant, other: &Tenant) {
+    let stranger = other.person;
     match name {
         "audit_log::insert" => {
-            let entry = Entry::new(ACME.0, Action::ProjectAdded).of_application(GLOBEX_APP).of_person(gil);
+            let entry = Entry::new(own.id, Action::ProjectAdded)
+                .of_application(other.application)
+                .of_person(stranger);
             audit_log::insert(unit, &entry, &json!({})).await.unwrap();
         }
         "audit_log::list" => {
             for filter in [
                 Filter { limit: 1000, ..Filter::default() },
-                Filter { client_id: Some(GLOBEX_APP), limit: 1000, ..Filter::default() },
-                Filter { user_id: Some(gil), limit: 1000, ..Filter::default() },
+                Filter { client_id: Some(other.application), limit: 1000, ..Filter::default() },
+                Filter { user_id: Some(stranger), limit: 1000, ..Filter::default() },
                 Filter { before: Some(1 << 40), limit: 1000, ..Filter::default() },
             ] {
-                for row in audit_log::list(unit, ACME.0, &filter).await.unwrap() {
+                for row in audit_log::list(unit, own.id, &filter).await.unwrap() {
                     assert!(
-                        !row.detail.contains("lobex") && row.client_id.as_deref() != Some(GLOBEX_APP),
+                        !row.detail.contains(other.word)
+                            && row.client_id.as_deref() != Some(other.application),
                         "{row:?}"
                     );
                 }
             }
         }
         "consents::remove_of_member" => {
-            assert_eq!(consents::remove_of_member(unit, ACME.0, gil).await.unwrap(), 0);
-            assert_eq!(consents::remove_of_member(unit, ACME.0, "bea").await.unwrap(), 1);
+            assert_eq!(consents::remove_of_member(unit, own.id, stranger).await.unwrap(), 0);
+            assert_eq!(consents::remove_of_member(unit, own.id, "bea").await.unwrap(), 1);
         }
         "grants::revoke" => {
-            let acme = Selection { organization_id: Some(ACME.0), ..Selection::default() };
+            let ours = Selection { organization_id: Some(own.id), ..Selection::default() };
             for foreign in [
-                Selection { client_id: Some(GLOBEX_APP), ..acme },
-                Selection { user_id: Some(gil), ..acme },
+                Selection { client_id: Some(other.application), ..ours },
+                Selection { user_id: Some(stranger), ..ours },
                 Selection::default(),
             ] {
                 assert_eq!(
@@ -172,47 +210,44 @@ async fn call(name: &str, unit: &mut Unit) {
                     "{foreign:?}"
                 );
             }
-            let both = Selection { user_id: Some("bea"), ..acme };
+            let both = Selection { user_id: Some("bea"), ..ours };
             assert_eq!(
                 grants::revoke(unit, both, NOW).await.unwrap(),
                 Revoked { grants: 1, access_tokens: 1 }
             );
         }
         "memberships::count_owners" => {
-            assert_eq!(memberships::count_owners(unit, ACME.0).await.unwrap(), 1, "and gil is one of Globex");
+            assert_eq!(memberships::count_owners(unit, own.id).await.unwrap(), 1, "and each has one");
         }
-        "memberships::find" => assert_eq!(memberships::find(unit, ACME.0, gil).await.unwrap(), None),
-        "memberships::insert" => memberships::insert(unit, ACME.0, gil, Role::Owner, NOW).await.unwrap(),
+        "memberships::find" => assert_eq!(memberships::find(unit, own.id, stranger).await.unwrap(), None),
+        "memberships::insert" => memberships::insert(unit, own.id, stranger, Role::Owner, NOW).await.unwrap(),
         "memberships::list" => {
-            let members = memberships::list(unit, ACME.0).await.unwrap();
-            assert!(members.len() == 4 && members.iter().all(|member| member.user_id != gil));
+            let members = memberships::list(unit, own.id).await.unwrap();
+            assert!(members.len() == own.members && members.iter().all(|member| member.user_id != stranger));
         }
         "memberships::remove" => {
-            assert!(!memberships::remove(unit, ACME.0, gil).await.unwrap());
-            assert!(memberships::remove(unit, ACME.0, "bea").await.unwrap());
+            assert!(!memberships::remove(unit, own.id, stranger).await.unwrap());
+            assert!(memberships::remove(unit, own.id, "bea").await.unwrap());
         }
         "memberships::touch" => {
-            assert!(!memberships::touch(unit, ACME.0, gil, Role::Member).await.unwrap());
-            assert!(memberships::touch(unit, ACME.0, "bea", Role::Owner).await.unwrap());
+            assert!(!memberships::touch(unit, own.id, stranger, Role::Member).await.unwrap());
+            assert!(memberships::touch(unit, own.id, "bea", Role::Owner).await.unwrap());
         }
         "organizations::find" => {
-            assert_eq!(organizations::find(unit, ACME.0).await.unwrap().unwrap().slug, ACME.1);
-            assert!(organizations::find(unit, ACME.1).await.unwrap().is_none());
+            assert_eq!(organizations::find(unit, own.id).await.unwrap().unwrap().slug, own.slug);
+            assert!(organizations::find(unit, own.slug).await.unwrap().is_none());
         }
-        "organizations::revoke" => organizations::revoke(unit, ACME.0, NOW).await.unwrap(),
+        "organizations::revoke" => organizations::revoke(unit, own.id, NOW).await.unwrap(),
         "projects::insert" => {
             let project = Project { id: "new".into(), slug: "new".into(), name: "New".into() };
-            projects::insert(unit, ACME.0, &project, NOW).await.unwrap();
+            projects::insert(unit, own.id, &project, NOW).await.unwrap();
             let theirs =
-                Project { id: "globex-backend".into(), slug: "mine-now".into(), name: "Mine now".into() };
-            assert!(projects::insert(unit, ACME.0, &theirs, NOW).await.is_err(), "its id is taken");
+                Project { id: other.projects[0].into(), slug: "mine-now".into(), name: "Mine now".into() };
+            assert!(projects::insert(unit, own.id, &theirs, NOW).await.is_err(), "its id is taken");
         }
         "projects::list" => {
-            let projects = projects::list(unit, ACME.0).await.unwrap();
-            assert_eq!(
-                projects.iter().map(|project| project.id.as_str()).collect::<Vec<_>>(),
-                ["acme-backend", "acme-website"]
-            );
+            let projects = projects::list(unit, own.id).await.unwrap();
+            assert_eq!(projects.iter().map(|project| project.id.as_str()).collect::<Vec<_>>(), own.projects);
         }
         other => panic!("nobody says what becomes of {other}"),
     }
@@ -220,7 +255,9 @@ async fn call(name: &str, unit: &mut Unit) {
 
 #[tokio::test]
 async fn no_function_reads_or_writes_anything_of_another_organization_s() {
-    for name in BY_ORGANIZATION {
+    let [acme, globex] = &TENANTS;
+    let both_ways = [(acme, globex), (globex, acme)];
+    for (name, (own, other)) in BY_ORGANIZATION.iter().flat_map(|name| both_ways.map(|way| (name, way))) {
         let platform = Platform::new().await;
         Person::signed_in(&platform, MEMBER).await.token(&Asking::new()).await;
         // A person of both, who allowed an application of each.
@@ -230,12 +267,12 @@ async fn no_function_reads_or_writes_anything_of_another_organization_s() {
             .with("origin", crate::support::GLOBEX_SITE)
             .with("redirect_uri", &Asking::callback(GLOBEX_APP));
         Person::signed_in(&platform, BOTH).await.token(&globex).await;
-        let before = rows_of(&platform, GLOBEX.0).await;
+        let before = rows_of(&platform, other.id).await;
         assert!(before.len() > 8);
         let mut unit = platform.write().await;
-        call(name, &mut unit).await;
+        call(name, &mut unit, own, other).await;
         unit.commit().await.unwrap();
-        let after = rows_of(&platform, GLOBEX.0).await;
-        assert!(after == before, "{name} changed something of Globex's");
+        let after = rows_of(&platform, other.id).await;
+        assert!(after == before, "{name} changed something of {}'s", other.slug);
     }
 }
