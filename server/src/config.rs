@@ -87,11 +87,14 @@ pub struct Limits {
     pub requests: usize,
     /// How long a request may take, its body included.
     pub request_time: Duration,
-    /// How long the body of a request may take to come.
+    /// How long the body of a request may take to come; of one that goes on to a backend, each part of it.
     pub body_time: Duration,
     /// Access tokens that the gate remembers between two requests; none where it is 0. One takes less than 200 bytes,
     /// and what several of them stand on is kept once.
     pub remembered_tokens: usize,
+    /// Refusals of the gate's that an organization's audit log keeps, the latest ones: whoever holds one of its tokens can
+    /// make as many as they like.
+    pub kept_refusals: i64,
     /// Open connections. Together with the database's own files they fit under the 1024 that a process may have open
     /// where nobody says otherwise.
     pub connections: usize,
@@ -112,6 +115,7 @@ impl Default for Limits {
             remembered_tokens: 100_000,
             request_time: Duration::from_secs(30),
             body_time: Duration::from_secs(10),
+            kept_refusals: 100_000,
             connections: 900,
             header_timeout: Duration::from_secs(30),
         }

@@ -29,12 +29,13 @@ enum Kind {
     Sessions,
     SigningKeys,
     GateChanges,
+    Refusals,
     AuditLog,
     KeptForms,
     Invitations,
 }
 
-const KINDS: [Kind; 10] = [
+const KINDS: [Kind; 11] = [
     Kind::Transactions,
     Kind::AccessTokens,
     Kind::RefreshTokens,
@@ -42,6 +43,7 @@ const KINDS: [Kind; 10] = [
     Kind::Sessions,
     Kind::SigningKeys,
     Kind::GateChanges,
+    Kind::Refusals,
     Kind::AuditLog,
     Kind::KeptForms,
     Kind::Invitations,
@@ -61,6 +63,7 @@ impl Kind {
             Self::GateChanges => gate_changes::sweep(unit, MOST).await,
             Self::KeptForms => kept_forms::sweep(unit, now, MOST).await,
             Self::Invitations => invitations::sweep(unit, now, MOST).await,
+            Self::Refusals => audit_log::sweep_refusals(unit, app.config.limits.kept_refusals, MOST).await,
             Self::AuditLog => audit_log::sweep(unit, now - app.config.lifetimes.audit_secs, MOST).await,
         }
     }

@@ -1,23 +1,24 @@
 //! THE table: every path once, grouped by who may call it. A trailing slash is optional everywhere.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
     http::{StatusCode, Uri},
+    response::Response,
     routing::{MethodRouter, any, get, post},
 };
 use latchkey_protocol::scope::Scope;
-use tower::{ServiceBuilder, util::MapRequest};
-use tower_http::normalize_path::NormalizePath;
+use tower::{ServiceBuilder, ServiceExt, util::MapRequest};
+use tower_http::{cors::CorsLayer, normalize_path::NormalizePath};
 
 use crate::{
     account::{applications, authorizations, password},
     applications::{api as api_applications, edit, ending, list, new, show, try_it},
     audit::logs,
     directory::{home, login, logout, members, organizations, projects},
-    gate::{Rule, check, guard},
+    gate::{Route, Rule, check, guard},
     gateway,
     http::{
         assets, cors,
@@ -65,9 +66,14 @@ pub const RESERVED: [&str; 10] = [
     "/toolbar",
 ];
 
+/// For a person's own session: the API's paths that no token opens.
+pub const SESSION_API: [&str; 3] = [API_AUTHORIZATIONS, API_APPLICATIONS, API_APPLICATION];
+const API_AUTHORIZATIONS: &str = "/api/0/api-authorizations";
+const API_APPLICATIONS: &str = "/api/0/organizations/{organization}/api-applications";
+const API_APPLICATION: &str = "/api/0/organizations/{organization}/api-applications/{client_id}";
+
 fn router(app: &App) -> Router {
-    let limits = &app.config.limits;
-    let ours = Router::new()
+    Router::new()
         .merge(pages(app))
         .merge(documents())
         .merge(probes())
@@ -76,18 +82,15 @@ fn router(app: &App) -> Router {
         .merge(proxies())
         .merge(session_api(app))
         .merge(api(app))
-        .fallback(page::not_found)
-        .layer(
-            ServiceBuilder::new()
-                // Behind the bound that each group has of its own, and that says more.
-                .layer(ExchangeLayer::new(
-                    app,
-                    Some(limits.body_time + limits.request_time + Duration::from_secs(1)),
-                ))
-                .layer(DefaultBodyLimit::max(MAX_LENGTH)),
-        );
-    // A backend has bounds of its own.
-    ours.merge(backends(app).layer(ExchangeLayer::new(app, None))).with_state(app.clone())
+        .layer(ServiceBuilder::new().layer(exchange(app)).layer(DefaultBodyLimit::max(MAX_LENGTH)))
+        .fallback_service(elsewhere(app))
+        .with_state(app.clone())
+}
+
+/// Around what we answer ourselves, behind the bound that each group has of its own, and that says more.
+fn exchange(app: &App) -> ExchangeLayer {
+    let limits = &app.config.limits;
+    ExchangeLayer::new(app, Some(limits.body_time + limits.request_time + Duration::from_secs(1)))
 }
 
 /// For a person with a browser of their own: first-party cookies, forms held to their own page, no CORS.
@@ -179,13 +182,10 @@ fn proxies() -> Router<App> {
 /// For a person's own session, from the platform's own pages: no token opens these, no site may read them.
 fn session_api(app: &App) -> Router<App> {
     Router::new()
-        .route("/api/0/api-authorizations", get(authorizations::get).delete(authorizations::delete))
+        .route(API_AUTHORIZATIONS, get(authorizations::get).delete(authorizations::delete))
+        .route(API_APPLICATIONS, get(api_applications::list).post(api_applications::post))
         .route(
-            "/api/0/organizations/{organization}/api-applications",
-            get(api_applications::list).post(api_applications::post),
-        )
-        .route(
-            "/api/0/organizations/{organization}/api-applications/{client_id}",
+            API_APPLICATION,
             get(api_applications::get).put(api_applications::put).delete(api_applications::delete),
         )
         .method_not_allowed_fallback(method_not_allowed)
@@ -200,29 +200,34 @@ fn api(app: &App) -> Router<App> {
         })
         .method_not_allowed_fallback(method_not_allowed)
         .layer(ServiceBuilder::new().layer(cors::registered_origins(app)).layer(load::shed_api(app)))
-        // A site must be able to read that there is nothing: without CORS its browser says no more than that the
-        // network failed.
-        .route(
-            "/api/{*nothing}",
-            any(async || ApiError(Error::NotFound)).layer(cors::registered_origins(app)),
-        )
 }
 
-/// For who holds a token, too, but answered by the platform's own backends: every path with the rules of its settings.
-/// Our own paths go before these.
-fn backends(app: &App) -> Router<App> {
-    let upstreams: Vec<_> = app.config.upstreams.iter().cloned().map(Arc::new).collect();
-    let mut router = Router::new();
-    for upstream in &upstreams {
-        for path in upstream.routes() {
-            let upstream = upstream.clone();
-            let forward = async move |State(app): State<App>, request: Request| {
-                gateway::forward(app, upstream.clone(), request).await
-            };
-            router = router.route(&path, any(forward));
-        }
-    }
-    router.layer(cors::forwarded(app, &upstreams))
+/// Whatever is no path of ours, and so never comes before one: a backend's, for who holds a token, with the rules and the
+/// bounds of its settings; or nothing.
+fn elsewhere(app: &App) -> MethodRouter {
+    let around = |exchange: ExchangeLayer, cors: CorsLayer| ServiceBuilder::new().layer(exchange).layer(cors);
+    let backends: MethodRouter = any(gateway::forward)
+        .layer(around(ExchangeLayer::new(app, None), cors::forwarded(app)))
+        .with_state(app.clone());
+    // A site must be able to read that there is nothing: without CORS its browser says no more than that the network
+    // failed.
+    let no_api: MethodRouter =
+        any(async || ApiError(Error::NotFound)).layer(around(exchange(app), cors::registered_origins(app)));
+    let no_page: MethodRouter = any(page::not_found).layer(exchange(app));
+    let app = app.clone();
+    any(async move |mut request: Request| -> Response {
+        let path = request.uri().path();
+        let found = if let Some(backend) = app.gateway.find(path).cloned() {
+            request.extensions_mut().insert(Route(backend.upstream.guarded.prefix.clone()));
+            request.extensions_mut().insert(backend);
+            backends.clone().oneshot(request).await
+        } else if path.starts_with("/api/") {
+            no_api.clone().oneshot(request).await
+        } else {
+            no_page.clone().oneshot(request).await
+        };
+        found.unwrap_or_else(|never| match never {})
+    })
 }
 
 /// A route of the API.

@@ -65,12 +65,10 @@ pub struct Parts {
     pub refusals: Refusals,
     /// A permit for each request that may be answered at once.
     pub requests: Arc<Semaphore>,
-    /// The way to the platform's own backends.
+    /// The platform's own backends, and the way to each.
     pub gateway: Gateway,
     /// What was signed for them lately.
     pub assertions: Assertions,
-    /// A permit for each request that may be before them at once.
-    pub forwarded: Semaphore,
 }
 
 impl App {
@@ -86,8 +84,7 @@ impl App {
         let signing_keys = SigningKeys::new(secret);
         let throttle = Throttle::new(&config.limits, clock.clone());
         let requests = Arc::new(Semaphore::new(config.limits.requests));
-        let forwarded = Semaphore::new(config.limits.requests);
-        let gateway = Gateway::new(&config.upstreams)?;
+        let gateway = Gateway::new(&config.upstreams, config.limits.requests)?;
         let refusals = Refusals::new(&config.trusted_proxies);
         let remembered = store.remembered(&clock, config.limits.remembered_tokens);
         let gate = gate::new(&config, remembered, &clock, &refusals);
@@ -102,7 +99,6 @@ impl App {
             requests,
             gateway,
             assertions: Assertions::default(),
-            forwarded,
             gate,
             refusals,
             refused_origins: RefusedOrigins::default(),

@@ -20,6 +20,9 @@ use crate::journey::{Journey, journeys};
 /// How long nginx may take to listen.
 const START: Duration = Duration::from_secs(10);
 
+/// What a backend is told, each as `Latchkey-…`.
+const TOLD: [&str; 6] = ["User", "Organization", "Application", "Scopes", "Role", "Assertion"];
+
 /// What an operator writes, but for the ports. The backend is nginx as well: it tells what it was told.
 const SETTINGS: &str = r#"
 daemon off;
@@ -36,6 +39,7 @@ http {
     scgi_temp_path FOLDER/scgi;
     server {
         listen 127.0.0.1:PORT;
+        location /gate/ { return 404; }
         location = /gate {
             internal;
             proxy_pass http://127.0.0.1:PLATFORM/gate/check/;
@@ -51,11 +55,15 @@ http {
             auth_request /gate;
             auth_request_set $latchkey_user $upstream_http_latchkey_user;
             auth_request_set $latchkey_organization $upstream_http_latchkey_organization;
+            auth_request_set $latchkey_application $upstream_http_latchkey_application;
             auth_request_set $latchkey_scopes $upstream_http_latchkey_scopes;
+            auth_request_set $latchkey_role $upstream_http_latchkey_role;
             auth_request_set $latchkey_assertion $upstream_http_latchkey_assertion;
             proxy_set_header Latchkey-User $latchkey_user;
             proxy_set_header Latchkey-Organization $latchkey_organization;
+            proxy_set_header Latchkey-Application $latchkey_application;
             proxy_set_header Latchkey-Scopes $latchkey_scopes;
+            proxy_set_header Latchkey-Role $latchkey_role;
             proxy_set_header Latchkey-Assertion $latchkey_assertion;
             proxy_set_header Authorization "";
             proxy_pass http://127.0.0.1:BACKEND;
@@ -64,7 +72,7 @@ http {
     server {
         listen 127.0.0.1:BACKEND;
         location / {
-            return 200 "$request_uri for [$http_latchkey_user] of [$http_latchkey_organization] with [$http_latchkey_scopes], token [$http_authorization]";
+            return 200 "$request_uri user [$http_latchkey_user] organization [$http_latchkey_organization] application [$http_latchkey_application] scopes [$http_latchkey_scopes] role [$http_latchkey_role] assertion [$http_latchkey_assertion] token [$http_authorization]";
         }
     }
 }
@@ -136,19 +144,29 @@ journeys! {
         let nginx = Nginx::start(journey).await?;
         let bearer = format!("Authorization: Bearer {token}\r\n");
         // A client may say whatever it likes under our names, and of what it asked.
-        let forged = "Latchkey-User: somebody\r\nX-Original-URI: /v1/acme/things\r\nX-Forwarded-Uri: /v1/acme/things\r\n";
+        let mut forged = "X-Original-URI: /v1/acme/things\r\nX-Forwarded-Uri: /v1/acme/things\r\n".to_owned();
+        for name in TOLD {
+            forged += &format!("Latchkey-{name}: forged\r\n");
+        }
 
         let (status, answer) = nginx.ask("GET", "/v1/acme/things/?a=b%2F", &format!("{bearer}{forged}")).await?;
         ensure!(status == 200, "{answer}");
         let told = answer.rsplit("\r\n").next().unwrap_or_default();
-        ensure!(told.starts_with("/v1/acme/things/?a=b%2F for [") && !told.contains("somebody"), "{told}");
-        ensure!(told.contains("event:read") && told.ends_with("token []"), "{told}");
+        ensure!(told.starts_with("/v1/acme/things/?a=b%2F user [") && !told.contains("forged"), "{told}");
+        for name in TOLD {
+            ensure!(!told.contains(&format!("{} []", name.to_lowercase())), "the gate says its {name}: {told}");
+        }
+        ensure!(told.contains("event:write") && told.ends_with("token []"), "{told}");
 
         for (method, path, headers, expected) in [
             ("GET", "/v1/acme/things/", "", 401),
             ("GET", "/v1/globex/things/", bearer.as_str(), 403),
             ("GET", "/v1/globex/things/", &format!("{bearer}{forged}"), 403),
             ("DELETE", "/v1/acme/things/", &bearer, 403),
+            // The gate believes whoever is on this machine, as nginx is: nobody asks it through nginx.
+            ("GET", "/gate/check/", &format!("{bearer}X-Original-Method: GET\r\n{forged}"), 404),
+            ("GET", "/gate/check/path/v1/acme/things/", &bearer, 404),
+            ("GET", "/gate", &bearer, 404),
             ("GET", "/v1/acme/elsewhere/", &bearer, 403),
             ("GET", "/v1/acme/things/%2e%2e/%2e%2e/globex/things/", &bearer, 403),
             ("GET", "/v1/globex/../acme/things/", &bearer, 403),

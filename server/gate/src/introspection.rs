@@ -43,6 +43,7 @@ pub struct Introspection {
     credentials: HeaderValue,
     remembered: Cache<[u8; 32], Remembered>,
     trust: Duration,
+    time: Duration,
     clock: Clock,
 }
 
@@ -65,6 +66,8 @@ pub struct Settings<'a> {
     pub capacity: usize,
     /// For how long an answer is: a second at most, and not at all where it is nothing.
     pub trust: Duration,
+    /// How long an answer may take: five seconds at most.
+    pub time: Duration,
     /// The time.
     pub clock: Clock,
 }
@@ -137,6 +140,7 @@ impl Introspection {
             credentials,
             remembered: Cache::new(settings.capacity),
             trust: settings.trust.min(TRUST),
+            time: settings.time.min(TIME),
             clock: settings.clock.clone(),
         })
     }
@@ -158,7 +162,7 @@ impl Introspection {
             let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
             Ok::<_, Error>((status, body.map_err(|_| Error::NoAnswer)?.to_bytes()))
         };
-        let (status, body) = timeout(TIME, answer).await.map_err(|_| Error::NoAnswer)??;
+        let (status, body) = timeout(self.time, answer).await.map_err(|_| Error::NoAnswer)??;
         if status != StatusCode::OK {
             return Err(Error::Status(status));
         }
@@ -286,6 +290,26 @@ mod tests {
         ] {
             assert!(read(wrong.as_bytes()).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn nobody_is_asked_to_whom_a_secret_may_not_be_told() {
+        let at = |endpoint| {
+            Introspection::new(&Settings {
+                endpoint,
+                id: "a",
+                secret: "b",
+                capacity: 1,
+                trust: Duration::from_secs(60),
+                time: Duration::from_secs(60),
+                clock: Clock::System,
+            })
+        };
+        for endpoint in ["http://p.example/", "/oauth/introspect/", "", "ftp://localhost/"] {
+            assert!(matches!(at(endpoint), Err(Error::Endpoint)), "{endpoint:?}");
+        }
+        let known = at("http://127.0.0.1:8000/").unwrap();
+        assert_eq!((known.trust, known.time), (TRUST, TIME));
     }
 
     #[test]

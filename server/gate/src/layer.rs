@@ -55,11 +55,23 @@ pub struct Presented<'a> {
     pub path: &'a str,
     /// Its query.
     pub query: Option<&'a str>,
+    /// What the log calls the way that it took.
+    pub route: Option<&'a Route>,
 }
+
+/// What the log and the observer call the way that a request took, where whoever guards it knows no better than a rule for
+/// many paths: it stands among the request's extensions.
+#[derive(Debug, Clone)]
+pub struct Route(pub Arc<str>);
 
 impl<'a> From<&'a Parts> for Presented<'a> {
     fn from(request: &'a Parts) -> Self {
-        Self { headers: &request.headers, path: request.uri.path(), query: request.uri.query() }
+        Self {
+            headers: &request.headers,
+            path: request.uri.path(),
+            query: request.uri.query(),
+            route: request.extensions.get(),
+        }
     }
 }
 
@@ -169,7 +181,11 @@ impl<S: Source> Gate<S> {
             now: self.0.settings.clock.now(),
         };
         match decision::decide(&standing, &asked) {
-            Ok(scopes) => Ok(Authorized { standing, scopes }),
+            Ok(scopes) => {
+                let authorized = Authorized { standing, scopes };
+                log(&authorized, presented.route);
+                Ok(authorized)
+            }
             Err(refusal) => Err(Refused { refusal, standing: Some(standing) }),
         }
     }
@@ -193,9 +209,10 @@ impl<S: Source> Gate<S> {
             ),
             None => Default::default(),
         };
+        let route = name(request.extensions.get());
         match refusal.cause() {
-            Some(cause) => tracing::error!(%cause, "api call failed"),
-            None => tracing::info!(%refusal, token, client_id, organization, user, "api call refused"),
+            Some(cause) => tracing::error!(%cause, route, "api call failed"),
+            None => tracing::info!(%refusal, token, client_id, organization, user, route, "api call refused"),
         }
         if let Some(observer) = &self.0.settings.observer {
             observer.refused(refusal, standing, request);
@@ -226,12 +243,18 @@ fn origin(headers: &HeaderMap) -> Option<&str> {
     Some(if values.next().is_some() { "" } else { first.to_str().unwrap_or_default() })
 }
 
-fn log(authorized: &Authorized) {
+fn name(route: Option<&Route>) -> Option<&str> {
+    route.map(|Route(name)| &**name)
+}
+
+/// The one line that each call leaves which passes, however it came.
+fn log(authorized: &Authorized, route: Option<&Route>) {
     tracing::info!(
         token = authorized.token_id(),
         client_id = &*authorized.application().client_id,
         organization = &*authorized.organization().id,
         user = &*authorized.member().user_id,
+        route = name(route),
         "api call"
     );
 }
@@ -314,7 +337,6 @@ where
 }
 
 fn pass<B>(authorized: Authorized, mut parts: Parts, body: B) -> Request<B> {
-    log(&authorized);
     parts.extensions.insert(authorized);
     Request::from_parts(parts, body)
 }

@@ -44,7 +44,7 @@ pub mod standing;
 pub mod token;
 
 pub use clock::Clock;
-pub use layer::{Authorized, Gate, GateLayer, Guarded, Observer, Presented, Refused, Settings};
+pub use layer::{Authorized, Gate, GateLayer, Guarded, Observer, Presented, Refused, Route, Settings};
 pub use refusal::{Answer, Cause, Refusal};
 pub use rule::{ORGANIZATION, OrganizationRule, Rule};
 pub use source::Source;

@@ -1,7 +1,8 @@
 //! What the gate refuses: taken note of on the request's path, written down off it, once for many times.
 //!
 //! A token that is refused again and again is one entry for every ten seconds, with how often it was. So many different
-//! refusals are kept in between, and no more: who floods the gate fills neither the memory nor the log.
+//! refusals are kept in between for each organization, and how many more there were: who floods the gate fills neither the
+//! memory nor the log, and pushes out nothing of another organization's.
 
 use std::{
     collections::HashMap,
@@ -15,7 +16,7 @@ use axum::{
     http::{header, request::Parts},
 };
 use ipnet::IpNet;
-use latchkey_gate::{Observer, Refusal, Standing};
+use latchkey_gate::{Observer, Refusal, Route, Standing};
 use latchkey_protocol::origin::Origin;
 use serde_json::json;
 
@@ -24,15 +25,19 @@ use crate::{
     clock::Clock,
     http::address::ClientAddress,
     store::{
-        Store, StoreError,
+        Store, StoreError, Unit,
         audit_log::{self, Entry},
     },
 };
 
 /// How often they are written down.
 const EVERY: Duration = Duration::from_secs(10);
-/// How many different ones are kept until then.
-const MOST: usize = 500;
+/// How many different ones of an organization are kept until then.
+const EACH: usize = 50;
+/// How many are kept of all organizations. One of which nothing is kept yet finds a place all the same.
+const MOST: usize = 5000;
+/// The longest origin that is written down: a host's name has no more than 253 characters (RFC 1035 §2.3.4).
+const MAX_ORIGIN: usize = 300;
 
 /// Refusals that are not written down yet.
 #[derive(Debug, Clone)]
@@ -46,15 +51,22 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct Noted {
+    organizations: HashMap<Box<str>, OfOne>,
+    /// How many different ones there are in all.
+    all: usize,
+}
+
+/// What was refused of one organization's.
+#[derive(Debug, Default)]
+struct OfOne {
     refusals: HashMap<Refused, u32>,
     /// Those that found no place.
-    dropped: u64,
+    more: u32,
 }
 
 /// Refusals that are alike.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Refused {
-    organization_id: Box<str>,
     client_id: Box<str>,
     user_id: Box<str>,
     token_id: Box<str>,
@@ -86,48 +98,69 @@ impl Refusals {
 
     /// Writes down what was noted.
     pub async fn flush(&self, store: &Store, clock: &Clock) -> Result<(), StoreError> {
-        let Noted { refusals, dropped } =
+        let Noted { organizations, .. } =
             std::mem::take(&mut *self.0.noted.lock().unwrap_or_else(PoisonError::into_inner));
-        if dropped > 0 {
-            tracing::warn!(dropped, "more was refused at once than the audit log takes");
-        }
-        if refusals.is_empty() {
+        if organizations.is_empty() {
             return Ok(());
         }
         let mut unit = store.write(By::server(clock.now())).await?;
-        for (refused, occurrences) in refusals {
-            unit.act_for(By {
-                actor: Actor::Application(refused.client_id.to_string()),
-                address: refused.address,
-                now: clock.now(),
-            });
-            let entry = Entry {
-                client_id: Some(&refused.client_id),
-                user_id: Some(&refused.user_id),
-                occurrences,
-                ..Entry::new(&refused.organization_id, Action::TokenRefused)
-            };
-            let detail = json!({
-                "reason": refused.reason,
-                "scope": refused.scope,
-                "origin": refused.origin,
-                "route": refused.route,
-                "token_id": refused.token_id,
-            });
-            audit_log::insert(&mut unit, &entry, &detail).await?;
+        for (organization_id, OfOne { refusals, more }) in organizations {
+            for (refused, occurrences) in refusals {
+                refused.write(&mut unit, &organization_id, occurrences, clock).await?;
+            }
+            if more > 0 {
+                tracing::warn!(organization = %organization_id, more, "more was refused at once than the audit log takes");
+                unit.act_for(By::server(clock.now()));
+                let entry = Entry { occurrences: more, ..Entry::new(&organization_id, Action::TokenRefused) };
+                audit_log::insert(&mut unit, &entry, &json!({ "more": true })).await?;
+            }
         }
         unit.commit().await
     }
 
-    fn note(&self, refused: Refused) {
+    fn note(&self, organization_id: &str, refused: Refused) {
         let mut noted = self.0.noted.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(occurrences) = noted.refusals.get_mut(&refused) {
+        let Noted { organizations, all } = &mut *noted;
+        let of_one = organizations.entry(organization_id.into()).or_default();
+        let kept = of_one.refusals.len();
+        if let Some(occurrences) = of_one.refusals.get_mut(&refused) {
             *occurrences = occurrences.saturating_add(1);
-        } else if noted.refusals.len() < MOST {
-            noted.refusals.insert(refused, 1);
+        } else if kept == 0 || (kept < EACH && *all < MOST) {
+            of_one.refusals.insert(refused, 1);
+            *all += 1;
         } else {
-            noted.dropped += 1;
+            of_one.more = of_one.more.saturating_add(1);
         }
+    }
+}
+
+impl Refused {
+    async fn write(
+        &self,
+        unit: &mut Unit,
+        organization_id: &str,
+        occurrences: u32,
+        clock: &Clock,
+    ) -> Result<(), StoreError> {
+        unit.act_for(By {
+            actor: Actor::Application(self.client_id.to_string()),
+            address: self.address,
+            now: clock.now(),
+        });
+        let entry = Entry {
+            client_id: Some(&self.client_id),
+            user_id: Some(&self.user_id),
+            occurrences,
+            ..Entry::new(organization_id, Action::TokenRefused)
+        };
+        let detail = json!({
+            "reason": self.reason,
+            "scope": self.scope,
+            "origin": self.origin,
+            "route": self.route,
+            "token_id": self.token_id,
+        });
+        audit_log::insert(unit, &entry, &detail).await
     }
 }
 
@@ -136,19 +169,26 @@ impl Observer for Refusals {
         // Of a token that there is not, nobody can say whose it would be.
         let Some(standing) = standing else { return };
         let origin = request.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+        let origin = origin.filter(|origin| origin.len() <= MAX_ORIGIN);
         let address = request.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| {
             ClientAddress::find(peer.ip(), &request.headers, &self.0.trusted_proxies).address()
         });
-        self.note(Refused {
-            organization_id: standing.application.organization.id.clone(),
+        let refused = Refused {
             client_id: standing.application.client_id.clone(),
             user_id: standing.member.user_id.clone(),
             token_id: standing.token_id.as_str().into(),
             reason: refusal.answer().code,
             scope: if let Refusal::InsufficientScope(scope) = refusal { Some(scope.as_str()) } else { None },
             origin: origin.and_then(|origin| Origin::parse(origin).ok()).map(|origin| origin.to_string()),
-            route: request.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned()),
+            route: route(request),
             address,
-        });
+        };
+        self.note(&standing.application.organization.id, refused);
     }
+}
+
+/// The route's pattern, and never what somebody filled in.
+fn route(request: &Parts) -> Option<String> {
+    let told = request.extensions.get::<Route>().map(|Route(name)| &**name);
+    told.or_else(|| request.extensions.get::<MatchedPath>().map(MatchedPath::as_str)).map(str::to_owned)
 }

@@ -172,11 +172,9 @@ impl Options {
     }
 
     /// The platform's own paths behind a proxy that asks for the gate's decision.
-    pub(super) fn guarded(&self) -> Result<Vec<Guarded>, CliError> {
-        let read = |settings: &guarded::Settings| {
-            Guarded::read(settings).map_err(|problem| CliError::Guarded(settings.prefix.clone(), problem))
-        };
-        self.guarded.iter().map(read).collect()
+    pub(super) fn guarded(&self, upstreams: &[Upstream]) -> Result<Vec<Guarded>, CliError> {
+        guarded::read_all(&self.guarded, upstreams)
+            .map_err(|(prefix, problem)| CliError::Guarded(prefix, problem))
     }
 
     /// How much is done at once.

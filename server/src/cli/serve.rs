@@ -32,12 +32,13 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     let public_url = read("--public-url", options.public_url()?, registration::origin)?;
     let _log = log(options)?;
 
+    let upstreams = options.upstreams()?;
     let config = Config {
         lifetimes: options.lifetimes(),
         limits: options.limits(),
         trusted_proxies: options.trusted_proxies()?,
-        upstreams: options.upstreams()?,
-        guarded: options.guarded()?,
+        guarded: options.guarded(&upstreams)?,
+        upstreams,
         ..Config::new(public_url)
     };
     // Before anybody can reach it: whoever starts it may end it at once.

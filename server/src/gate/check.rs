@@ -4,6 +4,9 @@
 //! Caddy (`forward_auth`) in `X-Forwarded-Method` and `X-Forwarded-Uri`; Envoy (`ext_authz` over HTTP) by the method and
 //! the path of its own request, below `/gate/check/path`. What lets a request pass is 200 with who it is in headers, and
 //! what does not is 401 or 403: the two that every one of them knows.
+//!
+//! What is told is judged as it stands, to the last byte: where the library that reads addresses would leave something
+//! out (from a `#` on, which a proxy may resolve as a part of the path), nothing is decided.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -15,7 +18,7 @@ use axum::{
 };
 
 use crate::{
-    gate::{Presented, Rule},
+    gate::{Presented, Route},
     gateway::{assertion, guarded::Guarded, path, request::identify},
     http::error::{ApiError, Error},
     routes::SentPath,
@@ -46,10 +49,10 @@ pub async fn by_headers(State(app): State<App>, request: Request) -> Response {
 pub async fn by_path(State(app): State<App>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let sent = parts.extensions.get::<SentPath>().map_or(&parts.uri, |SentPath(sent)| sent);
-    let below = sent.path_and_query().and_then(|path| path.as_str().strip_prefix(BELOW));
-    let address = below.filter(|path| path.starts_with('/')).and_then(|path| path.parse().ok());
-    let asked = address.map(|address| Asked { method: parts.method.clone(), address });
-    answer(&app, parts, asked.ok_or(Error::NotTold)).await
+    // A `#` never comes so far: Envoy refuses it (`http_reject_path_with_fragment`), and hyper ends the address there.
+    let below = sent.path_and_query().and_then(|path| path.as_str().strip_prefix(BELOW)).unwrap_or_default();
+    let asked = address(below).map(|address| Asked { method: parts.method.clone(), address });
+    answer(&app, parts, asked).await
 }
 
 async fn answer(app: &App, parts: Parts, asked: Result<Asked, Error>) -> Response {
@@ -62,14 +65,22 @@ async fn answer(app: &App, parts: Parts, asked: Result<Asked, Error>) -> Respons
     response
 }
 
-async fn decide(app: &App, parts: Parts, asked: Result<Asked, Error>) -> Result<Response, Error> {
+async fn decide(app: &App, mut parts: Parts, asked: Result<Asked, Error>) -> Result<Response, Error> {
     require_proxy(app, &parts)?;
     let Asked { method, address } = asked?;
     if !path::is_unambiguous(address.path()) {
         return Err(Error::AmbiguousPath);
     }
-    let (rule, audience) = find(app, &method, address.path())?;
-    let presented = Presented { headers: &parts.headers, path: address.path(), query: address.query() };
+    let (guarded, audience) = find(app, address.path()).ok_or(Error::NotDeclared)?;
+    let rule = guarded.rule(&method).ok_or(Error::NotDeclared)?;
+    // What was asked is behind the proxy: here everything comes to one address.
+    let route = Route(guarded.prefix.clone());
+    let presented = Presented {
+        headers: &parts.headers,
+        path: address.path(),
+        query: address.query(),
+        route: Some(&route),
+    };
     match app.gate.authorize(rule, presented).await {
         Ok(authorized) => {
             let assertion = assertion::make(app, &authorized, &audience).await?;
@@ -77,7 +88,10 @@ async fn decide(app: &App, parts: Parts, asked: Result<Asked, Error>) -> Result<
             identify(response.headers_mut(), &authorized, assertion);
             Ok(response)
         }
-        Err(refused) => Ok(app.gate.refuse(refused, &parts)),
+        Err(refused) => {
+            parts.extensions.insert(route);
+            Ok(app.gate.refuse(refused, &parts))
+        }
     }
 }
 
@@ -104,22 +118,28 @@ fn told(headers: &HeaderMap) -> Result<Asked, Error> {
         let (value, None) = (values.next()?, values.next()) else { return None };
         value.to_str().ok()
     };
-    let method = only(method).and_then(|method| method.parse().ok());
-    let address =
-        only(address).filter(|address| address.starts_with('/')).and_then(|address| address.parse().ok());
-    method.zip(address).map(|(method, address)| Asked { method, address }).ok_or(Error::NotTold)
+    let method = only(method).and_then(|method| method.parse().ok()).ok_or(Error::NotTold)?;
+    Ok(Asked { method, address: self::address(only(address).ok_or(Error::NotTold)?)? })
 }
 
-/// The rule for a path, of whoever declares the longest beginning of it, and whom an assertion would be for.
-fn find(app: &App, method: &Method, path: &str) -> Result<(Rule, Arc<str>), Error> {
+/// A path and a query, with nothing left out that stands in the text.
+fn address(text: &str) -> Result<Uri, Error> {
+    let address: Uri = Some(text)
+        .filter(|text| text.starts_with('/'))
+        .and_then(|text| text.parse().ok())
+        .ok_or(Error::NotTold)?;
+    let is_whole = address.path_and_query().is_some_and(|read| read.as_str() == text);
+    if is_whole { Ok(address) } else { Err(Error::AmbiguousPath) }
+}
+
+/// The rules for a path, of whoever declares the most of it, and whom an assertion would be for.
+fn find<'a>(app: &'a App, path: &str) -> Option<(&'a Guarded, Arc<str>)> {
     let issuer: Arc<str> = app.config.issuer().into();
     let behind_proxies = app.config.guarded.iter().map(|guarded| (guarded, issuer.clone()));
     let behind_us =
         app.config.upstreams.iter().map(|upstream| (&upstream.guarded, upstream.audience().into()));
     let covering = behind_proxies.chain(behind_us).filter(|(guarded, _)| guarded.covers(path));
-    let (guarded, audience): (&Guarded, Arc<str>) =
-        covering.max_by_key(|(guarded, _)| guarded.prefix.len()).ok_or(Error::NotDeclared)?;
-    guarded.rule(method).map(|rule| (rule, audience)).ok_or(Error::NotDeclared)
+    covering.max_by_key(|(guarded, _)| guarded.rank())
 }
 
 #[cfg(test)]
@@ -159,6 +179,26 @@ mod tests {
             ],
         ] {
             assert!(matches!(with(wrong), Err(Error::NotTold)), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_would_be_read_in_part_is_ambiguous() {
+        for (method, told) in TOLD {
+            for ambiguous in ["/a/#/../../b", "/a#", "/#", "/a?b#c", "/a?b=c#/../d"] {
+                let asked = with(&[(method, "GET"), (told, ambiguous)]);
+                assert!(matches!(asked, Err(Error::AmbiguousPath)), "{told}: {ambiguous}");
+            }
+        }
+    }
+
+    proptest::proptest! {
+        /// Whatever is decided about is what was told, byte for byte.
+        #[test]
+        fn an_address_is_read_whole_or_not_at_all(text in "/[ -~]{0,30}") {
+            if let Ok(read) = address(&text) {
+                proptest::prop_assert_eq!(read.to_string(), text);
+            }
         }
     }
 }

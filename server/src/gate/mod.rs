@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::routing::MethodRouter;
 use latchkey_gate::{Settings, database::Database};
 
-pub use latchkey_gate::{Authorized, OrganizationRule, Presented, Refusal, Rule};
+pub use latchkey_gate::{Authorized, OrganizationRule, Presented, Refusal, Route, Rule};
 
 use crate::{
     audit::refusals::Refusals, clock::Clock, config::Config, oauth::metadata::PROTECTED_RESOURCE, state::App,

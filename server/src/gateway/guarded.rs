@@ -1,13 +1,13 @@
 //! Paths that somebody else answers, and what they ask of a token: a backend behind our gateway, or one behind a proxy
 //! that asks at `/gate/check/`.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use axum::http::Method;
 use latchkey_protocol::scope::Scope;
 use serde::Deserialize;
 
-use crate::gate::Rule;
+use crate::{gate::Rule, gateway::upstream::Upstream};
 
 /// Paths behind a proxy of the platform's own, as the file of settings describes them.
 #[derive(Debug, Clone, Deserialize)]
@@ -24,7 +24,7 @@ pub struct Settings {
 #[derive(Debug, Clone)]
 pub struct Guarded {
     /// Where they begin, without a slash at the end.
-    pub prefix: String,
+    pub prefix: Arc<str>,
     /// The methods that are allowed.
     pub rules: Vec<(Method, Rule)>,
 }
@@ -40,6 +40,8 @@ pub enum Problem {
     Scope(String),
     /// There is no method.
     NoMethods,
+    /// Others begin alike.
+    Taken,
 }
 
 impl fmt::Display for Problem {
@@ -53,6 +55,9 @@ impl fmt::Display for Problem {
                 write!(f, "scopes names {method:?}, which is not one of GET, HEAD, POST, PUT, PATCH and DELETE")
             }
             Self::Scope(scope) => write!(f, "scopes names {scope:?}, which is not a scope"),
+            Self::Taken => f.write_str(
+                "prefix is another one's as well: of two rules for the same paths nobody could say which one counts",
+            ),
             Self::NoMethods => f.write_str("scopes names no method: GET = \"event:read\" lets requests read"),
         }
     }
@@ -63,11 +68,11 @@ impl std::error::Error for Problem {}
 impl Guarded {
     /// Reads where the paths begin, and what each method asks of a token.
     pub fn read(settings: &Settings) -> Result<Self, Problem> {
-        let prefix = settings.prefix.trim_end_matches('/').to_owned();
-        if !is_prefix(&prefix) {
+        let prefix = settings.prefix.trim_end_matches('/');
+        if !is_prefix(prefix) {
             return Err(Problem::Prefix);
         }
-        Ok(Self { rules: rules(&settings.scopes, &prefix)?, prefix })
+        Ok(Self { rules: rules(&settings.scopes, prefix)?, prefix: prefix.into() })
     }
 
     /// What this method asks of a token; `None` where it is not allowed.
@@ -84,6 +89,28 @@ impl Guarded {
             None => false,
         })
     }
+
+    /// Of two that cover a path, the one that says more about it has the greater: first the one with more segments, then
+    /// the one that names a segment, counted from the left, where the other takes any. Only equal ones are alike.
+    pub fn rank(&self) -> (usize, Vec<bool>) {
+        let names: Vec<_> =
+            self.prefix.split('/').map(|segment| segment != latchkey_gate::ORGANIZATION).collect();
+        (names.len(), names)
+    }
+}
+
+/// Reads all of them: no two may begin alike, nor any as a backend's do.
+pub fn read_all(all: &[Settings], upstreams: &[Upstream]) -> Result<Vec<Guarded>, (String, Problem)> {
+    let mut read: Vec<Guarded> = Vec::with_capacity(all.len());
+    for settings in all {
+        let guarded = Guarded::read(settings).map_err(|problem| (settings.prefix.clone(), problem))?;
+        let mut others = read.iter().chain(upstreams.iter().map(|upstream| &upstream.guarded));
+        if others.any(|other| other.prefix == guarded.prefix) {
+            return Err((settings.prefix.clone(), Problem::Taken));
+        }
+        read.push(guarded);
+    }
+    Ok(read)
 }
 
 /// A path of plain segments, of which one may stand for the organization.
@@ -120,6 +147,7 @@ fn rules(scopes: &BTreeMap<String, String>, prefix: &str) -> Result<Vec<(Method,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::upstream;
 
     fn settings(prefix: &str, method: &str, scope: &str) -> Settings {
         Settings { prefix: prefix.into(), scopes: BTreeMap::from([(method.into(), scope.into())]) }
@@ -154,6 +182,20 @@ mod tests {
     }
 
     #[test]
+    fn no_two_begin_alike() {
+        let at = |prefix: &str| settings(prefix, "GET", "event:read");
+        let upstream =
+            upstream::Settings { prefix: "/b/{organization}".into(), ..upstream::Settings::at("http://a") };
+        let upstreams = [Upstream::read(&upstream).unwrap()];
+        assert_eq!(read_all(&[at("/a"), at("/a/{organization}"), at("/b")], &upstreams).unwrap().len(), 3);
+        for (all, taken) in
+            [([at("/a"), at("/a/")], "/a/"), ([at("/a"), at("/b/{organization}")], "/b/{organization}")]
+        {
+            assert_eq!(read_all(&all, &upstreams).unwrap_err(), (taken.to_owned(), Problem::Taken));
+        }
+    }
+
+    #[test]
     fn a_path_is_covered_segment_by_segment() {
         let guarded = read("/o/{organization}/issues", "GET", "event:read").unwrap();
         for (path, covered) in [
@@ -168,6 +210,20 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(guarded.covers(path), covered, "{path}");
+        }
+    }
+
+    #[test]
+    fn whoever_says_more_about_a_path_is_asked() {
+        let rank = |prefix: &str| read(prefix, "GET", "event:read").unwrap().rank();
+        for (less, more) in [
+            ("/o/{organization}", "/o/acme/billing"),
+            ("/o/{organization}", "/o/a"),
+            ("/o", "/o/{organization}"),
+            ("/o/{organization}/billing", "/o/acme/{organization}"),
+            ("/o/averyveryverylongname", "/o/{organization}/b"),
+        ] {
+            assert!(rank(less) < rank(more), "{less} {more}");
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod guarded;
 pub mod path;
 pub mod request;
 pub mod response;
+pub mod upload;
 pub mod upstream;
 
 use std::{
@@ -18,8 +19,9 @@ use std::{
 };
 
 use axum::{
-    BoxError,
+    BoxError, Extension,
     body::Body,
+    extract::State,
     http::{
         HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts, uri::PathAndQuery,
     },
@@ -32,13 +34,20 @@ use hyper_util::{
     client::legacy::{Client, Error as ClientError, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use tokio::time::timeout;
+use tokio::{
+    sync::{Semaphore, watch},
+    time::sleep,
+};
 
 use crate::{
-    gate::{Authorized, Presented},
-    gateway::upstream::Upstream,
+    gate::{Authorized, Presented, Route},
+    gateway::{
+        upload::{Turn, Upload},
+        upstream::Upstream,
+    },
     http::{
         address::ClientAddress,
+        connections::Passage,
         error::{ApiError, Error},
     },
     routes::SentPath,
@@ -48,15 +57,24 @@ use crate::{
 /// How long a connection to a backend is kept that nobody uses: shorter than most servers keep theirs.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// The way to the backends.
-#[derive(Debug, Clone)]
-pub struct Gateway {
+/// The backends, and the way to each.
+#[derive(Debug)]
+pub struct Gateway(Vec<Arc<Backend>>);
+
+/// A backend and the way to it, which it has for itself: where one of them hangs, the others are none the worse.
+#[derive(Debug)]
+pub struct Backend {
+    /// Where it is, and what it asks of a token.
+    pub upstream: Upstream,
+    /// A permit for each request that may be before it at once.
+    pub places: Semaphore,
     client: Client<HttpsConnector<HttpConnector>, Body>,
 }
 
 impl Gateway {
-    /// A way to these. The machine's certificates are read where one of them is spoken to over TLS.
-    pub fn new(upstreams: &[Upstream]) -> Result<Self, std::io::Error> {
+    /// A way to these, for so many requests at once to each. The machine's certificates are read where one of them is
+    /// spoken to over TLS.
+    pub fn new(upstreams: &[Upstream], places: usize) -> Result<Self, std::io::Error> {
         let tls = rustls::ClientConfig::builder_with_provider(Arc::new(
             rustls::crypto::aws_lc_rs::default_provider(),
         ))
@@ -66,35 +84,66 @@ impl Gateway {
             true => tls.with_native_roots()?.with_no_client_auth(),
             false => tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth(),
         };
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        http.set_nodelay(true);
-        http.set_connect_timeout(upstreams.iter().map(|upstream| upstream.connect_time).max());
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(IDLE)
-            .pool_timer(TokioTimer::new())
-            .build(connector.wrap_connector(http));
-        Ok(Self { client })
+        let backend = |upstream: &Upstream| {
+            Arc::new(Backend {
+                upstream: upstream.clone(),
+                places: Semaphore::new(places),
+                client: client(upstream, tls.clone()),
+            })
+        };
+        Ok(Self(upstreams.iter().map(backend).collect()))
+    }
+
+    /// The backend whose this path is: of several the one that says the most about it.
+    pub fn find(&self, path: &str) -> Option<&Arc<Backend>> {
+        let covering = self.0.iter().filter(|backend| backend.upstream.guarded.covers(path));
+        covering.max_by_key(|backend| backend.upstream.guarded.rank())
+    }
+
+    /// Every backend.
+    pub fn backends(&self) -> &[Arc<Backend>] {
+        &self.0
     }
 }
 
-/// Lets a request through to a backend, or says why not.
-pub async fn forward(app: App, upstream: Arc<Upstream>, request: Request<Body>) -> axum::response::Response {
+fn client(upstream: &Upstream, tls: rustls::ClientConfig) -> Client<HttpsConnector<HttpConnector>, Body> {
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    http.set_nodelay(true);
+    http.set_connect_timeout(Some(upstream.connect_time));
+    let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
+    Client::builder(TokioExecutor::new())
+        .pool_idle_timeout(IDLE)
+        .pool_timer(TokioTimer::new())
+        .build(connector.wrap_connector(http))
+}
+
+/// Lets a request through to its backend, or says why not.
+pub async fn forward(
+    State(app): State<App>,
+    Extension(backend): Extension<Arc<Backend>>,
+    request: Request<Body>,
+) -> axum::response::Response {
+    let upstream = &backend.upstream;
     let (parts, body) = request.into_parts();
     let sent = parts.extensions.get::<SentPath>().map_or(&parts.uri, |SentPath(sent)| sent).clone();
     if !path::is_unambiguous(sent.path()) {
         return ApiError(Error::AmbiguousPath).into_response();
     }
-    let Some(rule) = upstream.guarded.rule(&parts.method) else { return not_allowed(&upstream) };
-    let presented = Presented { headers: &parts.headers, path: sent.path(), query: sent.query() };
+    let Some(rule) = upstream.guarded.rule(&parts.method) else { return not_allowed(upstream) };
+    let presented = Presented {
+        headers: &parts.headers,
+        path: sent.path(),
+        query: sent.query(),
+        route: parts.extensions.get::<Route>(),
+    };
     let authorized = match app.gate.authorize(rule, presented).await {
         Ok(authorized) => authorized,
         Err(refused) => return app.gate.refuse(refused, &parts),
     };
-    match pass_on(&app, &upstream, &authorized, parts, &sent, body).await {
+    match pass_on(&app, &backend, &authorized, parts, &sent, body).await {
         Ok(mut response) => {
-            response::rewrite(response.headers_mut(), &upstream);
+            response::rewrite(response.headers_mut(), upstream);
             response
         }
         Err(error) => ApiError(error).into_response(),
@@ -112,13 +161,17 @@ fn not_allowed(upstream: &Upstream) -> axum::response::Response {
 
 async fn pass_on(
     app: &App,
-    upstream: &Upstream,
+    backend: &Backend,
     authorized: &Authorized,
     mut parts: Parts,
     sent: &Uri,
     body: Body,
 ) -> Result<Response<Body>, Error> {
-    let _place = app.forwarded.try_acquire().map_err(|_| Error::Overloaded)?;
+    let upstream = &backend.upstream;
+    if let Some(passage) = parts.extensions.get::<Passage>() {
+        passage.lengthen();
+    }
+    let _place = backend.places.try_acquire().map_err(|_| Error::Overloaded)?;
     let address = ClientAddress::of(&parts.extensions, &parts.headers, app)?;
     let assertion = assertion::make(app, authorized, &upstream.audience()).await?;
     request::rewrite(&mut parts.headers, authorized, assertion, address, app.config.issuer());
@@ -138,12 +191,23 @@ async fn pass_on(
         request
     };
     let max = usize::try_from(upstream.max_body_bytes).unwrap_or(usize::MAX);
-    let body = if body.is_end_stream() { Body::empty() } else { Body::new(Limited::new(body, max)) };
-    let first = ask(app, upstream, whole(parts.method, parts.headers, body)).await;
+    let (body, told) = if body.is_end_stream() {
+        (Body::empty(), Upload::nothing())
+    } else {
+        // Said outright: where nobody does, hyper takes a GET of unknown length for one without a body.
+        if body.size_hint().exact().is_none() {
+            parts.headers.remove(header::CONTENT_LENGTH);
+            parts.headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        let (upload, told) = Upload::new(Body::new(Limited::new(body, max)));
+        (Body::new(upload), told)
+    };
+    let part_time = app.config.limits.body_time;
+    let first = ask(backend, whole(parts.method, parts.headers, body), told, part_time).await;
     let answer = match (first, again) {
         // RFC 9110 §9.2.2: what may be done twice is tried once more where the connection broke.
         (Err(Error::BadGateway(_)), Some((method, headers))) => {
-            ask(app, upstream, whole(method, headers, Body::empty())).await?
+            ask(backend, whole(method, headers, Body::empty()), Upload::nothing(), part_time).await?
         }
         (first, _) => first?,
     };
@@ -153,13 +217,23 @@ async fn pass_on(
     Ok(answer.map(|body| Body::new(Idle::new(body, upstream.answer_time))))
 }
 
-async fn ask(app: &App, upstream: &Upstream, request: Request<Body>) -> Result<Response<Incoming>, Error> {
-    let answer = timeout(upstream.answer_time, app.gateway.client.request(request)).await;
-    match answer {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) if is_too_large(&error) => Err(Error::BodyTooLarge(upstream.max_body_bytes)),
-        Ok(Err(error)) => Err(Error::BadGateway(Arc::new(error))),
-        Err(_) => Err(Error::GatewayTimeout),
+async fn ask(
+    backend: &Backend,
+    request: Request<Body>,
+    told: watch::Receiver<Turn>,
+    part_time: Duration,
+) -> Result<Response<Incoming>, Error> {
+    let Backend { upstream, client, .. } = backend;
+    let patience = |turn| {
+        sleep(match turn {
+            Turn::Client => part_time,
+            Turn::Backend | Turn::Answer => upstream.answer_time,
+        })
+    };
+    match upload::answered(client.request(request), told, patience).await? {
+        Ok(answer) => Ok(answer),
+        Err(error) if is_too_large(&error) => Err(Error::BodyTooLarge(upstream.max_body_bytes)),
+        Err(error) => Err(Error::BadGateway(Arc::new(error))),
     }
 }
 

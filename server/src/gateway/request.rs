@@ -29,20 +29,46 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     header::UPGRADE,
 ];
 
-/// What is for this server and for nobody behind it: the credentials, what the gate has judged already, and what only
-/// this server may say of the way the request came.
-const OURS: [HeaderName; 10] = [
-    header::AUTHORIZATION,
-    header::COOKIE,
-    header::ORIGIN,
-    header::HOST,
-    header::EXPECT,
-    header::FORWARDED,
-    HeaderName::from_static("x-forwarded-for"),
-    HeaderName::from_static("x-forwarded-host"),
-    HeaderName::from_static("x-forwarded-proto"),
-    HeaderName::from_static("x-real-ip"),
+/// What is for this server and for nobody behind it: the credentials, what the gate has judged already, what only this
+/// server may say of the way the request came and of who it is, and what would make another request of it than the one
+/// that was judged.
+const OURS: [&str; 33] = [
+    "authorization",
+    "cf-connecting-ip",
+    "client-ip",
+    "cookie",
+    "expect",
+    "fastly-client-ip",
+    "forwarded",
+    "host",
+    "origin",
+    "remote-addr",
+    "remote-user",
+    "true-client-ip",
+    "x-authenticated-user",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-envoy-external-address",
+    "x-envoy-original-path",
+    "x-forward-for",
+    "x-host",
+    "x-http-destinationurl",
+    "x-http-host-override",
+    "x-http-method",
+    "x-http-method-override",
+    "x-http-path-override",
+    "x-method-override",
+    "x-original-host",
+    "x-original-method",
+    "x-original-uri",
+    "x-original-url",
+    "x-real-ip",
+    "x-remote-user",
+    "x-rewrite-url",
+    "x-rewrite-uri",
 ];
+/// What such names begin with.
+const OUR_FAMILIES: [&str; 3] = ["latchkey-", "x-forwarded-", "x-latchkey-"];
 
 /// Takes out what is between two neighbours alone, and what `Connection` says is.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
@@ -58,10 +84,20 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether a header has a name that only this server gives. Some backends read `_` as `-` (RFC 3875 §4.1.18), so that
-/// `Latchkey_User` would count as `Latchkey-User`.
+/// Whether a header is not to go on. Some backends read `_`, and a few whatever is no letter and no digit, as `-`
+/// (RFC 3875 §4.1.18), so that `Latchkey_User` or `Latchkey.User` would count as `Latchkey-User`: what could be taken for
+/// one of these is one, and what could be taken for the length or the end of the body, too.
 fn is_reserved(name: &HeaderName) -> bool {
-    name.as_str().replace('_', "-").starts_with("latchkey-")
+    let sent = name.as_str();
+    let read = sent.replace(|character: char| !character.is_ascii_alphanumeric(), "-");
+    let is_disguised = read != sent
+        && (read == "content-length"
+            || read == "content-type"
+            || HOP_BY_HOP.iter().any(|hop_by_hop| hop_by_hop.as_str() == read));
+    OURS.contains(&read.as_str())
+        || read == "latchkey"
+        || OUR_FAMILIES.iter().any(|family| read.starts_with(family))
+        || is_disguised
 }
 
 /// Makes the headers of a request what the backend may see of it: what the client sent less what is not for it, and what
@@ -75,7 +111,7 @@ pub fn rewrite(
 ) {
     remove_hop_by_hop(headers);
     let reserved: Vec<HeaderName> = headers.keys().filter(|name| is_reserved(name)).cloned().collect();
-    for name in reserved.iter().chain(&OURS) {
+    for name in reserved {
         headers.remove(name);
     }
     identify(headers, authorized, assertion);
@@ -148,9 +184,30 @@ mod tests {
         for (name, reserved) in [
             ("latchkey-user", true),
             ("latchkey_user", true),
+            ("latchkey.user", true),
+            ("latchkey~user", true),
             ("latchkey-anything", true),
-            ("latchkey", false),
-            ("x-latchkey-user", false),
+            ("latchkey", true),
+            ("latchkeys", false),
+            ("x-latchkey-user", true),
+            ("x_original_url", true),
+            ("x-rewrite-url", true),
+            ("x-http-method-override", true),
+            ("x-http-method", true),
+            ("x_method.override", true),
+            ("x-forwarded-user", true),
+            ("x-forwarded-prefix", true),
+            ("x_forwarded_for", true),
+            ("true-client-ip", true),
+            ("x-client-ip", true),
+            ("remote_user", true),
+            ("x-remote-user", true),
+            ("content_length", true),
+            ("transfer_encoding", true),
+            ("content-length", false),
+            ("content-type", false),
+            ("if-none-match", false),
+            ("x-request-id", false),
         ] {
             assert_eq!(is_reserved(&HeaderName::from_static(name)), reserved, "{name}");
         }

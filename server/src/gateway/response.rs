@@ -5,6 +5,7 @@
 //! API is still better, and can be had by `--public-url`.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use url::{Position, Url};
 
 use crate::gateway::{request::remove_hop_by_hop, upstream::Upstream};
 
@@ -98,17 +99,57 @@ pub fn rewrite(headers: &mut HeaderMap, upstream: &Upstream) {
     if let Some(relative) = headers.get(header::LOCATION).and_then(|location| relative(location, upstream)) {
         headers.insert(header::LOCATION, relative);
     }
+    // Whatever lies between here and the browser must not give one person's answer to another.
+    headers.append(header::VARY, HeaderValue::from_static("authorization"));
+    if let Some(kept) = kept_privately(headers) {
+        headers.insert(header::CACHE_CONTROL, kept);
+    }
     headers.insert(header::CONTENT_SECURITY_POLICY, SANDBOX);
 }
 
-/// The address of the backend itself is nobody's to know, and nobody outside could follow it.
-fn relative(location: &HeaderValue, upstream: &Upstream) -> Option<HeaderValue> {
-    let path = location.to_str().ok()?.strip_prefix(&upstream.audience())?;
-    match path.chars().next() {
-        None => Some(HeaderValue::from_static("/")),
-        Some('/' | '?') => HeaderValue::from_str(path).ok(),
-        Some(_) => None,
+/// What `Cache-Control` says, without what lets a cache that several people share keep the answer to a request with a token
+/// (RFC 9111 §3.5); `None` where it says nothing, and such a cache keeps nothing.
+fn kept_privately(headers: &HeaderMap) -> Option<HeaderValue> {
+    let said = headers.get_all(header::CACHE_CONTROL).iter();
+    let said: Vec<String> =
+        said.map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase()).collect();
+    if said.is_empty() {
+        return None;
     }
+    let said = said.join(",");
+    // A list of names of headers, in quotes, would let everything else of the answer be shared.
+    let unquoted: String = said.split('"').step_by(2).collect();
+    let kept = |directive: &'_ str| -> Option<String> {
+        let directive = directive.trim();
+        let (name, argument) = directive.split_once('=').unwrap_or((directive, "whole"));
+        match (name.trim(), argument.trim()) {
+            ("" | "public" | "s-maxage" | "private", _) => None,
+            // With such a list it would be less.
+            ("no-cache", _) => Some("no-cache".to_owned()),
+            (_, "") => None,
+            _ => Some(directive.to_owned()),
+        }
+    };
+    let directives: Vec<_> =
+        std::iter::once("private".to_owned()).chain(unquoted.split(',').filter_map(kept)).collect();
+    HeaderValue::from_str(&directives.join(", ")).ok()
+}
+
+/// The address of the backend itself is nobody's to know, and nobody outside could follow it. It is read as a browser
+/// reads it, for which `\\` is a `/`.
+fn relative(location: &HeaderValue, upstream: &Upstream) -> Option<HeaderValue> {
+    // Tabs count for nothing wherever they stand.
+    let location = location.to_str().ok()?.replace('\t', "");
+    let slashes = location.chars().take(2).filter(|character| matches!(character, '/' | '\\')).count();
+    // What is relative is found from the platform's own address.
+    if slashes < 2 && Url::parse(&location).is_err() {
+        return None;
+    }
+    let backend = Url::parse(&upstream.audience()).ok()?;
+    let target = backend.join(&location).ok().filter(|target| target.origin() == backend.origin())?;
+    let path = &target[Position::BeforePath..];
+    // Two slashes would begin another host's address.
+    HeaderValue::from_str(&if path.starts_with("//") { format!("/.{path}") } else { path.to_owned() }).ok()
 }
 
 #[cfg(test)]
@@ -122,11 +163,46 @@ mod tests {
     }
 
     #[test]
+    fn no_cache_that_people_share_keeps_an_answer() {
+        for (said, kept) in [
+            (&[][..], None),
+            (&["public, max-age=60"], Some("private, max-age=60")),
+            (&["s-maxage=60", "Max-Age=5, PUBLIC"], Some("private, max-age=5")),
+            (&["max-age=60, must-revalidate"], Some("private, max-age=60, must-revalidate")),
+            (&["private, max-age=5"], Some("private, max-age=5")),
+            (&["private=\"set-cookie, public\", max-age=5"], Some("private, max-age=5")),
+            (&["no-store"], Some("private, no-store")),
+            (&["no-cache=\"x, public\""], Some("private, no-cache")),
+        ] {
+            let headers = said.iter().map(|said| (header::CACHE_CONTROL, HeaderValue::from_static(said)));
+            let mut headers = HeaderMap::from_iter(headers.take(1));
+            for said in said.iter().skip(1) {
+                headers.append(header::CACHE_CONTROL, HeaderValue::from_static(said));
+            }
+            assert_eq!(
+                kept_privately(&headers).as_ref().map(|kept| kept.to_str().unwrap()),
+                kept,
+                "{said:?}"
+            );
+        }
+    }
+
+    #[test]
     fn a_redirect_to_the_backend_is_one_to_the_platform() {
         let upstream = Upstream::read(&Settings::at("http://127.0.0.1:9000")).unwrap();
         for (location, expected) in [
             ("http://127.0.0.1:9000/a?b", Some("/a?b")),
             ("http://127.0.0.1:9000", Some("/")),
+            ("HTTP://127.0.0.1:9000/a#b", Some("/a#b")),
+            ("http://127.0.0.1:9000\\a", Some("/a")),
+            ("http:\\\\127.0.0.1:9000\\a", Some("/a")),
+            ("//127.0.0.1:9000/a", Some("/a")),
+            ("\\\\127.0.0.1:9000/a", Some("/a")),
+            ("http://user@127.0.0.1:9000/a", Some("/a")),
+            ("http://127.0.0.1:9000//evil.example/", Some("/.//evil.example/")),
+            ("a/b", None),
+            ("?a", None),
+            ("//docs.example/", None),
             ("http://127.0.0.1:90001/a", None),
             ("http://127.0.0.1:9000.evil.example/", None),
             ("/a", None),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::{
     gateway::guarded::{self, Guarded},
-    routes::{API, RESERVED},
+    routes::{API, RESERVED, SESSION_API},
 };
 
 /// Where a backend's paths begin that does not say: the API's own, so that the SDK's `client.fetch("issues/")` reaches
@@ -35,7 +35,8 @@ pub struct Settings {
     /// How long a connection to it may take.
     #[serde(default = "default_connect_secs")]
     pub connect_secs: u32,
-    /// How long it may take to begin an answer, and between two parts of one.
+    /// How long it may take to take a part of a request, to begin an answer once it has the whole of it, and between two
+    /// parts of one.
     #[serde(default = "default_answer_secs")]
     pub answer_secs: u32,
     /// Headers of its answers that are passed on besides the usual ones.
@@ -95,7 +96,8 @@ pub struct Upstream {
     pub max_body_bytes: u64,
     /// How long a connection to it may take.
     pub connect_time: Duration,
-    /// How long it may take to begin an answer, and between two parts of one.
+    /// How long it may take to take a part of a request, to begin an answer once it has the whole of it, and between two
+    /// parts of one.
     pub answer_time: Duration,
     /// Headers of its answers that are passed on besides the usual ones.
     pub response_headers: Vec<HeaderName>,
@@ -140,8 +142,7 @@ impl Upstream {
         let (is_https, authority) = address(&settings.url).ok_or(Problem::Url)?;
         let paths = guarded::Settings { prefix: settings.prefix.clone(), scopes: settings.scopes.clone() };
         let guarded = Guarded::read(&paths).map_err(Problem::Guarded)?;
-        let prefix = &guarded.prefix;
-        if RESERVED.iter().any(|own| *prefix == *own || prefix.starts_with(&format!("{own}/"))) {
+        if is_ours(&guarded.prefix) {
             return Err(Problem::Taken);
         }
         Ok(Self {
@@ -157,13 +158,6 @@ impl Upstream {
                 .map(|name| header(name))
                 .collect::<Result<_, _>>()?,
         })
-    }
-
-    /// The paths that are its own in this server's router: our routes go before it.
-    pub fn routes(&self) -> Vec<String> {
-        let below = format!("{}/{{*rest}}", self.guarded.prefix);
-        let is_ours = API.iter().any(|route| route.path == self.guarded.prefix);
-        if is_ours { vec![below] } else { vec![self.guarded.prefix.clone(), below] }
     }
 
     /// Its address, as it is written into what is signed for it.
@@ -183,6 +177,26 @@ pub fn read_all(all: &[Settings]) -> Result<Vec<Upstream>, (String, Problem)> {
         read.push(upstream);
     }
     Ok(read)
+}
+
+/// Whether one of our own paths begins so. The default does, and leaves the backend whatever is below it and not ours.
+fn is_ours(prefix: &str) -> bool {
+    let begins = |path: &str| {
+        let mut segments = path.split('/');
+        prefix.split('/').all(|wanted| segments.next().is_some_and(|segment| same(segment, wanted)))
+    };
+    let is_below = |own: &str| {
+        let mut segments = prefix.split('/');
+        own.split('/').all(|own| segments.next().is_some_and(|segment| same(segment, own)))
+    };
+    let api = API.iter().map(|route| route.path).chain(SESSION_API);
+    prefix != DEFAULT_PREFIX
+        && (RESERVED.into_iter().any(is_below) || RESERVED.into_iter().chain(api).any(begins))
+}
+
+/// Whether a request's segment can be both.
+fn same(one: &str, other: &str) -> bool {
+    one == other || one.starts_with('{') || other.starts_with('{')
 }
 
 fn address(url: &str) -> Option<(bool, Authority)> {
@@ -211,7 +225,7 @@ mod tests {
     fn an_address_alone_is_enough() {
         let upstream = Upstream::read(&Settings::at("http://127.0.0.1:9000")).unwrap();
         assert_eq!((upstream.is_https, upstream.authority.as_str()), (false, "127.0.0.1:9000"));
-        assert_eq!(upstream.routes(), ["/api/0/organizations/{organization}/{*rest}"]);
+        assert_eq!(&*upstream.guarded.prefix, DEFAULT_PREFIX);
         for (method, scope) in
             [("GET", Scope::OrgRead), ("HEAD", Scope::OrgRead), ("DELETE", Scope::OrgWrite)]
         {
@@ -234,16 +248,44 @@ mod tests {
         }
         let wrong = Upstream::read(&prefix("/a//b")).unwrap_err();
         assert_eq!(wrong, Problem::Guarded(guarded::Problem::Prefix));
-        for taken in
-            ["/oauth", "/oauth/token", "/login", "/toolbar/x", "/assets", "/gate", "/account", "/healthz"]
-        {
-            assert_eq!(Upstream::read(&prefix(taken)).unwrap_err(), Problem::Taken, "{taken:?}");
-        }
         for name in ["Set-Cookie", "access-control-allow-origin", "Latchkey-User", "a b", ""] {
             let settings = Settings { response_headers: vec![name.into()], ..at(good) };
             assert_eq!(Upstream::read(&settings).unwrap_err(), Problem::Header(name.into()));
         }
         assert_eq!(read_all(&[at(good), at(good)]).unwrap_err().1, Problem::Taken);
         assert!(read_all(&[at(good), prefix("/backend")]).is_ok());
+    }
+
+    #[test]
+    fn where_a_path_of_ours_begins_is_no_backend_s() {
+        let read = |prefix: &str| {
+            Upstream::read(&Settings { prefix: prefix.into(), ..Settings::at("http://127.0.0.1:9000") })
+        };
+        let ours = API.iter().map(|route| route.path).filter(|path| *path != DEFAULT_PREFIX);
+        for taken in ours.chain(RESERVED).chain(SESSION_API).chain([
+            "/oauth/token",
+            "/toolbar/x",
+            "/api",
+            "/api/",
+            "/{organization}",
+            "/{organization}/x",
+            "/api/{organization}",
+            "/api/0/{organization}",
+            "/api/0/organizations/acme",
+            "/api/{organization}/organizations",
+        ]) {
+            assert_eq!(read(taken).unwrap_err(), Problem::Taken, "{taken:?}");
+        }
+        for free in [
+            DEFAULT_PREFIX,
+            "/api/0/organizations/{organization}/issues",
+            "/api/0/organizations/{organization}/members/roles",
+            "/api/0/issues",
+            "/api/1",
+            "/v1/{organization}",
+            "/logins",
+        ] {
+            assert!(read(free).is_ok(), "{free:?}");
+        }
     }
 }

@@ -4,18 +4,14 @@
 //! site as what it is; its data goes to the application's own origins alone, which is the gate's decision, not this
 //! file's. No answer ever allows credentials.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::http::{HeaderValue, Method, header};
 use latchkey_gate::cache::Epoch;
 use quick_cache::sync::Cache;
 use tower_http::cors::{AllowHeaders, AllowOrigin, Any, CorsLayer};
 
-use crate::{
-    gateway::{response::PASSED_ON, upstream::Upstream},
-    state::App,
-    store,
-};
+use crate::{gateway::response::PASSED_ON, state::App, store};
 
 /// How long a browser may remember a preflight's answer. The request that follows is checked all the same.
 const MAX_AGE: Duration = Duration::from_secs(600);
@@ -37,8 +33,8 @@ pub fn registered_origins(app: &App) -> CorsLayer {
 }
 
 /// For what a backend answers: whatever it passes on may be read.
-pub fn forwarded(app: &App, upstreams: &[Arc<Upstream>]) -> CorsLayer {
-    let own = upstreams.iter().flat_map(|upstream| upstream.response_headers.clone());
+pub fn forwarded(app: &App) -> CorsLayer {
+    let own = app.config.upstreams.iter().flat_map(|upstream| upstream.response_headers.clone());
     let exposed = PASSED_ON.into_iter().chain([header::WWW_AUTHENTICATE]).chain(own);
     registered_origins(app)
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])

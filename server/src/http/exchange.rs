@@ -22,6 +22,7 @@ use tracing::Span;
 
 use crate::{
     clock::Clock,
+    gate::Route,
     http::{
         error::{ApiError, Error, LoggedCause},
         headers,
@@ -134,7 +135,9 @@ struct Panicked;
 /// The route, and nothing of what the address says besides: there may be a transaction's id in the query, and whatever
 /// somebody mistook for a path.
 fn span(request: &Request) -> Span {
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
+    let extensions = request.extensions();
+    let known = extensions.get::<MatchedPath>().map(MatchedPath::as_str);
+    let route = known.or_else(|| extensions.get::<Route>().map(|Route(name)| &**name)).unwrap_or("none");
     tracing::info_span!("request", method = %request.method(), route)
 }
 

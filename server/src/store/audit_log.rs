@@ -123,25 +123,43 @@ pub(super) async fn insert_of_member(
     Ok(())
 }
 
+/// A page of a log, found by `$lead`, which an index holds in the order of the page.
+macro_rules! page {
+    ($lead:literal) => {
+        concat!(
+            "select id, created_at, action, actor_kind, actor_id, address, client_id, user_id, detail, occurrences
+             from audit_log
+             where organization_id = $1 and id < $2 and ",
+            $lead,
+            "  and ($3 is null or created_at >= $3) and ($4 is null or action = $4)
+               and ($5 is null or client_id = $5) and ($6 is null or user_id = $6)
+             order by id desc limit $7"
+        )
+    };
+}
+
+/// The statement for what is given: whatever names the fewest entries leads.
+const fn statement_for(filter: &Filter<'_>) -> &'static str {
+    match filter {
+        Filter { user_id: Some(_), .. } => page!("user_id = $6"),
+        Filter { client_id: Some(_), .. } => page!("client_id = $5"),
+        Filter { action: Some(_), .. } => page!("action = $4"),
+        _ => page!("true"),
+    }
+}
+
 /// The entries of an organization, the latest first.
 pub async fn list(
     unit: &mut Unit,
     organization_id: &str,
     filter: &Filter<'_>,
 ) -> Result<Vec<Row>, StoreError> {
-    const LIST: &str = "select id, created_at, action, actor_kind, actor_id, address, client_id, user_id, detail,
-                               occurrences
-                        from audit_log
-                        where organization_id = $1 and ($2 is null or id < $2) and ($3 is null or created_at >= $3)
-                          and ($4 is null or action = $4) and ($5 is null or client_id = $5)
-                          and ($6 is null or user_id = $6)
-                        order by id desc limit $7";
     statement!(
         unit,
         fetch_all Row,
-        LIST,
+        statement_for(filter),
         organization_id,
-        filter.before,
+        filter.before.unwrap_or(i64::MAX),
         filter.since,
         filter.action.map(Action::as_str),
         filter.client_id,
@@ -155,4 +173,48 @@ pub async fn sweep(unit: &mut Unit, before: UnixSeconds, most: i64) -> Result<u6
     const SWEEP: &str = "delete from audit_log where id in
                              (select id from audit_log where created_at < $1 limit $2)";
     statement!(unit, execute, SWEEP, before, most)
+}
+
+/// Deletes refusals of which an organization has more than it keeps, the oldest first, at most so many.
+pub async fn sweep_refusals(unit: &mut Unit, kept: i64, most: i64) -> Result<u64, StoreError> {
+    const SWEEP: &str = "delete from audit_log where id in
+                             (select l.id from organizations o
+                              join audit_log l on l.organization_id = o.id and l.action = $1
+                              where l.id <= (select k.id from audit_log k
+                                             where k.organization_id = o.id and k.action = $1
+                                             order by k.id desc limit 1 offset $2)
+                              limit $3)";
+    statement!(unit, execute, SWEEP, Action::TokenRefused.as_str(), kept, most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        audit::By,
+        store::{DatabaseUrl, Store},
+    };
+
+    #[tokio::test]
+    async fn a_page_is_found_by_an_index_whatever_it_is_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&DatabaseUrl::Sqlite(folder.path().join("latchkey.db"))).await.unwrap();
+        let mut unit = store.write(By::server(0)).await.unwrap();
+        let (client_id, user_id, action) = (Some("c"), Some("u"), Some(Action::TokenRefused));
+        let none = Filter::default();
+        for (filter, index, column) in [
+            (none, "audit_log_by_organization", ""),
+            (Filter { action, ..none }, "audit_log_by_action", " AND action=?"),
+            (Filter { client_id, ..none }, "audit_log_by_application", " AND client_id=?"),
+            (Filter { client_id, action, ..none }, "audit_log_by_application", " AND client_id=?"),
+            (Filter { user_id, ..none }, "audit_log_by_person", " AND user_id=?"),
+            (Filter { user_id, client_id, action, ..none }, "audit_log_by_person", " AND user_id=?"),
+        ] {
+            let sql = sqlx::AssertSqlSafe(format!("explain query plan {}", statement_for(&filter)));
+            let plan = statement!(unit, fetch_all(i64, i64, i64, String), sql).unwrap();
+            let plan: Vec<_> = plan.into_iter().map(|(_, _, _, step)| step).collect();
+            let wanted = format!("SEARCH audit_log USING INDEX {index} (organization_id=?{column} AND id<?)");
+            assert_eq!(plan, [wanted], "{filter:?}");
+        }
+    }
 }

@@ -240,10 +240,16 @@ impl Unit {
         let Inner::Sqlite(mut transaction) = self.inner;
         let Some(remembered) = self.remembered else { return Ok(transaction.commit().await?) };
         let changes = remembered.changes(&mut transaction).await?;
-        // Whether it was committed or not is unknown where this fails: what it touched is forgotten all the same.
-        let committed = transaction.commit().await;
-        remembered.apply(&changes);
-        Ok(committed?)
+        match transaction.commit().await {
+            Ok(()) => remembered.apply(&changes),
+            // Whether it was committed or not is unknown then. Its changes are not counted as heard of, for others may
+            // come under the same numbers, and nothing that is remembered counts until they are read again.
+            Err(error) => {
+                remembered.distrust();
+                return Err(error.into());
+            }
+        }
+        Ok(())
     }
 }
 

@@ -8,13 +8,13 @@ use latchkey_server::{
 
 use crate::support::{ACME, ACME_SITE, APP, Answer, GLOBEX_SITE, MEMBER, PEER, Platform};
 
+fn guarded(prefix: &str, scopes: &[(&str, &str)]) -> Guarded {
+    let scopes = scopes.iter().map(|(method, scope)| ((*method).to_owned(), (*scope).to_owned())).collect();
+    Guarded::read(&Settings { prefix: prefix.into(), scopes }).unwrap()
+}
+
 /// A platform whose own proxy is at [`PEER`].
 async fn platform() -> Platform {
-    let guarded = |prefix: &str, scopes: &[(&str, &str)]| {
-        let scopes =
-            scopes.iter().map(|(method, scope)| ((*method).to_owned(), (*scope).to_owned())).collect();
-        Guarded::read(&Settings { prefix: prefix.into(), scopes }).unwrap()
-    };
     let platform = Platform::with(Config {
         trusted_proxies: vec![PEER.parse::<std::net::IpAddr>().unwrap().into()],
         guarded: vec![
@@ -169,5 +169,45 @@ async fn nobody_but_a_proxy_of_the_platform_s_is_told() {
     for (peer, code) in [("127.0.0.1", "not_declared"), ("::1", "not_declared"), (PEER, "not_a_proxy")] {
         let request = Request::get("/gate/check/path/v1/acme").body(Body::empty()).unwrap();
         platform.send_from(peer, request).await.assert_api_error(403, code);
+    }
+}
+
+/// Whatever a proxy or a backend makes of a `#`, nothing behind it is let through unjudged.
+#[tokio::test]
+async fn a_path_with_a_fragment_is_not_judged_in_part() {
+    let platform = platform().await;
+    let proxy = proxy(&platform).await;
+    for address in
+        ["/v1/acme/things/#/../../../globex/things", "/v1/acme/things#", "/v1/acme/things?a=b#/../../globex"]
+    {
+        for way in ["original", "forwarded"] {
+            let answer = proxy.ask(way, "GET", address).await;
+            answer.assert_api_error(403, "invalid_request");
+            assert_eq!(answer.header("latchkey-user"), None, "{way} {address}");
+        }
+        // By its path a request can't tell of one: what stands there ends before it, here and on the wire.
+        let request = Request::get(format!("/gate/check/path{address}")).body(Body::empty()).unwrap();
+        assert!(!request.uri().to_string().contains('#'));
+    }
+}
+
+#[tokio::test]
+async fn of_two_rules_for_a_path_the_one_that_says_more_about_it_counts() {
+    let platform = Platform::with(Config {
+        trusted_proxies: vec![PEER.parse::<std::net::IpAddr>().unwrap().into()],
+        guarded: vec![
+            guarded("/o/{organization}", &[("GET", "org:read")]),
+            guarded("/o/acme/billing", &[("GET", "org:admin")]),
+        ],
+        ..Platform::config()
+    })
+    .await;
+    platform.make_key().await;
+    let proxy = proxy(&platform).await;
+    for way in WAYS {
+        assert_eq!(proxy.ask(way, "GET", "/o/acme/anything").await.status, 200);
+        for path in ["/o/acme/billing", "/o/acme/billing/", "/o/acme/billing/7"] {
+            proxy.ask(way, "GET", path).await.assert_api_error(403, "insufficient_scope");
+        }
     }
 }

@@ -6,7 +6,7 @@ use axum::{
     Extension, Router,
     body::Body,
     extract::ConnectInfo,
-    http::{Request, header},
+    http::{Request, Response, header},
     routing::get,
 };
 use latchkey_gate::{
@@ -18,7 +18,10 @@ use latchkey_server::{secret::Secret, store};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tower::ServiceExt;
 
-use crate::support::{ACME_SITE, Answer, GLOBEX_SITE, MEMBER, NOW, PLATFORM, Platform, SERVER_SECRET};
+use crate::{
+    gateway::Backend,
+    support::{ACME_SITE, Answer, GLOBEX_SITE, MEMBER, NOW, PLATFORM, Platform, SERVER_SECRET},
+};
 
 const PATH: &str = "/things/{organization}";
 const RULE: Rule = Rule::of(PATH, Some(Scope::ProjectRead));
@@ -51,13 +54,19 @@ async fn service(platform: &Platform, secret: &str, trust: Duration) -> Service 
     );
     let router = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
     let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    asking(&endpoint, secret, trust, Duration::from_secs(5), serving)
+}
+
+/// A service that asks there, and waits so long for an answer.
+fn asking(endpoint: &str, secret: &str, trust: Duration, time: Duration, serving: JoinHandle<()>) -> Service {
     let clock = Clock::manual(NOW);
     let source = Introspection::new(&introspection::Settings {
-        endpoint: &endpoint,
+        endpoint,
         id: "things",
         secret,
         capacity: 10,
         trust,
+        time,
         clock: clock.clone(),
     });
     let gate = Gate::new(
@@ -140,4 +149,25 @@ async fn where_nobody_answers_nobody_passes() {
     let answer = gone.get(&token, "/things/acme", ACME_SITE).await;
     answer.assert_api_error(503, "temporarily_unavailable");
     assert_eq!(answer.header("retry-after"), Some("1"));
+}
+
+/// What comes back is the platform's word, and no more of it is read, and no longer waited for, than it needs.
+#[tokio::test]
+async fn an_answer_that_is_endless_or_never_comes_is_none() {
+    let platform = Platform::new().await;
+    let token = platform.token(MEMBER).await;
+    // As long as it may be, and longer by the one byte that makes it too long.
+    let inactive = r#"{"active":false}"#;
+    for (length, status) in [(64 * 1024, 401), (64 * 1024 + 1, 503)] {
+        let body = format!("{inactive}{}", " ".repeat(length - inactive.len()));
+        let backend = Backend::answering(move || Response::new(Body::from(body.clone()))).await;
+        let service =
+            asking(&backend.url(), SECRET, Duration::ZERO, Duration::from_secs(5), tokio::spawn(async {}));
+        assert_eq!(service.get(&token, "/things/acme", ACME_SITE).await.status, status, "{length}");
+    }
+    let silent = Backend::silent().await;
+    let service =
+        asking(&silent.url(), SECRET, Duration::ZERO, Duration::from_millis(50), tokio::spawn(async {}));
+    let answer = service.get(&token, "/things/acme", ACME_SITE).await;
+    answer.assert_api_error(503, "temporarily_unavailable");
 }

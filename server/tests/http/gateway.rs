@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use latchkey_server::gateway::upstream::{Settings, Upstream};
 
-pub(super) use backend::Backend;
+pub(crate) use backend::Backend;
 
 use crate::support::{ACME_SITE, APP, MEMBER, Platform, Site};
 

@@ -19,6 +19,7 @@ mod home;
 mod inert;
 mod leaks;
 mod load;
+mod log;
 mod login;
 mod logout;
 mod oauth;

@@ -1,6 +1,7 @@
 //! What has expired is deleted, and nothing that is still of use.
 
 use latchkey_server::{
+    config::Limits,
     retention::sweep,
     store::{gate_changes, grants},
 };
@@ -189,4 +190,27 @@ async fn of_the_changes_that_the_gate_hears_of_the_last_twenty_thousand_stay() {
     assert_eq!(platform.count(count).await, 20_000);
     assert_eq!(platform.count("select max(id) - min(id) from gate_changes").await, 19_999, "the last ones");
     assert_eq!(sweep(&platform.app).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn of_refusals_an_organization_keeps_the_latest() {
+    let limits = Limits { kept_refusals: 3, ..Limits::default() };
+    let platform = Platform::limited(limits).await;
+    for organization in ["org-acme", "org-globex"] {
+        let most = if organization == "org-acme" { 1005 } else { 2 };
+        let many = format!(
+            "with recursive n(value) as (select 1 union all select value + 1 from n where value < {most})
+             insert into audit_log (organization_id, created_at, action, actor_kind, detail, occurrences)
+             select '{organization}', 1800000000, 'token.refused', 'server', cast(value as text), 1 from n"
+        );
+        platform.execute(&many).await;
+    }
+    let others = platform.count("select count(*) from audit_log where action <> 'token.refused'").await;
+    assert_eq!(sweep(&platform.app).await.unwrap(), 1002);
+    let kept = "select detail from audit_log where action = 'token.refused' order by id";
+    assert_eq!(platform.texts(kept).await, ["1003", "1004", "1005", "1", "2"]);
+    assert_eq!(
+        platform.count("select count(*) from audit_log where action <> 'token.refused'").await,
+        others
+    );
 }

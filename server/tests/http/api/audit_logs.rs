@@ -8,7 +8,8 @@ use latchkey_server::{audit::Action, store};
 use serde_json::{Value, json};
 
 use crate::support::{
-    ACME, ADMIN, APP, Answer, Asking, BOTH, Form, MEMBER, NOW, PEER, PLATFORM, Person, Platform, Site,
+    ACME, ADMIN, APP, Answer, Asking, BOTH, Form, GLOBEX, GLOBEX_APP, GLOBEX_SITE, MEMBER, NOW, OUTSIDER,
+    PEER, PLATFORM, Person, Platform, Site,
 };
 
 const PATH: &str = "/api/0/organizations/acme/audit-logs/";
@@ -184,19 +185,45 @@ async fn every_refusal_of_a_token_is_written_down_once_for_many_times() {
 }
 
 #[tokio::test]
-async fn a_flood_of_refusals_fills_neither_the_memory_nor_the_log() {
+async fn a_flood_of_refusals_fills_neither_the_memory_nor_the_log_and_hides_nobody_else_s() {
     let platform = Platform::new().await;
-    let token = platform.token(MEMBER).await;
+    let acme = Site::new(&platform, &platform.token(MEMBER).await);
+    let globex = Asking::new()
+        .with("client_id", GLOBEX_APP)
+        .with("origin", GLOBEX_SITE)
+        .with("redirect_uri", &Asking::callback(GLOBEX_APP));
+    let globex = Person::signed_in(&platform, OUTSIDER).await.token(&globex).await;
     for number in 0..600 {
-        let origin = format!("https://{number}.evil.example");
-        Site::new(&platform, &token)
-            .from(Some(&origin))
-            .get("/api/0/")
-            .await
-            .assert_api_error(403, "origin_not_allowed");
+        let site = acme.clone().from(Some(&format!("https://{number}.evil.example")));
+        site.get("/api/0/").await.assert_api_error(403, "origin_not_allowed");
+    }
+    for _ in 0..3 {
+        let site = Site::new(&platform, &globex).from(Some("https://evil.example"));
+        site.get("/api/0/").await.assert_api_error(403, "origin_not_allowed");
     }
     platform.app.refusals.flush(&platform.app.store, &platform.app.clock).await.unwrap();
-    assert_eq!(platform.count("select count(*) from audit_log where action = 'token.refused'").await, 500);
+    let of = |organization: &str, what: &str| {
+        format!(
+            "select {what} from audit_log where action = 'token.refused' and organization_id = '{organization}'"
+        )
+    };
+    assert_eq!(platform.count(&of(ACME.0, "count(*)")).await, 51);
+    assert_eq!(platform.count(&of(ACME.0, "sum(occurrences)")).await, 600, "none of them is lost");
+    let more = of(ACME.0, "detail") + " and actor_kind = 'server' and occurrences = 550";
+    assert_eq!(platform.texts(&more).await, [r#"{"more":true}"#]);
+    assert_eq!(platform.count(&of(GLOBEX.0, "sum(occurrences)")).await, 3);
+}
+
+#[tokio::test]
+async fn an_origin_that_no_host_has_is_not_written_down() {
+    let platform = Platform::new().await;
+    let token = platform.token(MEMBER).await;
+    let long = format!("https://{}example", "a.".repeat(10_000));
+    let site = Site::new(&platform, &token).from(Some(&long));
+    site.get("/api/0/").await.assert_api_error(403, "origin_not_allowed");
+    platform.app.refusals.flush(&platform.app.store, &platform.app.clock).await.unwrap();
+    let detail = platform.text("select detail from audit_log where action = 'token.refused'").await;
+    assert!(detail.contains(r#""origin":null"#), "{}", detail.len());
 }
 
 #[tokio::test]

@@ -1,7 +1,10 @@
 //! What every route of the API refuses. The routes come out of the table itself, so that a new one is held to this
 //! without a line here.
 
-use axum::http::Method;
+use axum::{
+    body::Body,
+    http::{Method, Request},
+};
 use latchkey_server::{
     gate::OrganizationRule,
     routes::{API, ApiRoute},
@@ -319,5 +322,17 @@ async fn a_row_that_nobody_understands_lets_nobody_through() {
         for answer in answers(&Site::new(&platform, &token)).await {
             answer.assert_api_error(500, "server_error");
         }
+    }
+}
+
+#[tokio::test]
+async fn of_two_origins_neither_counts() {
+    let platform = Platform::new().await;
+    let token = platform.token(MEMBER).await;
+    for origins in [[ACME_SITE, ACME_SITE], [ACME_SITE, GLOBEX_SITE], [PLATFORM, ACME_SITE]] {
+        let request = Request::get("/api/0/").header("authorization", format!("Bearer {token}"));
+        let request = origins.iter().fold(request, |request, origin| request.header("origin", *origin));
+        let answer = platform.send(request.body(Body::empty()).unwrap()).await;
+        answer.assert_api_error(403, "origin_not_allowed");
     }
 }

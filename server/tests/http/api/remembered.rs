@@ -5,6 +5,7 @@ use axum::{
     body::Body,
     http::{Method, Request},
 };
+use latchkey_protocol::scope::Role;
 use latchkey_server::store;
 
 use crate::support::{ACME, ACME_SITE, APP, Asking, MEMBER, PLATFORM, Person, Platform, Site};
@@ -218,4 +219,46 @@ async fn a_change_of_a_kind_that_a_newer_version_writes_is_any_change() {
     known(&platform).await;
     platform.execute("insert into gate_changes (subject, key, user_id) values ('token', 'x', 'y')").await;
     assert_eq!(platform.app.gate.source().remembered(), 0);
+}
+
+/// What was rolled back leaves its number to somebody else's change, which counts all the same.
+#[tokio::test]
+async fn a_commit_that_fails_makes_nobody_miss_what_comes_after_it() {
+    let platform = Platform::new().await;
+    let (_, site) = known(&platform).await;
+    for sql in [
+        "create table nobody (id integer primary key)",
+        "create table something (id integer references nobody (id) deferrable initially deferred)",
+        "create trigger nobody_commits_this after update on memberships begin insert into something values (7); end",
+    ] {
+        platform.try_execute(sql).await.unwrap();
+    }
+    let mut unit = platform.write().await;
+    assert!(store::memberships::touch(&mut unit, ACME.0, "max", Role::Admin).await.unwrap());
+    assert!(unit.commit().await.is_err());
+    platform.try_execute("drop trigger nobody_commits_this").await.unwrap();
+    let changes = "select count(*) from gate_changes";
+    let before = platform.count(changes).await;
+    platform.execute("delete from memberships where user_id = 'max'").await;
+    assert_eq!(platform.count(changes).await, before + 1);
+    site.get("/api/0/").await.assert_api_error(403, "membership_required");
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_leaves_nothing_to_be_believed() {
+    let platform = Platform::new().await;
+    let (_, site) = known(&platform).await;
+    for sql in [
+        "create table nobody (id integer primary key)",
+        "create table something (id integer references nobody (id) deferrable initially deferred)",
+        "create trigger nobody_commits_this after insert on projects begin insert into something values (7); end",
+    ] {
+        platform.try_execute(sql).await.unwrap();
+    }
+    let mut unit = platform.write().await;
+    let project = store::projects::Project { id: "p".into(), slug: "p".into(), name: "P".into() };
+    store::projects::insert(&mut unit, ACME.0, &project, 1).await.unwrap();
+    assert!(unit.commit().await.is_err());
+    platform.execute_unheard("delete from memberships where user_id = 'max'").await;
+    site.get("/api/0/").await.assert_api_error(403, "membership_required");
 }

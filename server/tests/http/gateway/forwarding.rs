@@ -7,7 +7,10 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http_body_util::BodyExt;
-use latchkey_server::gateway::{guarded::Guarded, upstream::Upstream};
+use latchkey_server::gateway::{
+    guarded::Guarded,
+    upstream::{Settings, Upstream},
+};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -115,6 +118,19 @@ async fn what_a_client_says_under_our_names_or_for_us_alone_goes_no_further() {
         ("latchkey-organization", "org-globex"),
         ("latchkey-assertion", "x.y.z"),
         ("latchkey-admin", "1"),
+        ("latchkey.user", "ada"),
+        ("x-original-url", "/api/0/organizations/globex/issues/"),
+        ("x-rewrite-url", "/api/0/organizations/globex/issues/"),
+        ("x-http-method-override", "DELETE"),
+        ("x-http-method", "DELETE"),
+        ("x-method-override", "DELETE"),
+        ("x-forwarded-user", "ada"),
+        ("x-forwarded-prefix", "/globex"),
+        ("x_forwarded_for", "203.0.113.9"),
+        ("true-client-ip", "203.0.113.9"),
+        ("x-client-ip", "203.0.113.9"),
+        ("remote-user", "ada"),
+        ("x-remote-user", "ada"),
         ("cookie", "__Host-session=secret"),
         ("origin", ACME_SITE),
         ("x-forwarded-for", "203.0.113.9"),
@@ -183,7 +199,8 @@ async fn what_comes_back_acts_on_nothing_of_the_platform_s() {
             .header("etag", "\"1\"")
             .header("x-total", "7")
             .header("link", "</next>; rel=\"next\"")
-            .header("cache-control", "private, max-age=5");
+            .header("cache-control", "public, s-maxage=60, max-age=5")
+            .header("vary", "accept");
         [
             ("set-cookie", "__Host-session=evil; Path=/; Secure"),
             ("access-control-allow-origin", "*"),
@@ -237,6 +254,8 @@ async fn what_comes_back_acts_on_nothing_of_the_platform_s() {
         ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
         ("referrer-policy", "same-origin"),
         ("strict-transport-security", "max-age=63072000"),
+        ("vary", "accept"),
+        ("vary", "authorization"),
         ("vary", "origin, access-control-request-headers"),
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
@@ -309,4 +328,83 @@ async fn our_own_routes_go_before_a_backend_s() {
     assert!(site.get("/api/0/organizations/acme/").await.body.contains("Acme Rockets"));
     assert!(backend.asked().is_empty());
     assert_eq!(site.get("/api/0/organizations/acme/anything/").await.body, "issues");
+}
+
+/// However two backends' paths lie to one another and to ours, the server starts, and of several the one that says the most
+/// about a path is asked.
+#[tokio::test]
+async fn each_backend_is_asked_for_its_own_and_told_so() {
+    let (one, two, three) = (Backend::new().await, Backend::new().await, Backend::new().await);
+    let upstream = |backend: &Backend, prefix: &str| {
+        let settings = Settings { prefix: prefix.into(), ..Settings::at(&backend.url()) };
+        Upstream::read(&settings).unwrap()
+    };
+    let platform = Platform::before(vec![
+        upstream(&one, "/v1"),
+        upstream(&two, "/v1/{organization}"),
+        upstream(&three, "/v1/acme/issues"),
+        upstream(&one, "/api/0/organizations/{organization}/members/roles"),
+        upstream(&two, "/api/0/issues"),
+    ])
+    .await;
+    let token = platform.token(MEMBER).await;
+    let site = Site::new(&platform, &token).from(Some(ACME_SITE));
+    for (path, backend) in [
+        ("/v1/", &one),
+        ("/v1/acme", &two),
+        ("/v1/acme/things/7", &two),
+        ("/v1/acme/issues", &three),
+        ("/v1/acme/issues/7/", &three),
+        ("/api/0/organizations/acme/members/roles/", &one),
+        ("/api/0/issues", &two),
+    ] {
+        let before: Vec<_> = [&one, &two, &three].map(|backend| backend.asked().len()).into();
+        assert_eq!(site.get(path).await.status, 200, "{path}");
+        let asked = backend.asked().pop().unwrap();
+        assert_eq!(asked.path, path);
+        let all: usize = [&one, &two, &three].map(|backend| backend.asked().len()).iter().sum();
+        assert_eq!(all, before.iter().sum::<usize>() + 1);
+        // What was signed for one of them says nothing to another.
+        let assertion = asked.headers["latchkey-assertion"].to_str().unwrap();
+        assert_eq!(verified(&platform, assertion).await.1["aud"], backend.url(), "{path}");
+    }
+    site.get("/v1/globex").await.assert_api_error(403, "wrong_organization");
+    assert!(site.get("/api/0/organizations/acme/members/").await.body.contains("max"));
+    // A site that nobody registered reads nothing of it, and nothing of a refusal.
+    for path in ["/v1/acme", "/v1/globex"] {
+        let answer = site.clone().from(Some("https://nobody.example")).get(path).await;
+        answer.assert_api_error(403, "origin_not_allowed");
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+        let preflight =
+            Site::new(&platform, "").from(Some("https://nobody.example")).preflight("GET", path).await;
+        assert_eq!(preflight.header("access-control-allow-origin"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_renamed_organization_is_another_assertion() {
+    let backend = Backend::new().await;
+    let platform = before(&backend).await;
+    let site = site(&platform).await;
+    let path = "/api/0/organizations/org-acme/issues/";
+    assert_eq!(site.get(path).await.status, 200);
+    platform.execute("update organizations set slug = 'acme-rockets' where id = 'org-acme'").await;
+    assert_eq!(site.get(path).await.status, 200);
+    let assertion = backend.asked().pop().unwrap().headers["latchkey-assertion"].to_str().unwrap().to_owned();
+    assert_eq!(verified(&platform, &assertion).await.1["organization_slug"], "acme-rockets");
+}
+
+/// hyper would take it for a request without one.
+#[tokio::test]
+async fn a_body_of_unknown_length_goes_on_whatever_the_method() {
+    let backend = Backend::new().await;
+    let platform = before(&backend).await;
+    let token = platform.token(MEMBER).await;
+    for method in [Method::GET, Method::POST] {
+        let mut asking = request(&token, method.clone(), PATH, &[]);
+        let parts = ["one ", "two"].map(|part| Ok::<_, std::io::Error>(Bytes::from(part)));
+        *asking.body_mut() = Body::from_stream(tokio_stream::iter(parts));
+        assert_eq!(platform.send(asking).await.status, 200);
+        assert_eq!(backend.asked().pop().unwrap().body, b"one two", "{method}");
+    }
 }

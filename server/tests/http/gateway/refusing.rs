@@ -8,14 +8,16 @@ use axum::{
 };
 use latchkey_server::{
     cli::CliError,
+    config::{Config, Limits},
     gateway::{
         guarded::Guarded,
-        upstream::{Problem, Upstream},
+        upstream::{self, Problem, Upstream},
     },
+    http::connections::Passage,
 };
 
 use super::{Backend, before, before_with, site};
-use crate::support::{ACME_SITE, GLOBEX_SITE, MEMBER, Platform, Site};
+use crate::support::{ACME_SITE, GLOBEX_SITE, MEMBER, OWNER, Platform, Site};
 
 const PATH: &str = "/api/0/organizations/acme/issues/";
 
@@ -201,8 +203,8 @@ async fn more_than_the_backend_is_to_bear_is_sent_away() {
     let backend = Backend::new().await;
     let platform = before(&backend).await;
     let site = site(&platform).await;
-    let all = platform.app.forwarded.available_permits();
-    let held = platform.app.forwarded.acquire_many(u32::try_from(all).unwrap()).await.unwrap();
+    let places = &platform.app.gateway.backends()[0].places;
+    let held = places.acquire_many(u32::try_from(places.available_permits()).unwrap()).await.unwrap();
     let answer = site.get(PATH).await;
     answer.assert_api_error(503, "temporarily_unavailable");
     assert_eq!(answer.header("retry-after"), Some("1"));
@@ -217,4 +219,62 @@ fn a_backend_that_is_described_wrongly_is_named() {
         error,
         "upstream \"http://a/b\": url is http://HOST:PORT or https://HOST:PORT, with no path: a request's own is passed on"
     );
+}
+
+#[tokio::test]
+async fn a_backend_that_hangs_holds_up_no_other() {
+    let (hanging, well) = (Backend::silent().await, Backend::new().await);
+    let upstream = |backend: &Backend, prefix: &str| {
+        let settings = upstream::Settings { prefix: prefix.into(), ..upstream::Settings::at(&backend.url()) };
+        Upstream::read(&settings).unwrap()
+    };
+    let limits = Limits { requests: 2, ..Limits::default() };
+    let upstreams = vec![upstream(&hanging, "/a"), upstream(&well, "/b")];
+    let platform = Platform::with(Config { limits, upstreams, ..Platform::config() }).await;
+    platform.make_key().await;
+    let site = site(&platform).await;
+    let held: Vec<_> = (0..2)
+        .map(|_| {
+            tokio::spawn({
+                let site = site.clone();
+                async move { site.get("/a").await }
+            })
+        })
+        .collect();
+    while platform.app.gateway.backends()[0].places.available_permits() > 0 {
+        tokio::task::yield_now().await;
+    }
+    site.get("/a").await.assert_api_error(503, "temporarily_unavailable");
+    assert_eq!(site.get("/b").await.body, "issues");
+    held.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+/// Steady as it is, it may take longer than the backend may take to answer; where it stands still, it is said whose fault it
+/// is.
+#[tokio::test]
+async fn an_upload_that_stands_still_is_the_client_s_fault() {
+    let backend = Backend::new().await;
+    let limits = Limits { body_time: Duration::from_millis(50), ..Limits::default() };
+    let settings = upstream::Settings { prefix: "/a".into(), ..upstream::Settings::at(&backend.url()) };
+    let upstreams = vec![Upstream::read(&settings).unwrap()];
+    let platform = Platform::with(Config { limits, upstreams, ..Platform::config() }).await;
+    platform.make_key().await;
+    let token = platform.whole_token(OWNER).await;
+    let mut request =
+        upload(&token, Body::from_stream(tokio_stream::pending::<Result<Bytes, std::io::Error>>()), None);
+    *request.uri_mut() = "/a".parse().unwrap();
+    platform.send(request).await.assert_api_error(408, "invalid_request");
+}
+
+#[tokio::test]
+async fn whoever_the_gate_lets_through_may_take_the_time_of_a_long_transfer() {
+    let backend = Backend::new().await;
+    let platform = before(&backend).await;
+    let token = platform.token(MEMBER).await;
+    for (token, passes) in [(token.as_str(), true), ("x", false)] {
+        let (passage, mut request) = (Passage::default(), upload(token, Body::empty(), None));
+        request.extensions_mut().insert(passage.clone());
+        assert_eq!(platform.send(request).await.status == 200, passes);
+        assert_eq!(format!("{passage:?}").contains("is_forwarded: true"), passes);
+    }
 }

@@ -3,10 +3,12 @@
 use axum::http::Method;
 use latchkey_server::{
     gate::OrganizationRule,
+    gateway::upstream::{Settings, Upstream},
     routes::{API, ApiRoute},
 };
 
 use super::{rows_of, words_of};
+use crate::gateway::Backend;
 use crate::support::{
     ACME, ACME_SITE, Asking, GLOBEX, GLOBEX_APP, GLOBEX_SITE, MEMBER, OUTSIDER, Person, Platform, Site,
 };
@@ -138,5 +140,36 @@ async fn each_tenant_reads_its_own() {
         }
         let projects = tenant.site.get(&format!("/api/0/organizations/{}/projects/", tenant.slug)).await;
         assert!(projects.body.contains(&format!("{}-backend", tenant.slug)));
+    }
+}
+
+/// The platform's own backend is held to it as our own routes are.
+#[tokio::test]
+async fn no_path_of_a_backend_s_is_another_organization_s() {
+    let backend = Backend::new().await;
+    let platform = Platform::before(vec![Upstream::read(&Settings::at(&backend.url())).unwrap()]).await;
+    let [acme, globex] = tenants(&platform).await;
+    for (own, other) in [(&acme, &globex), (&globex, &acme)] {
+        let before = rows_of(&platform, other.id).await;
+        let asked = backend.asked().len();
+        for method in METHODS {
+            let ask = async |organization: &str| {
+                let path = format!("/api/0/organizations/{organization}/issues/7/?organization={}", own.slug);
+                let answer = own.site.send(method.clone(), &path, "{}".into()).await;
+                (answer.status, answer.headers, answer.body)
+            };
+            let unknown = ask("no-such-organization").await;
+            assert_eq!(unknown.0, 403, "{method}");
+            for foreign in [other.slug, other.id] {
+                assert_eq!(ask(foreign).await, unknown, "{method} {foreign}");
+            }
+        }
+        assert_eq!(backend.asked().len(), asked, "nothing of it went on");
+        for organization in [own.slug, own.id] {
+            let answer = own.site.get(&format!("/api/0/organizations/{organization}/issues/")).await;
+            assert_eq!(answer.body, "issues");
+            assert_eq!(backend.asked().pop().unwrap().headers["latchkey-organization"], own.id);
+        }
+        assert!(rows_of(&platform, other.id).await == before);
     }
 }

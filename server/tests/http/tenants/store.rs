@@ -60,6 +60,7 @@ const BY_SOMETHING_ELSE: &[(&str, &str)] = &[
     ("applications::insert", "the application says whose it is, and the database that it stays so"),
     ("audit_log::insert_of_member", "for the command line: in every organization of a person"),
     ("audit_log::sweep", "by age alone"),
+    ("audit_log::sweep_refusals", "by number alone, of each organization for itself"),
     ("authorization_codes::consume", "by the secret itself"),
     ("authorization_codes::find", "by the secret itself"),
     ("authorization_codes::insert", "for a grant, which only the issuing function makes"),
@@ -153,73 +154,116 @@ fn every_function_takes_the_organization_or_says_why_not() {
     assert!(unsaid.is_empty() && gone.is_empty(), "say of {unsaid:?}, no more of {gone:?}");
 }
 
-/// Calls a function as Acme with what is Globex's.
-async fn call(name: &str, unit: &mut Unit) {
-    let gil = "gil";
+/// An organization as far as these tests tell it from the other one.
+#[derive(Debug)]
+struct Tenant {
+    id: &'static str,
+    slug: &'static str,
+    application: &'static str,
+    /// Somebody who belongs to this one alone.
+    person: &'static str,
+    members: usize,
+    /// How many grants of it there are.
+    grants: u64,
+    projects: [&'static str; 2],
+    /// What nobody else's rows contain.
+    word: &'static str,
+}
+
+const TENANTS: [Tenant; 2] = [
+    Tenant {
+        id: ACME.0,
+        slug: ACME.1,
+        application: APP,
+        person: "max",
+        members: 4,
+        grants: 2,
+        projects: ["acme-backend", "acme-website"],
+        word: "cme",
+    },
+    Tenant {
+        id: GLOBEX.0,
+        slug: GLOBEX.1,
+        application: GLOBEX_APP,
+        person: "gil",
+        members: 2,
+        grants: 1,
+        projects: ["globex-backend", "globex-website"],
+        word: "lobex",
+    },
+];
+
+/// Calls a function as one of them with what is the other's.
+async fn call(name: &str, unit: &mut Unit, own: &Tenant, other: &Tenant) {
+    let stranger = other.person;
     match name {
         "applications::find_of_organization" => {
-            assert!(applications::find_of_organization(unit, ACME.0, GLOBEX_APP).await.unwrap().is_none());
-            assert!(applications::find_of_organization(unit, ACME.0, APP).await.unwrap().is_some());
+            assert!(applications::find_of_organization(unit, own.id, other.application).await.unwrap().is_none());
+            assert!(applications::find_of_organization(unit, own.id, own.application).await.unwrap().is_some());
         }
         "applications::list" => {
-            let all = applications::list(unit, ACME.0, "", 100).await.unwrap();
-            assert_eq!(all.iter().map(|one| one.client_id.as_str()).collect::<Vec<_>>(), [APP]);
+            let all = applications::list(unit, own.id, "", 100).await.unwrap();
+            assert_eq!(all.iter().map(|one| one.client_id.as_str()).collect::<Vec<_>>(), [own.application]);
         }
         "applications::remove" => {
-            assert!(!applications::remove(unit, ACME.0, GLOBEX_APP).await.unwrap());
-            assert!(applications::remove(unit, ACME.0, APP).await.unwrap());
+            assert!(!applications::remove(unit, own.id, other.application).await.unwrap());
+            assert!(applications::remove(unit, own.id, own.application).await.unwrap());
         }
         "applications::revoke" => {
-            assert!(!applications::revoke(unit, ACME.0, GLOBEX_APP, NOW).await.unwrap());
-            assert!(applications::revoke(unit, ACME.0, APP, NOW).await.unwrap());
+            assert!(!applications::revoke(unit, own.id, other.application, NOW).await.unwrap());
+            assert!(applications::revoke(unit, own.id, own.application, NOW).await.unwrap());
         }
         "applications::touch" => {
-            let theirs = applications::find(unit, GLOBEX_APP).await.unwrap().unwrap();
-            let taken = Application { organization_id: ACME.0.into(), name: "Ours".into(), ..theirs };
+            let theirs = applications::find(unit, other.application).await.unwrap().unwrap();
+            let taken = Application { organization_id: own.id.into(), name: "Ours".into(), ..theirs };
             assert!(!applications::touch(unit, &taken).await.unwrap());
         }
         "applications::touch_enabled" => {
-            assert!(!applications::touch_enabled(unit, ACME.0, GLOBEX_APP).await.unwrap());
-            assert!(applications::touch_enabled(unit, ACME.0, APP).await.unwrap());
+            assert!(!applications::touch_enabled(unit, own.id, other.application).await.unwrap());
+            assert!(applications::touch_enabled(unit, own.id, own.application).await.unwrap());
         }
         "audit_log::insert" => {
-            let entry = Entry::new(ACME.0, Action::ProjectAdded).of_application(GLOBEX_APP).of_person(gil);
+            let entry = Entry::new(own.id, Action::ProjectAdded)
+                .of_application(other.application)
+                .of_person(stranger);
             audit_log::insert(unit, &entry, &json!({})).await.unwrap();
         }
         "audit_log::list" => {
             for filter in [
                 Filter { limit: 1000, ..Filter::default() },
-                Filter { client_id: Some(GLOBEX_APP), limit: 1000, ..Filter::default() },
-                Filter { user_id: Some(gil), limit: 1000, ..Filter::default() },
+                Filter { client_id: Some(other.application), limit: 1000, ..Filter::default() },
+                Filter { user_id: Some(stranger), limit: 1000, ..Filter::default() },
                 Filter { before: Some(1 << 40), limit: 1000, ..Filter::default() },
             ] {
-                for row in audit_log::list(unit, ACME.0, &filter).await.unwrap() {
+                for row in audit_log::list(unit, own.id, &filter).await.unwrap() {
                     assert!(
-                        !row.detail.contains("lobex") && row.client_id.as_deref() != Some(GLOBEX_APP),
+                        !row.detail.contains(other.word)
+                            && row.client_id.as_deref() != Some(other.application),
                         "{row:?}"
                     );
                 }
             }
         }
         "consents::remove_of_member" => {
-            assert_eq!(consents::remove_of_member(unit, ACME.0, gil).await.unwrap(), 0);
-            assert_eq!(consents::remove_of_member(unit, ACME.0, "bea").await.unwrap(), 1);
+            assert_eq!(consents::remove_of_member(unit, own.id, stranger).await.unwrap(), 0);
+            assert_eq!(consents::remove_of_member(unit, own.id, "bea").await.unwrap(), 1);
         }
         "grants::count_live" => {
-            let live = grants::count_live(unit, ACME.0, GLOBEX_APP, NOW).await.unwrap();
+            let live = grants::count_live(unit, own.id, other.application, NOW).await.unwrap();
             assert_eq!((live.people, live.access_tokens), (0, 0));
-            let live = grants::count_live(unit, ACME.0, APP, NOW).await.unwrap();
-            assert_eq!((live.people, live.access_tokens), (2, 2));
+            let live = grants::count_live(unit, own.id, own.application, NOW).await.unwrap();
+            assert_eq!(live.people.cast_unsigned(), own.grants);
         }
         "grants::list_live" => {
-            assert!(grants::list_live(unit, ACME.0, GLOBEX_APP, NOW).await.unwrap().is_empty());
-            assert_eq!(grants::list_live(unit, ACME.0, APP, NOW).await.unwrap().len(), 2);
+            assert!(grants::list_live(unit, own.id, other.application, NOW).await.unwrap().is_empty());
+            let live = grants::list_live(unit, own.id, own.application, NOW).await.unwrap();
+            assert_eq!(live.len() as u64, own.grants);
         }
         "grants::revoke" => {
-            let organization_id = ACME.0;
+            let organization_id = own.id;
             for foreign in [
-                Selection::Application { organization_id, client_id: GLOBEX_APP },
-                Selection::Member { organization_id, user_id: gil },
+                Selection::Application { organization_id, client_id: other.application },
+                Selection::Member { organization_id, user_id: stranger },
             ] {
                 assert_eq!(
                     grants::revoke(unit, foreign, NOW).await.unwrap(),
@@ -230,59 +274,56 @@ async fn call(name: &str, unit: &mut Unit) {
             let both = Selection::Member { organization_id, user_id: "bea" };
             let one = Revoked { grants: 1, access_tokens: 1 };
             assert_eq!(grants::revoke(unit, both, NOW).await.unwrap(), one);
-            let all = Selection::Organization { organization_id };
-            assert_eq!(grants::revoke(unit, all, NOW).await.unwrap(), one, "the other one of Acme's");
+            let all = grants::revoke(unit, Selection::Organization { organization_id }, NOW).await.unwrap();
+            assert_eq!(all.grants, own.grants - 1, "whatever else is its own");
         }
         "invitations::insert" => {
-            let invitation = invitation("new", ACME.0);
+            let invitation = invitation("new", own.id);
             invitations::insert(unit, &Digest256::of(b"new"), &invitation).await.unwrap();
         }
         "invitations::list" => {
-            assert!(invitations::list(unit, ACME.0, NOW).await.unwrap().is_empty());
-            assert_eq!(invitations::list(unit, GLOBEX.0, NOW).await.unwrap().len(), 1);
+            assert!(invitations::list(unit, own.id, NOW).await.unwrap().is_empty());
+            assert_eq!(invitations::list(unit, other.id, NOW).await.unwrap().len(), 1);
         }
         "invitations::revoke" => {
-            assert!(!invitations::revoke(unit, ACME.0, "theirs").await.unwrap());
+            assert!(!invitations::revoke(unit, own.id, "theirs").await.unwrap());
         }
         "memberships::count_owners" => {
-            assert_eq!(memberships::count_owners(unit, ACME.0).await.unwrap(), 1, "and gil is one of Globex");
+            assert_eq!(memberships::count_owners(unit, own.id).await.unwrap(), 1, "and each has one");
         }
-        "memberships::find" => assert_eq!(memberships::find(unit, ACME.0, gil).await.unwrap(), None),
-        "memberships::insert" => memberships::insert(unit, ACME.0, gil, Role::Owner, NOW).await.unwrap(),
+        "memberships::find" => assert_eq!(memberships::find(unit, own.id, stranger).await.unwrap(), None),
+        "memberships::insert" => memberships::insert(unit, own.id, stranger, Role::Owner, NOW).await.unwrap(),
         "memberships::list" => {
-            let members = memberships::list(unit, ACME.0).await.unwrap();
-            assert!(members.len() == 4 && members.iter().all(|member| member.user_id != gil));
+            let members = memberships::list(unit, own.id).await.unwrap();
+            assert!(members.len() == own.members && members.iter().all(|member| member.user_id != stranger));
         }
         "memberships::remove" => {
-            assert!(!memberships::remove(unit, ACME.0, gil).await.unwrap());
-            assert!(memberships::remove(unit, ACME.0, "bea").await.unwrap());
+            assert!(!memberships::remove(unit, own.id, stranger).await.unwrap());
+            assert!(memberships::remove(unit, own.id, "bea").await.unwrap());
         }
         "memberships::touch" => {
-            assert!(!memberships::touch(unit, ACME.0, gil, Role::Member).await.unwrap());
-            assert!(memberships::touch(unit, ACME.0, "bea", Role::Owner).await.unwrap());
+            assert!(!memberships::touch(unit, own.id, stranger, Role::Member).await.unwrap());
+            assert!(memberships::touch(unit, own.id, "bea", Role::Owner).await.unwrap());
         }
         "organizations::find" => {
-            assert_eq!(organizations::find(unit, ACME.0).await.unwrap().unwrap().slug, ACME.1);
-            assert!(organizations::find(unit, ACME.1).await.unwrap().is_none());
+            assert_eq!(organizations::find(unit, own.id).await.unwrap().unwrap().slug, own.slug);
+            assert!(organizations::find(unit, own.slug).await.unwrap().is_none());
         }
-        "organizations::revoke" => organizations::revoke(unit, ACME.0, NOW).await.unwrap(),
+        "organizations::revoke" => organizations::revoke(unit, own.id, NOW).await.unwrap(),
         "projects::insert" => {
             let project = Project { id: "new".into(), slug: "new".into(), name: "New".into() };
-            projects::insert(unit, ACME.0, &project, NOW).await.unwrap();
+            projects::insert(unit, own.id, &project, NOW).await.unwrap();
             let theirs =
-                Project { id: "globex-backend".into(), slug: "mine-now".into(), name: "Mine now".into() };
-            assert!(projects::insert(unit, ACME.0, &theirs, NOW).await.is_err(), "its id is taken");
+                Project { id: other.projects[0].into(), slug: "mine-now".into(), name: "Mine now".into() };
+            assert!(projects::insert(unit, own.id, &theirs, NOW).await.is_err(), "its id is taken");
         }
         "projects::list" => {
-            let projects = projects::list(unit, ACME.0).await.unwrap();
-            assert_eq!(
-                projects.iter().map(|project| project.id.as_str()).collect::<Vec<_>>(),
-                ["acme-backend", "acme-website"]
-            );
+            let projects = projects::list(unit, own.id).await.unwrap();
+            assert_eq!(projects.iter().map(|project| project.id.as_str()).collect::<Vec<_>>(), own.projects);
         }
         "refused_origins::list" => {
-            assert!(refused_origins::list(unit, ACME.0, GLOBEX_APP).await.unwrap().is_empty());
-            assert_eq!(refused_origins::list(unit, GLOBEX.0, GLOBEX_APP).await.unwrap().len(), 1);
+            assert!(refused_origins::list(unit, own.id, other.application).await.unwrap().is_empty());
+            assert_eq!(refused_origins::list(unit, other.id, other.application).await.unwrap().len(), 1);
         }
         other => panic!("nobody says what becomes of {other}"),
     }
@@ -301,7 +342,9 @@ fn invitation(id: &str, organization_id: &str) -> Invitation {
 
 #[tokio::test]
 async fn no_function_reads_or_writes_anything_of_another_organization_s() {
-    for name in BY_ORGANIZATION {
+    let [acme, globex] = &TENANTS;
+    let both_ways = [(acme, globex), (globex, acme)];
+    for (name, (own, other)) in BY_ORGANIZATION.iter().flat_map(|name| both_ways.map(|way| (name, way))) {
         let platform = Platform::new().await;
         Person::signed_in(&platform, MEMBER).await.token(&Asking::new()).await;
         // A person of both, who allowed an application of each.
@@ -312,16 +355,16 @@ async fn no_function_reads_or_writes_anything_of_another_organization_s() {
             .with("redirect_uri", &Asking::callback(GLOBEX_APP));
         Person::signed_in(&platform, BOTH).await.token(&globex).await;
         let mut unit = platform.write().await;
-        let theirs = invitation("theirs", GLOBEX.0);
+        let theirs = invitation("theirs", other.id);
         invitations::insert(&mut unit, &Digest256::of(b"theirs"), &theirs).await.unwrap();
-        refused_origins::insert(&mut unit, GLOBEX_APP, "https://a.com", 1, NOW).await.unwrap();
+        refused_origins::insert(&mut unit, other.application, "https://a.com", 1, NOW).await.unwrap();
         unit.commit().await.unwrap();
-        let before = rows_of(&platform, GLOBEX.0).await;
+        let before = rows_of(&platform, other.id).await;
         assert!(before.len() > 10);
         let mut unit = platform.write().await;
-        call(name, &mut unit).await;
+        call(name, &mut unit, own, other).await;
         unit.commit().await.unwrap();
-        let after = rows_of(&platform, GLOBEX.0).await;
-        assert!(after == before, "{name} changed something of Globex's");
+        let after = rows_of(&platform, other.id).await;
+        assert!(after == before, "{name} changed something of {}'s", other.slug);
     }
 }
