@@ -35,15 +35,18 @@ const BY_ORGANIZATION: &[&str] = &[
     "audit_log::list",
     "consents::remove_of_member",
     "grants::count_live",
+    "grants::count_of_member",
     "grants::list_live",
     "grants::revoke",
     "invitations::insert",
     "invitations::list",
     "invitations::revoke",
+    "invitations::revoke_of_email",
     "memberships::count_owners",
     "memberships::find",
     "memberships::insert",
     "memberships::list",
+    "memberships::list_after",
     "memberships::remove",
     "memberships::touch",
     "organizations::find",
@@ -79,6 +82,7 @@ const BY_SOMETHING_ELSE: &[(&str, &str)] = &[
     ("kept_forms::find", "a browser's own, under a secret"),
     ("kept_forms::insert", "a browser's own, under a secret"),
     ("kept_forms::sweep", "by age alone"),
+    ("memberships::insert_invited", "by an invitation, which the secret itself leads to"),
     ("organizations::find_by_slug", "the organization is what is asked for"),
     ("organizations::insert", "it is the organization"),
     ("organizations::list_of_member", "a person's own"),
@@ -211,6 +215,12 @@ async fn call(name: &str, unit: &mut Unit) {
             let live = grants::count_live(unit, ACME.0, APP, NOW).await.unwrap();
             assert_eq!((live.people, live.access_tokens), (2, 2));
         }
+        "grants::count_of_member" => {
+            let held = grants::count_of_member(unit, ACME.0, gil, NOW).await.unwrap();
+            assert_eq!((held.applications, held.access_tokens), (0, 0));
+            let held = grants::count_of_member(unit, ACME.0, "bea", NOW).await.unwrap();
+            assert_eq!((held.applications, held.access_tokens), (1, 1), "and as much of Globex's");
+        }
         "grants::list_live" => {
             assert!(grants::list_live(unit, ACME.0, GLOBEX_APP, NOW).await.unwrap().is_empty());
             assert_eq!(grants::list_live(unit, ACME.0, APP, NOW).await.unwrap().len(), 2);
@@ -250,6 +260,12 @@ async fn call(name: &str, unit: &mut Unit) {
             assert!(!invitations::revoke(unit, ACME.0, "theirs").await.unwrap());
             assert!(invitations::revoke(unit, GLOBEX.0, "theirs").await.unwrap());
         }
+        "invitations::revoke_of_email" => {
+            let theirs = invitation("theirs", GLOBEX.0);
+            invitations::insert(unit, &Digest256::of(b"theirs"), &theirs).await.unwrap();
+            assert!(!invitations::revoke_of_email(unit, ACME.0, &theirs.email).await.unwrap());
+            assert!(invitations::revoke_of_email(unit, GLOBEX.0, &theirs.email).await.unwrap());
+        }
         "memberships::count_owners" => {
             assert_eq!(memberships::count_owners(unit, ACME.0).await.unwrap(), 1, "and gil is one of Globex");
         }
@@ -258,6 +274,11 @@ async fn call(name: &str, unit: &mut Unit) {
         "memberships::list" => {
             let members = memberships::list(unit, ACME.0).await.unwrap();
             assert!(members.len() == 4 && members.iter().all(|member| member.user_id != gil));
+        }
+        "memberships::list_after" => {
+            let members = memberships::list_after(unit, ACME.0, "", 100).await.unwrap();
+            assert!(members.len() == 4 && members.iter().all(|member| member.user_id != gil));
+            assert!(memberships::list_after(unit, ACME.0, gil, 100).await.unwrap().is_empty());
         }
         "memberships::remove" => {
             assert!(!memberships::remove(unit, ACME.0, gil).await.unwrap());

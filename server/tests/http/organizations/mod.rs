@@ -1,0 +1,3 @@
+//! `/organizations/…`
+
+mod members;
