@@ -5,8 +5,8 @@ use latchkey_protocol::scope::Role;
 use serde_json::{Value, json};
 
 use crate::{
-    clock::UnixSeconds,
     cli::{CliError, Context, organizations, users},
+    clock::UnixSeconds,
     config::Lifetimes,
     http::error::Error,
     members::{
@@ -233,6 +233,8 @@ fn not_invited(error: InviteError, email: &str) -> CliError {
             CliError::Option { option: "--email", value: email.to_owned(), problem }
         }
         InviteError::Other(error) => error.into(),
-        InviteError::Member | InviteError::TooMany => CliError::Refused(format!("--email {email:?}: {error}")),
+        InviteError::Member | InviteError::TooMany => {
+            CliError::Refused(format!("--email {email:?}: {error}"))
+        }
     }
 }

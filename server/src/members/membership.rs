@@ -114,11 +114,8 @@ pub async fn remove(
 ) -> Result<Revoked, Error> {
     let user = require_removable(unit, organization_id, user_id, authority).await?;
     store::memberships::remove(unit, organization_id, user_id).await?;
-    let theirs = Selection {
-        organization_id: Some(organization_id),
-        user_id: Some(user_id),
-        ..Selection::default()
-    };
+    let theirs =
+        Selection { organization_id: Some(organization_id), user_id: Some(user_id), ..Selection::default() };
     let revoked = store::grants::revoke(unit, theirs, now).await?;
     // Who comes back is asked again.
     store::consents::remove_of_member(unit, organization_id, user_id).await?;
@@ -134,12 +131,7 @@ async fn find(unit: &mut Unit, organization_id: &str, user_id: &str) -> Result<(
     user.zip(role).ok_or(Error::NotFound)
 }
 
-async fn keep_an_owner(
-    unit: &mut Unit,
-    organization_id: &str,
-    user: &User,
-    role: Role,
-) -> Result<(), Error> {
+async fn keep_an_owner(unit: &mut Unit, organization_id: &str, user: &User, role: Role) -> Result<(), Error> {
     let owners = store::memberships::count_owners(unit, organization_id).await?;
     if is_last_owner(role, user.disabled_at.is_none(), owners) { Err(Error::LastOwner) } else { Ok(()) }
 }

@@ -58,11 +58,7 @@ impl TryFrom<Row> for Invitation {
 }
 
 /// Adds an invitation, in place of the one that the organization has open for the same address.
-pub async fn insert(
-    unit: &mut Unit,
-    token: &Digest256,
-    invitation: &Invitation,
-) -> Result<(), StoreError> {
+pub async fn insert(unit: &mut Unit, token: &Digest256, invitation: &Invitation) -> Result<(), StoreError> {
     const INSERT: &str = "insert into invitations
                               (id, token_hash, organization_id, email, email_key, role, created_at, expires_at)
                           values ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -119,7 +115,9 @@ pub async fn consume(
 ) -> Result<Option<Invitation>, StoreError> {
     const CONSUME: &str = "delete from invitations where token_hash = $1 and expires_at > $2
                            returning id, organization_id, email, role, created_at, expires_at";
-    statement!(unit, fetch_optional Row, CONSUME, token.as_bytes(), now)?.map(Invitation::try_from).transpose()
+    statement!(unit, fetch_optional Row, CONSUME, token.as_bytes(), now)?
+        .map(Invitation::try_from)
+        .transpose()
 }
 
 /// Withdraws an invitation of the organization. False where it has none with this id.

@@ -97,8 +97,7 @@ pub async fn list_after(
     after: &str,
     limit: u32,
 ) -> Result<Vec<Member>, StoreError> {
-    const LIST_AFTER: &str =
-        "select u.id as user_id, u.name, u.email, m.role, u.disabled_at
+    const LIST_AFTER: &str = "select u.id as user_id, u.name, u.email, m.role, u.disabled_at
          from memberships m join users u on u.id = m.user_id
          where m.organization_id = $1
            and ($2 = '' or (u.name, u.id) > (select last.name, last.id

@@ -4,9 +4,7 @@ use std::fmt::Write;
 
 use latchkey_server::http::assets;
 
-use crate::support::{
-    APP, Answer, Asking, MEMBER, OWNER, Person, Platform, STRANGER, Site, anonymous,
-};
+use crate::support::{APP, Answer, Asking, MEMBER, OWNER, Person, Platform, STRANGER, Site, anonymous};
 
 const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 const PAGE: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \

@@ -2,9 +2,7 @@
 
 use latchkey_server::http::assets::is_built;
 
-use crate::support::{
-    APP, Answer, Asking, MEMBER, OWNER, PASSWORD, Person, Platform, STRANGER, anonymous,
-};
+use crate::support::{APP, Answer, Asking, MEMBER, OWNER, PASSWORD, Person, Platform, STRANGER, anonymous};
 
 const HOSTILE: &str = "<script>alert(1)</script>\"><img src=x onerror=alert(1)>' onload='x";
 

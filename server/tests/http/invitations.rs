@@ -35,8 +35,10 @@ async fn the_account_that_it_is_for_accepts_it_and_is_a_member() {
         assert_eq!(roles(&platform, "nora").await, [format!("org-acme {role}")]);
         assert_eq!(person.get(onward).await.status, 200);
         let entry = platform
-            .text("select actor_id || ' ' || user_id || ' ' || address || ' ' || detail from audit_log
-                   where action = 'member.added' and actor_kind = 'person'")
+            .text(
+                "select actor_id || ' ' || user_id || ' ' || address || ' ' || detail from audit_log
+                   where action = 'member.added' and actor_kind = 'person'",
+            )
             .await;
         let detail = format!("{{\"invited_as\":\"Nora@Example.ORG\",\"role\":\"{role}\"}}");
         assert_eq!(entry, format!("nora nora 192.0.2.1 {detail}"));
@@ -84,7 +86,10 @@ async fn another_account_is_told_whom_it_is_for_and_can_switch() {
         page.assert_page(403, &format!("It is for <strong><bdi>{STRANGER}</bdi></strong>"));
         assert!(!page.body.contains("Acme") && !page.body.contains("id=\"accept\""), "{}", page.body);
         let csrf = csrf(&person, &path);
-        person.post(&path, &[("csrf", &csrf)]).await.assert_page(403, "This invitation is for another account");
+        person
+            .post(&path, &[("csrf", &csrf)])
+            .await
+            .assert_page(403, "This invitation is for another account");
         assert_eq!(roles(&platform, user_id).await, before);
         let login = page.link("switch");
         assert_eq!(person.get(&login).await.field("next"), path);

@@ -42,7 +42,8 @@ async fn state(platform: &Platform) -> Vec<String> {
     let mut state = platform
         .texts("select organization_id || ' ' || user_id || ' ' || role from memberships order by 1")
         .await;
-    state.extend(platform.texts("select id || ' ' || email || ' ' || role from invitations order by 1").await);
+    state
+        .extend(platform.texts("select id || ' ' || email || ' ' || role from invitations order by 1").await);
     state
 }
 
@@ -101,7 +102,10 @@ async fn only_admins_and_owners_of_the_organization_get_in() {
     nobody.get("/login/").await;
     for route in ROUTES {
         let answer = ask(&mut nobody, route).await;
-        assert!(answer.location().starts_with("/login/?next=%2Forganizations%2Facme%2Fmembers%2F"), "{route:?}");
+        assert!(
+            answer.location().starts_with("/login/?next=%2Forganizations%2Facme%2Fmembers%2F"),
+            "{route:?}"
+        );
     }
     assert_eq!(state(&platform).await, before);
     for email in [ADMIN, OWNER] {
@@ -110,7 +114,8 @@ async fn only_admins_and_owners_of_the_organization_get_in() {
             let mut person = Person::signed_in(&platform, email).await;
             let answer = ask(&mut person, route).await;
             let done = answer.status == 200
-                || (answer.status == 303 && answer.location().starts_with("/organizations/acme/members/?done="));
+                || (answer.status == 303
+                    && answer.location().starts_with("/organizations/acme/members/?done="));
             assert!(done, "{email} {route:?}: {} {}", answer.status, answer.body);
             assert_eq!(state(&platform).await == before, route.1.is_none(), "{email} {route:?}");
         }
@@ -137,7 +142,9 @@ async fn the_list_shows_who_is_what_and_which_one_is_you() {
     page.assert_page(200, "aria-label=\"Save the role of Max (max@example.org)\"");
     page.assert_page(200, "href=\"/organizations/acme/members/max/remove/\" aria-label=\"Remove… Max");
     page.assert_page(200, "<option value=\"member\" selected>Member</option>\n<option value=\"admin\">Admin");
-    assert!(!page.body.contains("Gil") && !page.body.contains("Nora") && !page.body.contains("Open invitations"));
+    assert!(
+        !page.body.contains("Gil") && !page.body.contains("Nora") && !page.body.contains("Open invitations")
+    );
     platform.execute("update users set disabled_at = 1 where id = 'max'").await;
     let page = Person::signed_in(&platform, OWNER).await.get(PATH).await;
     page.assert_page(200, "<bdi>Max</bdi> <span class=\"badge off\">Account disabled</span>");
@@ -176,7 +183,10 @@ async fn a_long_list_comes_in_pages() {
     assert!(!second.body.contains("id=\"next\"") && !first.body.contains("id=\"first\""));
     // Somebody who is in another organization says nothing of where they would stand.
     for nobody in ["gil", "nobody"] {
-        person.get(&format!("{PATH}?after={nobody}")).await.assert_page(200, "id=\"none\">Nobody comes after this.");
+        person
+            .get(&format!("{PATH}?after={nobody}"))
+            .await
+            .assert_page(200, "id=\"none\">Nobody comes after this.");
     }
 }
 
@@ -226,7 +236,11 @@ async fn of_two_admins_who_change_a_role_the_later_one_is_told() {
 #[tokio::test]
 async fn only_an_owner_makes_demotes_and_removes_owners() {
     let platform = platform().await;
-    platform.execute("update memberships set role = 'owner' where user_id = 'bea' and organization_id = 'org-acme'").await;
+    platform
+        .execute(
+            "update memberships set role = 'owner' where user_id = 'bea' and organization_id = 'org-acme'",
+        )
+        .await;
     let before = state(&platform).await;
     let mut admin = Person::signed_in(&platform, ADMIN).await;
     let says = "Only an owner of the organization can do this to an owner";
@@ -256,7 +270,11 @@ async fn only_an_owner_makes_demotes_and_removes_owners() {
 #[tokio::test]
 async fn the_last_owner_who_is_active_cannot_go() {
     let platform = platform().await;
-    platform.execute("update memberships set role = 'owner' where user_id = 'bea' and organization_id = 'org-acme'").await;
+    platform
+        .execute(
+            "update memberships set role = 'owner' where user_id = 'bea' and organization_id = 'org-acme'",
+        )
+        .await;
     platform.execute("update users set disabled_at = 1 where id = 'bea'").await;
     let before = state(&platform).await;
     let mut owner = Person::signed_in(&platform, OWNER).await;
@@ -296,7 +314,10 @@ async fn who_is_removed_loses_at_once_what_the_page_said_before() {
     let mut admin = Person::signed_in(&platform, ADMIN).await;
     let page = admin.get(&format!("{PATH}max/remove/")).await;
     page.assert_page(200, "<h1>Remove <bdi>Max</bdi>?</h1>");
-    page.assert_page(200, "signed in with 1 application of the organization, with 1 active token. All of that ends");
+    page.assert_page(
+        200,
+        "signed in with 1 application of the organization, with 1 active token. All of that ends",
+    );
     let nothing = admin.get(&format!("{PATH}ada/remove/")).await;
     nothing.assert_error_page(403, "Only an owner");
     platform.execute("update invitations set email = 'Max@example.org', email_key = 'max@example.org'").await;
@@ -364,7 +385,8 @@ async fn who_is_invited_stands_in_the_list_and_the_link_is_shown_once() {
     page.assert_page(200, "<h2 id=\"link\">The link for <bdi>New@Example.org</bdi></h2>");
     page.assert_page(200, "22 January 2027, 08:00 UTC</time>. Role: Admin.");
     let link = link(&page);
-    let token = link.strip_prefix("https://platform.example/invitations/").unwrap().strip_suffix('/').unwrap();
+    let token =
+        link.strip_prefix("https://platform.example/invitations/").unwrap().strip_suffix('/').unwrap();
     assert!(token.len() == 43 && token.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{token}");
 
     let later = admin.get(PATH).await;
@@ -411,7 +433,10 @@ async fn what_is_wrong_with_an_address_stands_at_the_field_with_what_was_typed()
         page.assert_page(422, &format!("id=\"email-wrong\">Nobody is invited: {says}"));
         page.assert_page(422, &format!("value=\"{typed}\" maxlength"));
         page.assert_page(422, "aria-describedby=\"email-hint email-wrong\" aria-invalid=\"true\"");
-        page.assert_page(422, "<option value=\"admin\" selected>Admin</option>\n</select>\n</div>\n<div class=\"fit\">");
+        page.assert_page(
+            422,
+            "<option value=\"admin\" selected>Admin</option>\n</select>\n</div>\n<div class=\"fit\">",
+        );
         assert!(!page.body.contains("invitation-link"));
     }
     for role in ["root", "", "Owner"] {
@@ -478,7 +503,10 @@ async fn what_was_typed_is_there_after_a_session_that_ended_in_between() {
     let page = admin.get(&back).await;
     page.assert_page(200, "id=\"kept\">You were signed out in between.");
     page.assert_page(200, &format!("value=\"{NEW}\" maxlength"));
-    page.assert_page(200, "<option value=\"admin\" selected>Admin</option>\n</select>\n</div>\n<div class=\"fit\">");
+    page.assert_page(
+        200,
+        "<option value=\"admin\" selected>Admin</option>\n</select>\n</div>\n<div class=\"fit\">",
+    );
     assert_eq!(platform.count("select count(*) from invitations").await, 0);
     let mut other = Person::signed_in(&platform, OWNER).await;
     assert!(!other.get(&back).await.body.contains(NEW), "another browser is not shown it");
@@ -488,7 +516,10 @@ async fn what_was_typed_is_there_after_a_session_that_ended_in_between() {
 async fn a_withdrawn_invitation_is_gone_from_the_list_and_in_the_log() {
     let platform = platform().await;
     let mut admin = Person::signed_in(&platform, ADMIN).await;
-    admin.get(PATH).await.assert_page(200, "id=\"withdraw-open\" aria-label=\"Withdraw the invitation of open@");
+    admin
+        .get(PATH)
+        .await
+        .assert_page(200, "id=\"withdraw-open\" aria-label=\"Withdraw the invitation of open@");
     let revoke = format!("{PATH}invitations/open/revoke/");
     let answer = post(&mut admin, &revoke, &[]).await;
     let page = admin.get(answer.location()).await;
@@ -515,7 +546,10 @@ async fn a_get_changes_nothing() {
     let before = state(&platform).await;
     let mut owner = Person::signed_in(&platform, OWNER).await;
     for path in ["max/role/", "invitations/open/revoke/"] {
-        owner.get(&format!("{PATH}{path}")).await.assert_error_page(405, "This address does not take that method");
+        owner
+            .get(&format!("{PATH}{path}"))
+            .await
+            .assert_error_page(405, "This address does not take that method");
     }
     owner.get(&format!("{PATH}?email={NEW}&role=owner")).await.assert_page(200, "Invite somebody");
     assert_eq!(anonymous(&platform, PATH).await.status, 303);
@@ -531,5 +565,8 @@ async fn the_token_of_who_is_removed_cannot_be_refreshed() {
     remove(&mut admin, "max").await.location();
     Site::new(&platform, &token).get("/api/0/").await.assert_api_error(401, "invalid_token");
     assert_eq!(person.ask(&Asking::new()).await.status, 403, "and nothing new is issued");
-    assert_eq!(platform.count("select count(*) from grants where user_id = 'max' and revoked_at is null").await, 0);
+    assert_eq!(
+        platform.count("select count(*) from grants where user_id = 'max' and revoked_at is null").await,
+        0
+    );
 }
