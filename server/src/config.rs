@@ -28,6 +28,8 @@ pub struct Lifetimes {
     pub transaction_secs: UnixSeconds,
     /// A session at the platform.
     pub session_secs: UnixSeconds,
+    /// An invitation that nobody accepts.
+    pub invitation_secs: UnixSeconds,
     /// An entry of the audit log.
     pub audit_secs: UnixSeconds,
 }
@@ -43,6 +45,7 @@ impl Default for Lifetimes {
             refresh_grace_secs: 30,
             transaction_secs: 600,
             session_secs: 14 * DAY,
+            invitation_secs: 7 * DAY,
             audit_secs: 180 * DAY,
         }
     }

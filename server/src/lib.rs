@@ -13,6 +13,7 @@ pub mod directory;
 pub mod gate;
 pub mod gateway;
 pub mod http;
+pub mod members;
 pub mod oauth;
 pub mod retention;
 pub mod routes;

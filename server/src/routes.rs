@@ -17,7 +17,7 @@ use crate::{
     account::{applications, authorizations, password},
     applications::{api as api_applications, edit, ending, list, new, show, try_it},
     audit::logs,
-    directory::{home, login, logout, members, organizations, projects},
+    directory::{home, login, logout, organizations, projects},
     gate::{Route, Rule, check, guard},
     gateway,
     http::{
@@ -27,6 +27,7 @@ use crate::{
         load, page,
         parameters::MAX_LENGTH,
     },
+    members::{self, accept, remove, role, withdraw},
     oauth::{authorize, introspect, metadata, revoke, signing_keys, token, userinfo},
     state::App,
     toolbar::{callback, frame, setup, status},
@@ -53,11 +54,12 @@ fn keep_sent_path(mut request: Request) -> Request {
 }
 
 /// Where our own paths begin: none of these is ever a backend's.
-pub const RESERVED: [&str; 10] = [
+pub const RESERVED: [&str; 11] = [
     "/account",
     "/assets",
     "/gate",
     "/healthz",
+    "/invitations",
     "/login",
     "/logout",
     "/oauth",
@@ -110,6 +112,7 @@ fn pages(app: &App) -> Router<App> {
                 .fallback(authorize::method_not_allowed),
         )
         .merge(organization_pages())
+        .route("/invitations/{token}", get(accept::get).post(accept::post))
         .route("/toolbar/{client_id}", get(frame::get))
         .route("/toolbar/{client_id}/setup", get(setup::get))
         .route("/toolbar/{client_id}/callback", get(callback::get))
@@ -121,6 +124,7 @@ fn pages(app: &App) -> Router<App> {
 fn organization_pages() -> Router<App> {
     const APPLICATIONS: &str = "/organizations/{organization}/applications";
     const APPLICATION: &str = "/organizations/{organization}/applications/{client_id}";
+    const MEMBERS: &str = "/organizations/{organization}/members";
     Router::new()
         .route("/organizations/{organization}", get(list::home))
         .route(APPLICATIONS, get(list::get))
@@ -131,6 +135,10 @@ fn organization_pages() -> Router<App> {
         .route(&format!("{APPLICATION}/disable"), get(ending::ask_disable).post(ending::disable))
         .route(&format!("{APPLICATION}/enable"), post(ending::enable))
         .route(&format!("{APPLICATION}/delete"), get(ending::ask_delete).post(ending::delete))
+        .route(MEMBERS, get(members::list::get).post(members::list::post))
+        .route(&format!("{MEMBERS}/{{user_id}}/role"), post(role::post))
+        .route(&format!("{MEMBERS}/{{user_id}}/remove"), get(remove::get).post(remove::post))
+        .route(&format!("{MEMBERS}/invitations/{{invitation_id}}/revoke"), post(withdraw::post))
 }
 
 /// For anybody, on whatever site: nothing in them depends on who asks.
@@ -269,7 +277,7 @@ pub const API: &[ApiRoute] = &[
     ApiRoute {
         path: "/api/0/organizations/{organization}/members",
         scope: Some(Scope::MemberRead),
-        methods: || get(members::list),
+        methods: || get(members::api::list),
     },
     ApiRoute {
         path: "/api/0/organizations/{organization}/audit-logs",

@@ -1,8 +1,10 @@
 //! What the pages about an organization's applications share.
 
+pub use crate::{directory::admin::visitor, http::kept_form::refuse};
+
 use crate::{
     directory::admin::{self, Admin},
-    http::{error::Error, error::PageError, form::PageForm, kept_form, visit::Visit},
+    http::{error::Error, form::PageForm},
     state::App,
     store::{self, Unit, applications::Application},
 };
@@ -22,25 +24,9 @@ pub fn path(slug: &str, client_id: &str, below: &str) -> String {
     format!("/organizations/{slug}/applications/{client_id}/{below}")
 }
 
-/// The admin who visits a page about the organization with this slug.
-pub async fn visitor(app: &App, unit: &mut Unit, visit: &Visit, slug: &str) -> Result<Admin, PageError> {
-    admin::require(app, unit, &visit.headers, slug).await.map_err(|error| visit.refuse(error))
-}
-
-/// The admin who sent a form of such a page, on whose behalf the unit writes from now on. What they typed is kept where
-/// they have to sign in again.
+/// The admin who sent a form of such a page: see [`admin::sender`].
 pub async fn sender(app: &App, unit: &mut Unit, form: &PageForm, slug: &str) -> Result<Admin, Error> {
-    form.require_token(&csrf_purpose(slug))?;
-    let admin = admin::require(app, unit, &form.headers, slug).await?;
-    admin.act(app, unit, form.address);
-    Ok(admin)
-}
-
-/// Turns the sender of a form away: see [`kept_form::refuse`].
-pub async fn refuse(app: &App, unit: Unit, form: &PageForm, error: Error) -> PageError {
-    // There is one writer, and what was typed is to be written.
-    drop(unit);
-    kept_form::refuse(app, form, error).await
+    admin::sender(app, unit, form, slug, &csrf_purpose(slug)).await
 }
 
 /// The admin's organization's application; another organization's answers like one that there is not.

@@ -6,7 +6,14 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::{CliError, Context, organizations, users},
-    store::{self, StoreError, Unit, grants::Selection, organizations::Organization, users::User},
+    clock::UnixSeconds,
+    config::Lifetimes,
+    http::error::Error,
+    members::{
+        invitation::{self, InviteError, Wish},
+        membership::{self, Authority, Change},
+    },
+    store::{self, StoreError, Unit, organizations::Organization, users::User},
 };
 
 #[derive(Debug, Subcommand)]
@@ -34,6 +41,33 @@ pub(super) enum Command {
         /// What they may do there from now on.
         #[arg(long)]
         role: RoleOption,
+    },
+    /// List the members of an organization, and the invitations that are open.
+    List {
+        /// The organization's slug.
+        #[arg(long)]
+        org: String,
+    },
+    /// Invite a person: prints the link, which works once, for an account with this address.
+    Invite {
+        /// The organization's slug.
+        #[arg(long)]
+        org: String,
+        /// The person's e-mail address.
+        #[arg(long)]
+        email: String,
+        /// What they become.
+        #[arg(long)]
+        role: RoleOption,
+    },
+    /// Withdraw an invitation: its link does nothing any more.
+    Uninvite {
+        /// The organization's slug.
+        #[arg(long)]
+        org: String,
+        /// The person's e-mail address.
+        #[arg(long)]
+        email: String,
     },
     /// End a membership: the tokens that stood on it stop working at once.
     Remove {
@@ -67,6 +101,9 @@ impl From<RoleOption> for Role {
     }
 }
 
+/// How many are read at once.
+const BATCH: u32 = 200;
+
 pub(super) async fn run(context: &Context, command: Command) -> Result<Value, CliError> {
     let now = context.clock.now();
     let mut unit = context.write().await?;
@@ -75,7 +112,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
             let organization = organizations::find(&mut unit, &org).await?;
             let user = users::find(&mut unit, &email).await?;
             let role = Role::from(role);
-            let added = store::memberships::insert(&mut unit, &organization.id, &user.id, role, now).await;
+            let added = membership::add(&mut unit, &organization.id, &user, role, now).await;
             added.map_err(|error| match error {
                 StoreError::Conflict => CliError::Refused(format!(
                     "{:?} is already a member of {org:?}; give them another role with `latchkey member role`",
@@ -89,52 +126,115 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
         Command::Role { org, email, role } => {
             let organization = organizations::find(&mut unit, &org).await?;
             let user = users::find(&mut unit, &email).await?;
-            let role = Role::from(role);
-            if role != Role::Owner {
-                keep_an_owner(&mut unit, &organization, &user).await?;
-            }
-            if !store::memberships::touch(&mut unit, &organization.id, &user.id, role).await? {
-                return Err(not_a_member(&organization, &user));
+            let change = Change { from: None, to: role.into() };
+            let changed =
+                membership::change_role(&mut unit, &organization.id, &user.id, change, Authority::Command);
+            changed.await.map_err(|error| refused(error, &organization, &user))?;
+            unit.commit().await?;
+            Ok(json!({ "organization": organization.slug, "email": user.email, "role": change.to.as_str() }))
+        }
+        Command::List { org } => {
+            let organization = organizations::find(&mut unit, &org).await?;
+            list(&mut unit, &organization, now).await
+        }
+        Command::Invite { org, email, role } => {
+            let organization = organizations::find(&mut unit, &org).await?;
+            let wish = Wish {
+                organization_id: &organization.id,
+                email: &email,
+                role: role.into(),
+                authority: Authority::Command,
+            };
+            let lasts = Lifetimes::default().invitation_secs;
+            let invited = invitation::invite(&mut unit, &context.entropy, wish, now, lasts).await;
+            let invited = invited.map_err(|error| not_invited(error, &email))?;
+            unit.commit().await?;
+            Ok(json!({
+                "organization": organization.slug,
+                "email": invited.invitation.email,
+                "role": invited.invitation.role.as_str(),
+                "expires_at": invited.invitation.expires_at,
+                "token": invited.token.expose(),
+                "path": invitation::path(invited.token.expose()),
+            }))
+        }
+        Command::Uninvite { org, email } => {
+            let organization = organizations::find(&mut unit, &org).await?;
+            if !store::invitations::revoke_of_email(&mut unit, &organization.id, &email).await? {
+                return Err(CliError::Unknown(
+                    "open invitation of",
+                    email,
+                    "`latchkey member list` prints those that there are",
+                ));
             }
             unit.commit().await?;
-            Ok(json!({ "organization": organization.slug, "email": user.email, "role": role.as_str() }))
+            Ok(json!({ "organization": organization.slug, "email": email, "withdrawn": true }))
         }
         Command::Remove { org, email } => {
             let organization = organizations::find(&mut unit, &org).await?;
             let user = users::find(&mut unit, &email).await?;
-            keep_an_owner(&mut unit, &organization, &user).await?;
-            if !store::memberships::remove(&mut unit, &organization.id, &user.id).await? {
-                return Err(not_a_member(&organization, &user));
-            }
-            let theirs = Selection::Member { organization_id: &organization.id, user_id: &user.id };
-            let revoked = store::grants::revoke(&mut unit, theirs, now).await?.access_tokens;
-            // Who comes back is asked again.
-            store::consents::remove_of_member(&mut unit, &organization.id, &user.id).await?;
+            let removed =
+                membership::remove(&mut unit, &organization.id, &user.id, Authority::Command, now).await;
+            let revoked = removed.map_err(|error| refused(error, &organization, &user))?;
             unit.commit().await?;
             Ok(json!({
                 "organization": organization.slug,
                 "email": user.email,
                 "removed": true,
-                "tokens_revoked": revoked,
+                "tokens_revoked": revoked.access_tokens,
             }))
         }
     }
 }
 
-fn not_a_member(organization: &Organization, user: &User) -> CliError {
-    CliError::Refused(format!("{:?} is not a member of {:?}", user.email, organization.slug))
+async fn list(unit: &mut Unit, organization: &Organization, now: UnixSeconds) -> Result<Value, CliError> {
+    let (mut members, mut after) = (vec![], String::new());
+    loop {
+        let batch = store::memberships::list_after(unit, &organization.id, &after, BATCH).await?;
+        let Some(last) = batch.last() else { break };
+        after.clone_from(&last.user_id);
+        members.extend(batch.iter().map(|member| {
+            json!({
+                "id": member.user_id,
+                "name": member.name,
+                "email": member.email,
+                "role": member.role,
+                "disabled": member.disabled_at.is_some(),
+            })
+        }));
+    }
+    let open = store::invitations::list(unit, &organization.id, now).await?;
+    let open = open.iter().map(|invitation| {
+        json!({
+            "email": invitation.email,
+            "role": invitation.role.as_str(),
+            "expires_at": invitation.expires_at,
+        })
+    });
+    let open: Vec<_> = open.collect();
+    Ok(json!({ "organization": organization.slug, "members": members, "invitations": open }))
 }
 
-/// Refuses to let the last active owner go.
-async fn keep_an_owner(unit: &mut Unit, organization: &Organization, user: &User) -> Result<(), CliError> {
-    let role = store::memberships::find(unit, &organization.id, &user.id).await?;
-    let active = store::memberships::count_owners(unit, &organization.id).await?;
-    let others = active - i64::from(user.disabled_at.is_none());
-    if role == Some(Role::Owner) && others == 0 {
-        let (email, org) = (&user.email, &organization.slug);
-        return Err(CliError::Refused(format!(
+/// What the rules say, for who knows the people by their addresses.
+fn refused(error: Error, organization: &Organization, user: &User) -> CliError {
+    let (email, org) = (&user.email, &organization.slug);
+    match error {
+        Error::NotFound => CliError::Refused(format!("{email:?} is not a member of {org:?}")),
+        Error::LastOwner => CliError::Refused(format!(
             "{email:?} is the last owner of {org:?}; make somebody else an owner first, with `latchkey member role`"
-        )));
+        )),
+        other => other.into(),
     }
-    Ok(())
+}
+
+fn not_invited(error: InviteError, email: &str) -> CliError {
+    match error {
+        InviteError::Address(problem) => {
+            CliError::Option { option: "--email", value: email.to_owned(), problem }
+        }
+        InviteError::Other(error) => error.into(),
+        InviteError::Member | InviteError::TooMany => {
+            CliError::Refused(format!("--email {email:?}: {error}"))
+        }
+    }
 }

@@ -6,7 +6,13 @@ use latchkey_protocol::scope::Role;
 use crate::{
     audit::By,
     directory::session,
-    http::{address::ClientAddress, error::Error},
+    http::{
+        address::ClientAddress,
+        error::{Error, PageError},
+        form::PageForm,
+        visit::Visit,
+    },
+    members::membership::Authority,
     state::App,
     store::{self, Unit, organizations::Organization, sessions::Session},
 };
@@ -36,17 +42,34 @@ pub async fn require(app: &App, unit: &mut Unit, headers: &HeaderMap, slug: &str
     }
 }
 
+/// The admin who opens a page about the organization with this slug; who is signed out comes back to it.
+pub async fn visitor(app: &App, unit: &mut Unit, visit: &Visit, slug: &str) -> Result<Admin, PageError> {
+    require(app, unit, &visit.headers, slug).await.map_err(|error| visit.refuse(error))
+}
+
+/// The admin who sent a form of such a page, on whose behalf the unit writes from now on. It counts where it brings the
+/// token of this purpose.
+pub async fn sender(
+    app: &App,
+    unit: &mut Unit,
+    form: &PageForm,
+    slug: &str,
+    purpose: &str,
+) -> Result<Admin, Error> {
+    form.require_token(purpose)?;
+    let admin = require(app, unit, &form.headers, slug).await?;
+    admin.act(app, unit, form.address);
+    Ok(admin)
+}
+
 impl Admin {
     /// What is written from now on is written on their behalf.
     pub fn act(&self, app: &App, unit: &mut Unit, address: ClientAddress) {
         unit.act_for(By::person(&self.session.user_id, address, app.clock.now()));
     }
 
-    /// Refuses an admin where only an owner will do.
-    pub fn require_owner(&self) -> Result<(), Error> {
-        match self.role {
-            Role::Owner => Ok(()),
-            Role::Admin | Role::Member => Err(Error::OwnerRequired),
-        }
+    /// What they may do to memberships.
+    pub const fn authority(&self) -> Authority {
+        Authority::Of(self.role)
     }
 }

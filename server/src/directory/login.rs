@@ -106,8 +106,13 @@ impl Destination {
 
 /// Sends somebody who is signed out to the login, and from there to the page that they wanted.
 pub fn before(address: &str) -> Redirect {
+    Redirect::to(&address_before(address))
+}
+
+/// The address of the login that leads to the page that somebody wanted.
+pub fn address_before(address: &str) -> String {
     let next = form_urlencoded::Serializer::new(String::new()).append_pair("next", address).finish();
-    Redirect::to(&format!("/login/?{next}"))
+    format!("/login/?{next}")
 }
 
 /// What comes after the login: an authorization request before everything else.

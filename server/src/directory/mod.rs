@@ -5,7 +5,6 @@ pub mod attempt;
 pub mod home;
 pub mod login;
 pub mod logout;
-pub mod members;
 pub mod organizations;
 pub mod password;
 pub mod projects;

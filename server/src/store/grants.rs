@@ -145,6 +145,30 @@ pub async fn count_live(
     statement!(unit, fetch_one Live, COUNT_LIVE, organization_id, client_id, now)
 }
 
+/// What a member holds of an organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct Held {
+    /// How many of its applications they are signed in with somewhere.
+    pub applications: i64,
+    /// How many access tokens of theirs open something of it.
+    pub access_tokens: i64,
+}
+
+/// Counts what is live of a member of the organization.
+pub async fn count_of_member(
+    unit: &mut Unit,
+    organization_id: &str,
+    user_id: &str,
+    now: UnixSeconds,
+) -> Result<Held, StoreError> {
+    const COUNT_OF_MEMBER: &str =
+        "select count(distinct g.client_id) as applications, count(t.id) as access_tokens
+         from grants g
+         left join access_tokens t on t.grant_id = g.id and t.revoked_at is null and t.expires_at > $3
+         where g.organization_id = $1 and g.user_id = $2 and g.revoked_at is null and g.expires_at > $3";
+    statement!(unit, fetch_one Held, COUNT_OF_MEMBER, organization_id, user_id, now)
+}
+
 /// The grants of an application of the organization that can still be of use.
 pub async fn list_live(
     unit: &mut Unit,

@@ -123,9 +123,29 @@ pub async fn consume(
 /// Withdraws an invitation of the organization. False where it has none with this id.
 pub async fn revoke(unit: &mut Unit, organization_id: &str, id: &str) -> Result<bool, StoreError> {
     const REVOKE: &str = "delete from invitations where organization_id = $1 and id = $2 returning email";
-    let Some((email,)) = statement!(unit, fetch_optional(String,), REVOKE, organization_id, id)? else {
-        return Ok(false);
-    };
+    let revoked = statement!(unit, fetch_optional(String,), REVOKE, organization_id, id)?;
+    log_revoked(unit, organization_id, revoked).await
+}
+
+/// Withdraws the invitation that the organization has open for this address. False where there is none.
+pub async fn revoke_of_email(
+    unit: &mut Unit,
+    organization_id: &str,
+    email: &str,
+) -> Result<bool, StoreError> {
+    const REVOKE_OF_EMAIL: &str =
+        "delete from invitations where organization_id = $1 and email_key = $2 returning email";
+    let key = email_key(email);
+    let revoked = statement!(unit, fetch_optional(String,), REVOKE_OF_EMAIL, organization_id, key)?;
+    log_revoked(unit, organization_id, revoked).await
+}
+
+async fn log_revoked(
+    unit: &mut Unit,
+    organization_id: &str,
+    revoked: Option<(String,)>,
+) -> Result<bool, StoreError> {
+    let Some((email,)) = revoked else { return Ok(false) };
     let entry = Entry::new(organization_id, Action::InvitationRevoked);
     audit_log::insert(unit, &entry, &json!({ "email": email })).await?;
     Ok(true)

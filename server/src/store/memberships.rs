@@ -9,6 +9,7 @@ use crate::{
     store::{
         StoreError, Unit,
         audit_log::{self, Entry},
+        invitations::Invitation,
         statement,
     },
 };
@@ -24,6 +25,8 @@ pub struct Member {
     pub email: String,
     /// The role's name.
     pub role: String,
+    /// Since when their account may not do anything.
+    pub disabled_at: Option<UnixSeconds>,
 }
 
 /// Reads a role's column.
@@ -39,11 +42,35 @@ pub async fn insert(
     role: Role,
     now: UnixSeconds,
 ) -> Result<(), StoreError> {
+    put(unit, organization_id, user_id, role, now).await?;
+    let entry = Entry::new(organization_id, Action::MemberAdded).of_person(user_id);
+    audit_log::insert(unit, &entry, &json!({ "role": role.as_str() })).await
+}
+
+/// Adds the person who accepted this invitation; [`StoreError::Conflict`] when they are a member.
+pub async fn insert_invited(
+    unit: &mut Unit,
+    invitation: &Invitation,
+    user_id: &str,
+    now: UnixSeconds,
+) -> Result<(), StoreError> {
+    let Invitation { organization_id, role, email, .. } = invitation;
+    put(unit, organization_id, user_id, *role, now).await?;
+    let entry = Entry::new(organization_id, Action::MemberAdded).of_person(user_id);
+    audit_log::insert(unit, &entry, &json!({ "role": role.as_str(), "invited_as": email })).await
+}
+
+async fn put(
+    unit: &mut Unit,
+    organization_id: &str,
+    user_id: &str,
+    role: Role,
+    now: UnixSeconds,
+) -> Result<(), StoreError> {
     const INSERT: &str = "insert into memberships (organization_id, user_id, role, created_at)
                           values ($1, $2, $3, $4)";
     statement!(unit, execute, INSERT, organization_id, user_id, role.as_str(), now)?;
-    let entry = Entry::new(organization_id, Action::MemberAdded).of_person(user_id);
-    audit_log::insert(unit, &entry, &json!({ "role": role.as_str() })).await
+    Ok(())
 }
 
 /// The person's role in the organization, if they are a member.
@@ -55,11 +82,29 @@ pub async fn find(unit: &mut Unit, organization_id: &str, user_id: &str) -> Resu
 
 /// The organization's members, by name.
 pub async fn list(unit: &mut Unit, organization_id: &str) -> Result<Vec<Member>, StoreError> {
-    const LIST: &str = "select u.id as user_id, u.name, u.email, m.role
+    const LIST: &str = "select u.id as user_id, u.name, u.email, m.role, u.disabled_at
                         from memberships m join users u on u.id = m.user_id
                         where m.organization_id = $1 and u.disabled_at is null
                         order by u.name, u.id";
     statement!(unit, fetch_all Member, LIST, organization_id)
+}
+
+/// So many of the organization's members, those whose accounts are disabled among them, by name: from the beginning, or
+/// those who come after the member with this id.
+pub async fn list_after(
+    unit: &mut Unit,
+    organization_id: &str,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<Member>, StoreError> {
+    const LIST_AFTER: &str = "select u.id as user_id, u.name, u.email, m.role, u.disabled_at
+         from memberships m join users u on u.id = m.user_id
+         where m.organization_id = $1
+           and ($2 = '' or (u.name, u.id) > (select last.name, last.id
+                                             from memberships l join users last on last.id = l.user_id
+                                             where l.organization_id = $1 and l.user_id = $2))
+         order by u.name, u.id limit $3";
+    statement!(unit, fetch_all Member, LIST_AFTER, organization_id, after, i64::from(limit))
 }
 
 /// How many active owners the organization has.

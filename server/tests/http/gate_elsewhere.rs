@@ -161,13 +161,23 @@ async fn an_answer_that_is_endless_or_never_comes_is_none() {
     for (length, status) in [(64 * 1024, 401), (64 * 1024 + 1, 503)] {
         let body = format!("{inactive}{}", " ".repeat(length - inactive.len()));
         let backend = Backend::answering(move || Response::new(Body::from(body.clone()))).await;
-        let service =
-            asking(&backend.url(), SECRET, Duration::ZERO, Duration::from_secs(5), tokio::spawn(async {}));
+        let service = asking(
+            &backend.url(),
+            SERVER_SECRET,
+            Duration::ZERO,
+            Duration::from_secs(5),
+            tokio::spawn(async {}),
+        );
         assert_eq!(service.get(&token, "/things/acme", ACME_SITE).await.status, status, "{length}");
     }
     let silent = Backend::silent().await;
-    let service =
-        asking(&silent.url(), SECRET, Duration::ZERO, Duration::from_millis(50), tokio::spawn(async {}));
+    let service = asking(
+        &silent.url(),
+        SERVER_SECRET,
+        Duration::ZERO,
+        Duration::from_millis(50),
+        tokio::spawn(async {}),
+    );
     let answer = service.get(&token, "/things/acme", ACME_SITE).await;
     answer.assert_api_error(503, "temporarily_unavailable");
 }

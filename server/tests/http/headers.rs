@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use latchkey_server::http::assets;
 
-use crate::support::{APP, Answer, Asking, MEMBER, Person, Platform, Site, anonymous};
+use crate::support::{APP, Answer, Asking, MEMBER, OWNER, Person, Platform, STRANGER, Site, anonymous};
 
 const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 const PAGE: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
@@ -62,6 +62,30 @@ async fn of_pages_for_who_is_signed_in() {
     }
     assert_eq!(snapshot(&person.get("/api/0/api-authorizations/").await), expected(200, NOTHING));
     assert_eq!(snapshot(&anonymous(&platform, "/account/password/").await), expected(303, NOTHING));
+}
+
+#[tokio::test]
+async fn of_the_pages_about_members() {
+    let enhanced = PAGE.replace("style-src", "script-src 'self'; style-src");
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, OWNER).await;
+    for path in ["/organizations/acme/members/", "/organizations/acme/members/max/remove/"] {
+        assert_eq!(snapshot(&person.get(path).await), expected(200, &enhanced), "{path}");
+    }
+    for (path, status) in [
+        ("/organizations/acme/members/max/role/", 405),
+        ("/organizations/acme/members/nobody/remove/", 404),
+        ("/organizations/nowhere/members/", 404),
+        ("/invitations/x/", 404),
+    ] {
+        assert_eq!(snapshot(&person.get(path).await), expected(status, PAGE), "{path}");
+    }
+    let of_an_open_one = platform.invite(STRANGER, "member").await;
+    for (email, status) in [(STRANGER, 200), (OWNER, 403)] {
+        let mut person = Person::signed_in(&platform, email).await;
+        assert_eq!(snapshot(&person.get(&of_an_open_one).await), expected(status, PAGE), "{email}");
+    }
+    assert_eq!(snapshot(&anonymous(&platform, &of_an_open_one).await), expected(303, NOTHING));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use latchkey_server::http::assets::is_built;
 
-use crate::support::{APP, Answer, Asking, MEMBER, PASSWORD, Person, Platform, STRANGER, anonymous};
+use crate::support::{APP, Answer, Asking, MEMBER, OWNER, PASSWORD, Person, Platform, STRANGER, anonymous};
 
 const HOSTILE: &str = "<script>alert(1)</script>\"><img src=x onerror=alert(1)>' onload='x";
 
@@ -70,6 +70,28 @@ async fn on_the_password_page() {
         .execute(&format!("update users set email = '{}' where id = 'max'", HOSTILE.replace('\'', "''")))
         .await;
     assert_inert(&Person::signed_in(&platform, MEMBER).await.get("/account/password/").await);
+}
+
+#[tokio::test]
+async fn on_the_pages_about_members() {
+    let platform = hostile().await;
+    let mut person = Person::signed_in(&platform, OWNER).await;
+    let members = "/organizations/acme/members/";
+    assert_inert(&person.get(members).await);
+    assert_inert(&person.get(&format!("{members}max/remove/")).await);
+    let csrf = person.csrf("members of acme");
+    let form = [("csrf", csrf.as_str()), ("email", HOSTILE), ("role", "member")];
+    assert_inert(&person.post(members, &form).await);
+}
+
+#[tokio::test]
+async fn on_the_page_of_an_invitation() {
+    let platform = hostile().await;
+    let path = platform.invite(STRANGER, "member").await;
+    assert_inert(&Person::signed_in(&platform, STRANGER).await.get(&path).await);
+    let hostile = HOSTILE.replace('\'', "''");
+    platform.execute(&format!("update invitations set email = '{hostile}', email_key = 'x'")).await;
+    assert_inert(&Person::signed_in(&platform, OWNER).await.get(&path).await);
 }
 
 #[tokio::test]

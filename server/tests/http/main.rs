@@ -17,6 +17,7 @@ mod gateway;
 mod headers;
 mod home;
 mod inert;
+mod invitations;
 mod leaks;
 mod load;
 mod log;

@@ -6,7 +6,7 @@ use serde_json::json;
 use tempfile::{TempDir, tempdir};
 
 use super::{Said, database, latchkey, on, on_with, run};
-use crate::support::{Asking, MEMBER, PASSWORD, Person, Platform, Site};
+use crate::support::{Asking, MEMBER, NOW, OWNER, PASSWORD, Person, Platform, STRANGER, Site};
 
 const ADD_USER: [&str; 7] =
     ["user", "add", "--email", "Ada@example.org", "--name", "Ada", "--password-stdin"];
@@ -273,6 +273,55 @@ fn the_last_owner_cannot_go() {
     on(folder.path(), &role("ada@example.org", "owner")).json();
     on(folder.path(), &["member", "remove", "--org", "acme", "--email", "b@x.org"]).json();
     on(folder.path(), &role("b@x.org", "owner")).assert_refused("is not a member of \"acme\"");
+}
+
+#[tokio::test]
+async fn a_link_that_the_line_prints_makes_a_member() {
+    let platform = Platform::new().await;
+    let on = |line: &[&str]| on(&platform.folder(), &[line, &["--org", "acme"]].concat());
+    let invite = ["member", "invite", "--email", STRANGER, "--role", "owner"];
+    let replaced = on(&invite).json();
+    let invited = on(&invite).json();
+    let token = invited["token"].as_str().unwrap();
+    let expected = json!({
+        "organization": "acme",
+        "email": STRANGER,
+        "role": "owner",
+        "expires_at": invited["expires_at"],
+        "token": token,
+        "path": format!("/invitations/{token}/"),
+    });
+    assert_eq!((invited.clone(), token.len()), (expected, 43));
+    let listed = on(&["member", "list"]).json();
+    let open = json!([{ "email": STRANGER, "role": "owner", "expires_at": invited["expires_at"] }]);
+    assert_eq!((listed["organization"].as_str(), &listed["invitations"]), (Some("acme"), &open));
+    let max = json!({ "id": "max", "name": "Max", "email": MEMBER, "role": "member", "disabled": false });
+    assert_eq!((listed["members"].as_array().unwrap().len(), &listed["members"][3]), (4, &max));
+
+    // The line goes by the machine's clock, and the platform under test by one that stands still.
+    platform.execute(&format!("update invitations set expires_at = {}", NOW + 60)).await;
+    let mut person = Person::signed_in(&platform, STRANGER).await;
+    assert_eq!(person.get(replaced["path"].as_str().unwrap()).await.status, 404);
+    let path = invited["path"].as_str().unwrap();
+    let csrf = person.get(path).await.field("csrf");
+    person.post(path, &[("csrf", &csrf)]).await.location();
+    on(&invite).assert_refused("they are a member already");
+    on(&["member", "role", "--email", OWNER, "--role", "member"]).json();
+}
+
+#[tokio::test]
+async fn an_invitation_is_withdrawn_by_the_line_or_by_what_it_makes_needless() {
+    let platform = Platform::new().await;
+    let on = |line: &[&str]| on(&platform.folder(), &[line, &["--org", "acme"]].concat());
+    let uninvite = ["member", "uninvite", "--email", "NORA@example.org"];
+    on(&uninvite).assert_refused("there is no open invitation of \"NORA@example.org\"");
+    on(&["member", "invite", "--email", STRANGER, "--role", "member"]).json();
+    assert_eq!(on(&uninvite).json()["withdrawn"], true);
+    on(&["member", "invite", "--email", STRANGER, "--role", "member"]).json();
+    on(&["member", "add", "--email", STRANGER, "--role", "admin"]).json();
+    assert_eq!(on(&["member", "list"]).json()["invitations"], json!([]));
+    on(&["member", "invite", "--email", "nonsense", "--role", "member"])
+        .assert_refused("--email \"nonsense\": it is not an e-mail address");
 }
 
 #[test]

@@ -1,3 +1,4 @@
 //! `/organizations/`: the pages by which an organization's admins run it.
 
 mod applications;
+mod members;

@@ -7,6 +7,8 @@ use axum::{
     http::{Method, Request, header},
 };
 
+use latchkey_server::secret::Secret;
+
 use super::{Answer, Asking, PASSWORD, PEER, PLATFORM, Platform, leak};
 
 /// A cookie, as it was set: its value, and its attributes in the order of the alphabet.
@@ -100,6 +102,12 @@ impl Person {
         } else {
             self.cookies.insert(name.into(), Cookie { value: value.into(), attributes });
         }
+    }
+
+    /// The CSRF token that a form for this purpose brings from this browser, whoever is signed in.
+    pub(crate) fn csrf(&self, purpose: &str) -> String {
+        let browser = &self.cookies["__Host-latchkey_browser"].value;
+        Secret::new(browser).derive(purpose).expose().to_owned()
     }
 
     /// The value of the session's cookie.

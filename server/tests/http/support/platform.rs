@@ -213,6 +213,16 @@ impl Platform {
         self.token(email).await
     }
 
+    /// The path of an invitation to Acme for this address, made by its owner.
+    pub(crate) async fn invite(&self, email: &str, role: &str) -> String {
+        let mut owner = Person::signed_in(self, OWNER).await;
+        let csrf = owner.csrf("members of acme");
+        let form = [("csrf", csrf.as_str()), ("email", email), ("role", role)];
+        let page = owner.post("/organizations/acme/members/", &form).await;
+        let (_, rest) = page.body.split_once("id=\"invitation-link\">").expect("a link");
+        rest.split_once('<').unwrap().0.strip_prefix(PLATFORM).unwrap().to_owned()
+    }
+
     /// A token for Acme that this person allowed on Acme's site.
     pub(crate) async fn token(&self, email: &str) -> String {
         Person::signed_in(self, email).await.token(&Asking::new()).await

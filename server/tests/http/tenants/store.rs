@@ -35,15 +35,18 @@ const BY_ORGANIZATION: &[&str] = &[
     "audit_log::list",
     "consents::remove_of_member",
     "grants::count_live",
+    "grants::count_of_member",
     "grants::list_live",
     "grants::revoke",
     "invitations::insert",
     "invitations::list",
     "invitations::revoke",
+    "invitations::revoke_of_email",
     "memberships::count_owners",
     "memberships::find",
     "memberships::insert",
     "memberships::list",
+    "memberships::list_after",
     "memberships::remove",
     "memberships::touch",
     "organizations::find",
@@ -80,6 +83,7 @@ const BY_SOMETHING_ELSE: &[(&str, &str)] = &[
     ("kept_forms::find", "a browser's own, under a secret"),
     ("kept_forms::insert", "a browser's own, under a secret"),
     ("kept_forms::sweep", "by age alone"),
+    ("memberships::insert_invited", "by an invitation, which the secret itself leads to"),
     ("organizations::find_by_slug", "the organization is what is asked for"),
     ("organizations::insert", "it is the organization"),
     ("organizations::list_of_member", "a person's own"),
@@ -198,8 +202,12 @@ async fn call(name: &str, unit: &mut Unit, own: &Tenant, other: &Tenant) {
     let stranger = other.person;
     match name {
         "applications::find_of_organization" => {
-            assert!(applications::find_of_organization(unit, own.id, other.application).await.unwrap().is_none());
-            assert!(applications::find_of_organization(unit, own.id, own.application).await.unwrap().is_some());
+            assert!(
+                applications::find_of_organization(unit, own.id, other.application).await.unwrap().is_none()
+            );
+            assert!(
+                applications::find_of_organization(unit, own.id, own.application).await.unwrap().is_some()
+            );
         }
         "applications::list" => {
             let all = applications::list(unit, own.id, "", 100).await.unwrap();
@@ -254,6 +262,12 @@ async fn call(name: &str, unit: &mut Unit, own: &Tenant, other: &Tenant) {
             let live = grants::count_live(unit, own.id, own.application, NOW).await.unwrap();
             assert_eq!(live.people.cast_unsigned(), own.grants);
         }
+        "grants::count_of_member" => {
+            let held = grants::count_of_member(unit, own.id, stranger, NOW).await.unwrap();
+            assert_eq!((held.applications, held.access_tokens), (0, 0));
+            let held = grants::count_of_member(unit, own.id, "bea", NOW).await.unwrap();
+            assert_eq!((held.applications, held.access_tokens), (1, 1), "and as much of Globex's");
+        }
         "grants::list_live" => {
             assert!(grants::list_live(unit, own.id, other.application, NOW).await.unwrap().is_empty());
             let live = grants::list_live(unit, own.id, own.application, NOW).await.unwrap();
@@ -282,11 +296,18 @@ async fn call(name: &str, unit: &mut Unit, own: &Tenant, other: &Tenant) {
             invitations::insert(unit, &Digest256::of(b"new"), &invitation).await.unwrap();
         }
         "invitations::list" => {
-            assert!(invitations::list(unit, own.id, NOW).await.unwrap().is_empty());
-            assert_eq!(invitations::list(unit, other.id, NOW).await.unwrap().len(), 1);
+            let ids = invitations::list(unit, own.id, NOW).await.unwrap().into_iter().map(|one| one.id);
+            assert_eq!(ids.collect::<Vec<_>>(), ["ours"]);
         }
         "invitations::revoke" => {
             assert!(!invitations::revoke(unit, own.id, "theirs").await.unwrap());
+            assert!(invitations::revoke(unit, own.id, "ours").await.unwrap());
+        }
+        "invitations::revoke_of_email" => {
+            // Both have one open for the same address.
+            let email = invitation("ours", own.id).email;
+            assert!(invitations::revoke_of_email(unit, own.id, &email).await.unwrap());
+            assert!(!invitations::revoke_of_email(unit, own.id, &email).await.unwrap());
         }
         "memberships::count_owners" => {
             assert_eq!(memberships::count_owners(unit, own.id).await.unwrap(), 1, "and each has one");
@@ -296,6 +317,11 @@ async fn call(name: &str, unit: &mut Unit, own: &Tenant, other: &Tenant) {
         "memberships::list" => {
             let members = memberships::list(unit, own.id).await.unwrap();
             assert!(members.len() == own.members && members.iter().all(|member| member.user_id != stranger));
+        }
+        "memberships::list_after" => {
+            let members = memberships::list_after(unit, own.id, "", 100).await.unwrap();
+            assert!(members.len() == own.members && members.iter().all(|member| member.user_id != stranger));
+            assert!(memberships::list_after(unit, own.id, "~", 100).await.unwrap().is_empty());
         }
         "memberships::remove" => {
             assert!(!memberships::remove(unit, own.id, stranger).await.unwrap());
@@ -355,8 +381,10 @@ async fn no_function_reads_or_writes_anything_of_another_organization_s() {
             .with("redirect_uri", &Asking::callback(GLOBEX_APP));
         Person::signed_in(&platform, BOTH).await.token(&globex).await;
         let mut unit = platform.write().await;
-        let theirs = invitation("theirs", other.id);
-        invitations::insert(&mut unit, &Digest256::of(b"theirs"), &theirs).await.unwrap();
+        for (id, organization_id) in [("ours", own.id), ("theirs", other.id)] {
+            let open = invitation(id, organization_id);
+            invitations::insert(&mut unit, &Digest256::of(id.as_bytes()), &open).await.unwrap();
+        }
         refused_origins::insert(&mut unit, other.application, "https://a.com", 1, NOW).await.unwrap();
         unit.commit().await.unwrap();
         let before = rows_of(&platform, other.id).await;
