@@ -144,7 +144,9 @@ fn text(name: &str, value: &Value) -> Option<String> {
         Value::Array(items) if items.is_empty() => "none".to_owned(),
         Value::Array(items) => join(items.iter().filter_map(|item| text(name, item))),
         Value::Object(fields) => join(
-            fields.iter().filter_map(|(name, value)| Some(format!("{}: {}", label(name), text(name, value)?))),
+            fields
+                .iter()
+                .filter_map(|(name, value)| Some(format!("{}: {}", label(name), text(name, value)?))),
         ),
     };
     Some(bounded(told))

@@ -46,7 +46,8 @@ struct AuditPage {
     people: Vec<Choice>,
     since: String,
     is_filtered: bool,
-    is_first: bool,
+    /// The latest of the same entries, where the page is a later one.
+    latest: Option<String>,
     entries: Vec<Entry>,
     /// Where older entries stand.
     next: Option<String>,
@@ -104,19 +105,16 @@ impl<'a> Asked<'a> {
             }
             right.then_some(given)
         };
-        let action =
-            read("action", "There is no such action.", &|name| Action::parse(name).is_some());
+        let action = read("action", "There is no such action.", &|name| Action::parse(name).is_some());
         let client_id = read("client_id", "The application is none that there can be.", &is_id);
         let user_id = read("user_id", "The person is none that there can be.", &is_id);
-        let since = read(
-            "since",
-            "The day is none: write it as year, month and day, such as 2027-01-15.",
-            &|iso| Day::begin(iso).is_some(),
-        );
-        let before =
-            read("cursor", "There is no such page: these are the latest entries.", &|cursor| {
-                cursor_of(cursor).is_some()
+        let since =
+            read("since", "The day is none: write it as year, month and day, such as 2027-01-15.", &|iso| {
+                Day::begin(iso).is_some()
             });
+        let before = read("cursor", "There is no such page: these are the latest entries.", &|cursor| {
+            cursor_of(cursor).is_some()
+        });
         Self {
             before: before.and_then(cursor_of),
             action: action.and_then(Action::parse),
@@ -143,14 +141,14 @@ impl<'a> Asked<'a> {
         self.action.is_some() || self.client_id.is_some() || self.user_id.is_some() || self.since.is_some()
     }
 
-    /// The address of the page of these entries that begins there.
-    fn address(&self, path: &str, cursor: &str) -> String {
+    /// The address of the page of these entries that begins there, or of the first.
+    fn address(&self, path: &str, cursor: Option<&str>) -> String {
         let filters = [
             ("action", self.action.map(Action::as_str)),
             ("client_id", self.client_id),
             ("user_id", self.user_id),
             ("since", self.since.map(|since| since.iso)),
-            ("cursor", Some(cursor)),
+            ("cursor", cursor),
         ];
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(filters.into_iter().filter_map(|(name, value)| Some((name, value?))));
@@ -192,9 +190,9 @@ async fn show(
         people: choices(people, asked.user_id, is_known),
         since: asked.since.map_or_else(String::new, |since| since.iso.to_owned()),
         is_filtered: asked.is_filtered(),
-        is_first: asked.before.is_none(),
+        latest: asked.before.map(|_| asked.address(&path, None)),
         entries: rows.into_iter().map(Entry::from).collect(),
-        next: cursor.map(|cursor| asked.address(&path, &cursor)),
+        next: cursor.map(|cursor| asked.address(&path, Some(&cursor))),
         path,
     })
 }
@@ -213,11 +211,7 @@ fn actions(chosen: Option<Action>) -> Vec<Choice> {
 }
 
 /// What there is to choose from; where something else was chosen that is known, such as who has left, that too.
-fn choices(
-    all: impl Iterator<Item = (String, String)>,
-    chosen: Option<&str>,
-    is_known: bool,
-) -> Vec<Choice> {
+fn choices(all: impl Iterator<Item = (String, String)>, chosen: Option<&str>, is_known: bool) -> Vec<Choice> {
     let is_chosen = |value: &str| chosen == Some(value);
     let mut all: Vec<_> =
         all.map(|(value, words)| Choice { is_chosen: is_chosen(&value), value, words }).collect();
@@ -258,7 +252,8 @@ mod tests {
     fn the_next_page_is_of_the_same_entries() {
         let query = "action=token.issued&client_id=c1&user_id=u1&since=2027-01-15&cursor=";
         let parameters = Parameters::parse(&format!("{query}90")).unwrap();
-        assert_eq!(Asked::read(&parameters).address("/a/", "40"), format!("/a/?{query}40"));
-        assert_eq!(Asked::default().address("/a/", "40"), "/a/?cursor=40");
+        assert_eq!(Asked::read(&parameters).address("/a/", Some("40")), format!("/a/?{query}40"));
+        assert_eq!(Asked::default().address("/a/", Some("40")), "/a/?cursor=40");
+        assert_eq!(Asked::default().address("/a/", None), "/a/?");
     }
 }

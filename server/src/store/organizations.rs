@@ -73,9 +73,8 @@ pub async fn list_of_member(unit: &mut Unit, user_id: &str) -> Result<Vec<Belong
                                   where m.user_id = $1 and o.disabled_at is null
                                   order by o.name, o.id";
     let rows = statement!(unit, fetch_all BelongingRow, LIST_OF_MEMBER, user_id)?;
-    let read = |BelongingRow { organization, role }| {
-        Ok(Belonging { organization, role: memberships::role(&role)? })
-    };
+    let read =
+        |BelongingRow { organization, role }| Ok(Belonging { organization, role: memberships::role(&role)? });
     rows.into_iter().map(read).collect()
 }
 

@@ -22,6 +22,7 @@ mod load;
 mod login;
 mod logout;
 mod oauth;
+mod organizations;
 mod retention;
 mod tenants;
 mod toolbar;

@@ -12,7 +12,7 @@ const NEW: &str = "another horse entirely";
 const FORGED: &str = "The form does not come from this page";
 
 async fn change(person: &mut Person, current: &str, new: &str) -> Answer {
-    let csrf = person.get(PATH).await.field("csrf");
+    let csrf = person.get(PATH).await.csrf(PATH);
     let form = [("csrf", csrf.as_str()), ("current_password", current), ("new_password", new)];
     person.post(PATH, &form).await
 }
@@ -139,11 +139,12 @@ async fn somebody_who_is_signed_out_signs_in_first_and_comes_back() {
     let mut person = Person::new(&platform);
     let page = person.get(&login).await;
     let csrf = page.field("csrf");
-    assert_eq!(page.field("next"), "password");
-    let form =
-        |password| [("csrf", csrf.as_str()), ("next", "/account/password/"), ("email", MEMBER), ("password", password)];
+    assert_eq!(page.field("next"), PATH);
+    let form = |password| {
+        [("csrf", csrf.as_str()), ("next", "/account/password/"), ("email", MEMBER), ("password", password)]
+    };
     let refused = person.post("/login/", &form("wrong horse")).await;
-    assert_eq!(refused.field("next"), "password", "a wrong password loses nothing");
+    assert_eq!(refused.field("next"), PATH, "a wrong password loses nothing");
     assert_eq!(person.post("/login/", &form(PASSWORD)).await.location(), PATH);
     person.get(PATH).await.assert_page(200, "Change your password");
 }
@@ -152,7 +153,7 @@ async fn somebody_who_is_signed_out_signs_in_first_and_comes_back() {
 async fn a_session_that_ended_meanwhile_changes_nothing() {
     let platform = Platform::new().await;
     let mut person = Person::signed_in(&platform, MEMBER).await;
-    let csrf = person.get(PATH).await.field("csrf");
+    let csrf = person.get(PATH).await.csrf(PATH);
     platform.execute("update sessions set ended_at = 1").await;
     let form = [("csrf", csrf.as_str()), ("current_password", PASSWORD), ("new_password", NEW)];
     assert_eq!(person.post(PATH, &form).await.location(), "/login/?next=%2Faccount%2Fpassword%2F");
@@ -170,7 +171,10 @@ async fn of_two_changes_at_once_one_counts() {
     );
     let mut locations = [one.location(), two.location()];
     locations.sort_unstable();
-    assert!(locations[0].starts_with("/account/password/?done=") && locations[1] == "/login/?next=%2Faccount%2Fpassword%2F");
+    assert!(
+        locations[0].starts_with("/account/password/?done=")
+            && locations[1] == "/login/?next=%2Faccount%2Fpassword%2F"
+    );
     assert_eq!(platform.count("select count(*) from sessions where ended_at is null").await, 1);
 }
 
@@ -178,7 +182,7 @@ async fn of_two_changes_at_once_one_counts() {
 async fn overtaken_by(change: impl AsyncFnOnce(&mut Unit)) {
     let platform = Platform::new().await;
     let mut person = Person::signed_in(&platform, MEMBER).await.at("198.51.100.7");
-    let csrf = person.get(PATH).await.field("csrf");
+    let csrf = person.get(PATH).await.csrf(PATH);
     let mut unit = platform.write().await;
     let counted = platform.app.throttle.len();
     let post = tokio::spawn(async move {
@@ -219,7 +223,7 @@ async fn the_form_needs_its_own_csrf_token_and_a_page_of_the_platform() {
         let form = [("csrf", csrf), ("current_password", PASSWORD), ("new_password", NEW)];
         person.post(PATH, &form).await.assert_error_page(403, FORGED);
     }
-    let csrf = person.get(PATH).await.field("csrf");
+    let csrf = person.get(PATH).await.csrf(PATH);
     let form = [("csrf", csrf.as_str()), ("current_password", PASSWORD), ("new_password", NEW)];
     for origin in [None, Some("null"), Some("https://www.acme.example")] {
         person.post_from(origin, PATH, &form).await.assert_error_page(403, FORGED);

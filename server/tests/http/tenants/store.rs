@@ -27,12 +27,14 @@ use crate::support::{ACME, APP, Asking, BOTH, GLOBEX, GLOBEX_APP, MEMBER, NOW, P
 const BY_ORGANIZATION: &[&str] = &[
     "applications::find_of_organization",
     "applications::list",
+    "applications::list_names",
     "applications::remove",
     "applications::revoke",
     "applications::touch",
     "applications::touch_enabled",
     "audit_log::insert",
     "audit_log::list",
+    "audit_log::list_named",
     "consents::remove_of_member",
     "grants::count_live",
     "grants::list_live",
@@ -68,6 +70,7 @@ const BY_SOMETHING_ELSE: &[(&str, &str)] = &[
     ("consents::insert", "by the person and the application that they allow something"),
     ("consents::list_of_user", "a person's own, in every organization of theirs"),
     ("consents::remove_of_application", "a person's own, of the application they name"),
+    ("consents::touch", "by the person and the application that they allowed something"),
     ("gate_changes::sweep", "by number alone"),
     ("grants::find", "by an id that a code or a token leads to, by the secret itself"),
     ("grants::insert", "for a grant, which only the issuing function makes"),
@@ -94,6 +97,7 @@ const BY_SOMETHING_ELSE: &[(&str, &str)] = &[
     ("sessions::find", "by the secret itself"),
     ("sessions::insert", "a person's own"),
     ("sessions::is_unended", "a person's own"),
+    ("sessions::list_of_user", "a person's own"),
     ("sessions::revoke", "a person's own"),
     ("sessions::revoke_of_user", "a person's own"),
     ("sessions::sweep", "by age alone"),
@@ -165,6 +169,10 @@ async fn call(name: &str, unit: &mut Unit) {
             let all = applications::list(unit, ACME.0, "", 100).await.unwrap();
             assert_eq!(all.iter().map(|one| one.client_id.as_str()).collect::<Vec<_>>(), [APP]);
         }
+        "applications::list_names" => {
+            let all = applications::list_names(unit, ACME.0, 100).await.unwrap();
+            assert_eq!(all, [(APP.to_owned(), "Acme Toolbar".to_owned())]);
+        }
         "applications::remove" => {
             assert!(!applications::remove(unit, ACME.0, GLOBEX_APP).await.unwrap());
             assert!(applications::remove(unit, ACME.0, APP).await.unwrap());
@@ -198,6 +206,22 @@ async fn call(name: &str, unit: &mut Unit) {
                         !row.detail.contains("lobex") && row.client_id.as_deref() != Some(GLOBEX_APP),
                         "{row:?}"
                     );
+                }
+            }
+        }
+        "audit_log::list_named" => {
+            // What is somebody else's may be named in the log, and has no name there.
+            let entry = Entry::new(ACME.0, Action::ProjectAdded).of_application(GLOBEX_APP);
+            audit_log::insert(unit, &entry, &json!({})).await.unwrap();
+            for filter in [
+                Filter { limit: 1000, ..Filter::default() },
+                Filter { client_id: Some(GLOBEX_APP), limit: 1000, ..Filter::default() },
+                Filter { user_id: Some(gil), limit: 1000, ..Filter::default() },
+                Filter { user_id: Some("bea"), limit: 1000, ..Filter::default() },
+            ] {
+                for named in audit_log::list_named(unit, ACME.0, &filter).await.unwrap() {
+                    let told = format!("{named:?}");
+                    assert!(!told.contains("Globex") && !told.contains("Gil"), "{told}");
                 }
             }
         }

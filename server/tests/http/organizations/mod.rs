@@ -1,0 +1,3 @@
+//! `/organizations/{organization}/…`
+
+mod audit;
