@@ -14,9 +14,9 @@ use tower::{ServiceBuilder, ServiceExt, util::MapRequest};
 use tower_http::{cors::CorsLayer, normalize_path::NormalizePath};
 
 use crate::{
-    account::{applications, authorizations, password},
+    account::{applications, authorizations, overview, password, sessions},
     applications::{api as api_applications, edit, ending, list, new, show, try_it},
-    audit::logs,
+    audit::{self, logs},
     directory::{home, login, logout, organizations, projects},
     gate::{Route, Rule, check, guard},
     gateway,
@@ -101,8 +101,10 @@ fn pages(app: &App) -> Router<App> {
         .route("/", get(home::get))
         .route("/login", get(login::get).post(login::post))
         .route("/logout", post(logout::post))
+        .route("/account", get(overview::get))
         .route("/account/applications", get(applications::get).post(applications::post))
         .route("/account/password", get(password::get).post(password::post))
+        .route("/account/sessions", post(sessions::post))
         // HEAD must not run what GET may do here, which is to issue a token (RFC 9110 §9.3.2).
         .route(
             "/oauth/authorize",
@@ -127,6 +129,7 @@ fn organization_pages() -> Router<App> {
     const MEMBERS: &str = "/organizations/{organization}/members";
     Router::new()
         .route("/organizations/{organization}", get(list::home))
+        .route("/organizations/{organization}/audit", get(audit::page::get))
         .route(APPLICATIONS, get(list::get))
         .route(&format!("{APPLICATIONS}/new"), get(new::get).post(new::post))
         .route(APPLICATION, get(show::get))

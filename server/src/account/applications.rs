@@ -13,7 +13,14 @@ use crate::{
     account::authorizations::{self, Authorization},
     audit::By,
     directory::{login, session},
-    http::{browser::Browser, error::PageError, form::PageForm, moment::Day, page},
+    http::{
+        browser::Browser,
+        error::PageError,
+        form::PageForm,
+        moment::Day,
+        page,
+        workspace::{Place, Workspace},
+    },
     state::App,
 };
 
@@ -25,6 +32,7 @@ const PATH: &str = "/account/applications/";
 #[derive(Template)]
 #[template(path = "allowed.html")]
 struct ApplicationsPage {
+    workspace: Workspace,
     organizations: Vec<Organization>,
     csrf: String,
 }
@@ -42,6 +50,7 @@ struct Application {
     sites: Vec<String>,
     scopes: Vec<&'static str>,
     since: Day,
+    last_used: Option<Day>,
 }
 
 /// Shows the page.
@@ -55,8 +64,13 @@ pub async fn get(
         return Ok(login::before(PATH).into_response());
     };
     let allowed = authorizations::list(&mut unit, &session.user_id).await?;
-    let page = ApplicationsPage { organizations: grouped(allowed), csrf: browser.csrf(CSRF_PURPOSE) };
-    Ok((browser.remember(CookieJar::new()), page::respond(StatusCode::OK, &page, &[])).into_response())
+    let page = ApplicationsPage {
+        workspace: Workspace::of_person(&session, &browser, Place::Allowed),
+        organizations: grouped(allowed),
+        csrf: browser.csrf(CSRF_PURPOSE),
+    };
+    let page = page::respond_enhanced(StatusCode::OK, &page);
+    Ok((browser.remember(CookieJar::new()), page).into_response())
 }
 
 /// Ends the access of the application that `client_id` names. One that has none any more is no error: who pressed the
@@ -79,6 +93,7 @@ fn grouped(allowed: Vec<Authorization>) -> Vec<Organization> {
     for authorization in allowed {
         let Authorization { application, organization, sites } = authorization;
         let since = sites.iter().map(|site| site.allowed_at).min().unwrap_or_default();
+        let last_used = sites.iter().filter_map(|site| site.last_used_at).max();
         let scopes = sites.iter().fold(Scopes::default(), |all, site| all.union(site.scopes));
         let mut origins: Vec<_> = sites.into_iter().map(|site| site.requesting_origin).collect();
         // They come in the order of the alphabet; one may have several redirect URIs.
@@ -89,6 +104,7 @@ fn grouped(allowed: Vec<Authorization>) -> Vec<Organization> {
             sites: origins,
             scopes: scopes.words(),
             since: Day::of(since),
+            last_used: last_used.map(Day::of),
         };
         match organizations.last_mut() {
             Some(last) if last.id == organization.id => last.applications.push(application),

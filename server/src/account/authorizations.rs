@@ -59,6 +59,8 @@ pub struct Site {
     pub allowed_at: UnixSeconds,
     /// When the person last allowed it.
     pub updated_at: UnixSeconds,
+    /// When something was last issued on it; `null` where nothing ever was.
+    pub last_used_at: Option<UnixSeconds>,
 }
 
 fn names<S: Serializer>(scopes: &Scopes, serializer: S) -> Result<S::Ok, S::Error> {
@@ -70,8 +72,9 @@ pub async fn list(unit: &mut Unit, user_id: &str) -> Result<Vec<Authorization>, 
     let mut found: Vec<Authorization> = Vec::new();
     for allowed in store::consents::list_of_user(unit, user_id).await? {
         let Allowed { client_id, requesting_origin, redirect_uri, scopes, .. } = allowed;
-        let (allowed_at, updated_at) = (allowed.created_at, allowed.updated_at);
-        let site = Site { requesting_origin, redirect_uri, scopes, allowed_at, updated_at };
+        let (allowed_at, updated_at, last_used_at) =
+            (allowed.created_at, allowed.updated_at, allowed.last_used_at);
+        let site = Site { requesting_origin, redirect_uri, scopes, allowed_at, updated_at, last_used_at };
         match found.last_mut() {
             Some(last) if last.application.client_id == client_id => last.sites.push(site),
             Some(_) | None => found.push(Authorization {

@@ -2,4 +2,6 @@
 
 pub mod applications;
 pub mod authorizations;
+pub mod overview;
 pub mod password;
+pub mod sessions;

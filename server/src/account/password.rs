@@ -12,6 +12,7 @@ use crate::{
     audit::By,
     directory::{
         attempt::{self, Attempt, Refusal},
+        device::Device,
         login,
         password::{self, MAX_PASSWORD, MIN_PASSWORD, PasswordError},
         session,
@@ -23,6 +24,7 @@ use crate::{
         form::PageForm,
         page,
         parameters::Parameters,
+        workspace::{Place, Workspace},
     },
     secret::Secret,
     state::App,
@@ -39,6 +41,7 @@ const PATH: &str = "/account/password/";
 #[derive(Template)]
 #[template(path = "password.html")]
 struct PasswordPage<'a> {
+    workspace: Workspace,
     email: &'a str,
     csrf: String,
     is_done: bool,
@@ -173,8 +176,9 @@ async fn replace(
     {
         return Ok(None);
     }
+    let device = Device::of(address, headers);
     let ended = session::close_all(&mut unit, &session.user_id, app.clock.now()).await?;
-    let secret = session::open(app, &mut unit, None, &session.user_id).await?;
+    let secret = session::open(app, &mut unit, None, &session.user_id, &device).await?;
     unit.commit().await?;
     tracing::info!(
         user = session.user_id,
@@ -187,6 +191,12 @@ async fn replace(
 
 fn form(browser: &Browser, session: &Session, is_done: bool, problem: Option<Problem>) -> Response {
     let status = problem.map_or(StatusCode::OK, Problem::status);
-    let page = PasswordPage { email: &session.email, csrf: browser.csrf(CSRF_PURPOSE), is_done, problem };
-    (browser.remember(CookieJar::new()), page::respond(status, &page, &[])).into_response()
+    let page = PasswordPage {
+        workspace: Workspace::of_person(session, browser, Place::Password),
+        email: &session.email,
+        csrf: browser.csrf(CSRF_PURPOSE),
+        is_done,
+        problem,
+    };
+    (browser.remember(CookieJar::new()), page::respond_enhanced(status, &page)).into_response()
 }

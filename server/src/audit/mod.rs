@@ -3,7 +3,9 @@
 //! The store writes it, in the transaction of the change itself: whoever changes something says on whose behalf
 //! ([`By`]) before they can, so that no change goes without its entry.
 
+pub mod entry;
 pub mod logs;
+pub mod page;
 pub mod refusals;
 
 use std::net::IpAddr;
@@ -118,6 +120,35 @@ impl Action {
         }
     }
 
+    /// What happened, for people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::OrganizationAdded => "Organization added",
+            Self::OrganizationDisabled => "Organization disabled",
+            Self::MemberAdded => "Member added",
+            Self::MemberRoleChanged => "Role changed",
+            Self::MemberRemoved => "Member removed",
+            Self::MemberDisabled => "Account disabled",
+            Self::ProjectAdded => "Project added",
+            Self::ApplicationAdded => "Application registered",
+            Self::ApplicationChanged => "Application changed",
+            Self::ApplicationDisabled => "Application disabled",
+            Self::ApplicationEnabled => "Application enabled",
+            Self::ApplicationRemoved => "Application deleted",
+            Self::InvitationAdded => "Invitation sent",
+            Self::InvitationRevoked => "Invitation withdrawn",
+            Self::ResourceServerAdded => "Resource server registered",
+            Self::ResourceServerDisabled => "Resource server disabled",
+            Self::AuthorizationAllowed => "Application allowed by a person",
+            Self::AuthorizationEnded => "Application's access ended by a person",
+            Self::CodeIssued => "Code issued",
+            Self::TokenIssued => "Token issued",
+            Self::TokenRevoked => "Token revoked",
+            Self::GrantRevoked => "Sign-in ended",
+            Self::TokenRefused => "Token refused",
+        }
+    }
+
     /// Reads its name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|action| action.as_str() == name)
@@ -200,5 +231,11 @@ mod tests {
             assert_eq!(Action::parse(action.as_str()), Some(*action));
         }
         assert_eq!(Action::parse("token.issue"), None);
+    }
+
+    #[test]
+    fn no_two_actions_are_told_in_the_same_words() {
+        let words: std::collections::BTreeSet<_> = Action::ALL.iter().map(|action| action.words()).collect();
+        assert_eq!(words.len(), Action::ALL.len());
     }
 }

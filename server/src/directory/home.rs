@@ -1,4 +1,4 @@
-//! `/`: who is signed in at the platform, and the way out.
+//! `/`: the way in, and for who is signed in their account.
 
 use askama::Template;
 use axum::{
@@ -9,19 +9,15 @@ use axum::{
 use axum_extra::extract::cookie::CookieJar;
 
 use crate::{
-    directory::{logout, session},
+    account::overview,
+    directory::session,
     http::{browser::Browser, error::PageError, page},
     state::App,
-    store::{self, organizations::Organization, sessions::Session},
 };
 
 #[derive(Template)]
 #[template(path = "home.html")]
-struct HomePage {
-    session: Option<Session>,
-    organizations: Vec<Organization>,
-    csrf: String,
-}
+struct HomePage;
 
 /// Shows the page.
 pub async fn get(
@@ -30,11 +26,8 @@ pub async fn get(
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
     let mut unit = app.store.read().await?;
-    let session = session::current(&app, &mut unit, &headers).await?;
-    let organizations = match &session {
-        Some(session) => store::organizations::list_of_member(&mut unit, &session.user_id).await?,
-        None => vec![],
-    };
-    let page = HomePage { session, organizations, csrf: browser.csrf(logout::CSRF_PURPOSE) };
-    Ok((browser.remember(CookieJar::new()), page::respond(StatusCode::OK, &page, &[])).into_response())
+    if let Some(session) = session::current(&app, &mut unit, &headers).await? {
+        return Ok(overview::show(&app, &mut unit, &browser, &session).await?);
+    }
+    Ok((browser.remember(CookieJar::new()), page::respond(StatusCode::OK, &HomePage, &[])).into_response())
 }

@@ -13,6 +13,7 @@ use crate::{
     audit::By,
     directory::{
         attempt::{self, Attempt, Refusal},
+        device::Device,
         session,
     },
     http::{
@@ -202,7 +203,8 @@ async fn enter(
     }
     // One that was ended meanwhile is not gone on with.
     let before = session::current(app, &mut unit, headers).await?;
-    let secret = session::open(app, &mut unit, before.as_ref(), &user.id).await?;
+    let secret =
+        session::open(app, &mut unit, before.as_ref(), &user.id, &Device::of(address, headers)).await?;
     unit.commit().await?;
     Ok(Some(secret))
 }

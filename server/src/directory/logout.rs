@@ -25,11 +25,16 @@ pub async fn post(State(app): State<App>, form: PageForm) -> Result<Response, Pa
         if form.parameters.get("everywhere").is_some() {
             session::close_all(&mut unit, &session.user_id, app.clock.now()).await?;
         } else {
-            session::close(&app, &mut unit, &session).await?;
+            session::close(&app, &mut unit, &session.id).await?;
         }
         unit.commit().await?;
     }
-    let mut gone = browser::cookie(browser::SESSION, String::new());
-    gone.make_removal();
-    Ok((CookieJar::new().add(gone), Redirect::to("/")).into_response())
+    Ok(gone())
+}
+
+/// Leads home, without the session's cookie.
+pub fn gone() -> Response {
+    let mut cookie = browser::cookie(browser::SESSION, String::new());
+    cookie.make_removal();
+    (CookieJar::new().add(cookie), Redirect::to("/")).into_response()
 }

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod attempt;
+pub mod device;
 pub mod home;
 pub mod login;
 pub mod logout;

@@ -4,6 +4,7 @@ use axum::http::{HeaderMap, header};
 
 use crate::{
     clock::UnixSeconds,
+    directory::device::Device,
     http::{browser, error::Error},
     secret::Secret,
     state::App,
@@ -34,27 +35,29 @@ pub async fn open(
     unit: &mut Unit,
     before: Option<&Session>,
     user_id: &str,
+    device: &Device,
 ) -> Result<Secret, Error> {
     let now = app.clock.now();
     let expires_at = now + app.config.lifetimes.session_secs;
     let secret = Secret::generate(&app.entropy)?;
     match before {
         Some(session) if session.user_id == user_id => {
-            store::sessions::touch(unit, &session.id, &secret.digest(), now, expires_at).await?;
+            store::sessions::touch(unit, &session.id, &secret.digest(), device, now, expires_at).await?;
             return Ok(secret);
         }
-        Some(session) => close(app, unit, session).await?,
+        Some(session) => close(app, unit, &session.id).await?,
         None => {}
     }
-    store::sessions::insert(unit, &app.entropy.id()?, &secret.digest(), user_id, now, expires_at).await?;
+    let (id, digest) = (app.entropy.id()?, secret.digest());
+    store::sessions::insert(unit, &id, &digest, user_id, device, now, expires_at).await?;
     Ok(secret)
 }
 
-/// Ends a session and revokes every token that came from it.
-pub async fn close(app: &App, unit: &mut Unit, session: &Session) -> Result<(), Error> {
+/// Ends the session with this id and revokes every token that came from it.
+pub async fn close(app: &App, unit: &mut Unit, id: &str) -> Result<(), Error> {
     let now = app.clock.now();
-    store::sessions::revoke(unit, &session.id, now).await?;
-    let came_from_it = Selection::Session { session_id: &session.id };
+    store::sessions::revoke(unit, id, now).await?;
+    let came_from_it = Selection::Session { session_id: id };
     store::grants::revoke(unit, came_from_it, now).await?;
     Ok(())
 }

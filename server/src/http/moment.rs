@@ -1,6 +1,6 @@
 //! Moments, for machines and for people.
 
-use time::OffsetDateTime;
+use time::{Date, Month, OffsetDateTime};
 
 use crate::clock::UnixSeconds;
 
@@ -21,6 +21,20 @@ impl Day {
             iso: format!("{year:04}-{:02}-{day:02}", u8::from(month)),
             words: format!("{day} {month} {year}"),
         }
+    }
+
+    /// When the day of this name begins, in UTC: `2027-01-15`.
+    pub fn begin(iso: &str) -> Option<UnixSeconds> {
+        let mut parts = iso.split('-');
+        let mut digits = |length: usize| {
+            let part = parts.next()?;
+            let fits = part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
+            part.parse::<u16>().ok().filter(|_| fits)
+        };
+        let (year, month, day) = (digits(4)?, digits(2)?, digits(2)?);
+        let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
+        let date = Date::from_calendar_date(year.into(), month, u8::try_from(day).ok()?).ok()?;
+        parts.next().is_none().then(|| date.midnight().assume_utc().unix_timestamp())
     }
 }
 
@@ -62,6 +76,35 @@ mod tests {
             (i64::MAX, "1970-01-01", "1 January 1970"),
         ] {
             assert_eq!(Day::of(moment), Day { iso: iso.into(), words: words.into() }, "{moment}");
+        }
+    }
+
+    #[test]
+    fn a_day_is_read_by_its_name_and_by_nothing_else() {
+        for (moment, iso) in [(0, "1970-01-01"), (1_799_971_200, "2027-01-15"), (951_782_400, "2000-02-29")] {
+            assert_eq!(Day::begin(iso), Some(moment), "{iso}");
+            assert_eq!(Day::of(moment).iso, iso);
+        }
+        for nothing in [
+            "",
+            "-",
+            "--",
+            "2027",
+            "2027-01",
+            "2027-1-15",
+            "27-01-15",
+            "2027-01-15-",
+            "2027-01-15T08:00",
+            "2027-13-01",
+            "2027-02-29",
+            "2027-00-10",
+            "2027-01-32",
+            "+027-01-15",
+            "2027-01-1x",
+            " 2027-01-15",
+            "15.01.2027",
+        ] {
+            assert_eq!(Day::begin(nothing), None, "{nothing:?}");
         }
     }
 

@@ -10,7 +10,11 @@ use crate::{
     audit::Action,
     clock::UnixSeconds,
     http::error::Error,
-    oauth::{client::Client, decision::narrow, request::Target},
+    oauth::{
+        client::Client,
+        decision::narrow,
+        request::{Remembrance, Target},
+    },
     secret::{AccessToken, AuthorizationCode, RefreshToken, Secret},
     state::App,
     store::{self, Unit, audit_log::Entry, authorization_codes, refresh_tokens},
@@ -125,6 +129,8 @@ pub async fn issue<C: Credential>(
 ) -> Result<C::Issued, Error> {
     let grant = check(app, unit, authority).await?;
     let issued = credential.write(app, unit, &grant).await?;
+    let remembrance = Remembrance::of(&grant.client_id, &grant.target);
+    store::consents::touch(unit, remembrance.subject(&grant.user_id), app.clock.now()).await?;
     tracing::info!(
         credential = C::NAME,
         grant = grant.id,

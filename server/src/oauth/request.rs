@@ -208,12 +208,7 @@ impl Request {
     /// What a consent to it is remembered as. On a loopback address the port is whatever was free: another one is not
     /// another site.
     pub fn remembered_as(&self) -> Remembrance<'_> {
-        let Target { redirect_uri, requesting_origin, .. } = &self.target;
-        let (redirect_uri, requesting_origin) = match without_loopback_port(redirect_uri) {
-            Some((host, rest)) if !self.target.is_callback => (format!("{host}{rest}"), host.to_owned()),
-            Some(_) | None => (redirect_uri.clone(), requesting_origin.to_string()),
-        };
-        Remembrance { client_id: &self.client_id, requesting_origin, redirect_uri }
+        Remembrance::of(&self.client_id, &self.target)
     }
 
     /// Who is told what becomes of it.
@@ -233,6 +228,18 @@ pub struct Remembrance<'a> {
     client_id: &'a str,
     requesting_origin: String,
     redirect_uri: String,
+}
+
+impl<'a> Remembrance<'a> {
+    /// Of an application, for responses that go there.
+    pub fn of(client_id: &'a str, target: &Target) -> Self {
+        let Target { redirect_uri, requesting_origin, is_callback } = target;
+        let (redirect_uri, requesting_origin) = match without_loopback_port(redirect_uri) {
+            Some((host, rest)) if !is_callback => (format!("{host}{rest}"), host.to_owned()),
+            Some(_) | None => (redirect_uri.clone(), requesting_origin.to_string()),
+        };
+        Self { client_id, requesting_origin, redirect_uri }
+    }
 }
 
 impl Remembrance<'_> {

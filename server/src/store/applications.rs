@@ -226,6 +226,17 @@ pub async fn list(
     Ok(found)
 }
 
+/// The client ids and names of the organization's applications, by name, at most so many: to choose one of them.
+pub async fn list_names(
+    unit: &mut Unit,
+    organization_id: &str,
+    most: u32,
+) -> Result<Vec<(String, String)>, StoreError> {
+    const LIST_NAMES: &str = "select client_id, name from applications where organization_id = $1
+                              order by name, client_id limit $2";
+    statement!(unit, fetch_all(String, String), LIST_NAMES, organization_id, i64::from(most))
+}
+
 /// Whether any active application of an active organization runs on this origin.
 pub async fn has_origin(unit: &mut Unit, origin: &str) -> Result<bool, StoreError> {
     const HAS_ORIGIN: &str = "select count(*) from application_origins ao

@@ -67,6 +67,24 @@ pub struct Row {
     pub occurrences: i64,
 }
 
+/// An entry, with the names of whom it names, as far as they are still there.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Named {
+    /// The entry.
+    #[sqlx(flatten)]
+    pub row: Row,
+    /// The name of the person or application who did it.
+    pub actor_name: Option<String>,
+    /// That person's e-mail address.
+    pub actor_email: Option<String>,
+    /// The name of the application it is about.
+    pub application_name: Option<String>,
+    /// The name of the person it is about.
+    pub person_name: Option<String>,
+    /// Their e-mail address.
+    pub person_email: Option<String>,
+}
+
 /// Which entries: those that match everything that is given.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Filter<'a> {
@@ -160,6 +178,47 @@ pub async fn list(
         statement_for(filter),
         organization_id,
         filter.before.unwrap_or(i64::MAX),
+        filter.since,
+        filter.action.map(Action::as_str),
+        filter.client_id,
+        filter.user_id,
+        i64::from(filter.limit)
+    )
+}
+
+/// The entries of an organization with their names, the latest first. Of a person there is what they did, too, and not
+/// only what is about them.
+pub async fn list_named(
+    unit: &mut Unit,
+    organization_id: &str,
+    filter: &Filter<'_>,
+) -> Result<Vec<Named>, StoreError> {
+    // The page is cut before any name is looked up. The applications are the organization's own: it may have written
+    // down the client id of another's.
+    const LIST_NAMED: &str =
+        "select l.id, l.created_at, l.action, l.actor_kind, l.actor_id, l.address, l.client_id, l.user_id, l.detail,
+                l.occurrences, coalesce(doer.name, doing.name) as actor_name, doer.email as actor_email,
+                application.name as application_name, person.name as person_name, person.email as person_email
+         from (select id, organization_id, created_at, action, actor_kind, actor_id, address, client_id, user_id,
+                      detail, occurrences
+               from audit_log
+               where organization_id = $1 and ($2 is null or id < $2) and ($3 is null or created_at >= $3)
+                 and ($4 is null or action = $4) and ($5 is null or client_id = $5)
+                 and ($6 is null or user_id = $6 or (actor_kind = 'person' and actor_id = $6))
+               order by id desc limit $7) l
+         left join users doer on l.actor_kind = 'person' and doer.id = l.actor_id
+         left join applications doing on l.actor_kind = 'application' and doing.client_id = l.actor_id
+             and doing.organization_id = l.organization_id
+         left join applications application on application.client_id = l.client_id
+             and application.organization_id = l.organization_id
+         left join users person on person.id = l.user_id
+         order by l.id desc";
+    statement!(
+        unit,
+        fetch_all Named,
+        LIST_NAMED,
+        organization_id,
+        filter.before,
         filter.since,
         filter.action.map(Action::as_str),
         filter.client_id,

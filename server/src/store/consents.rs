@@ -50,6 +50,8 @@ pub struct Allowed {
     pub created_at: UnixSeconds,
     /// When the person last allowed it.
     pub updated_at: UnixSeconds,
+    /// When something was last issued on it.
+    pub last_used_at: Option<UnixSeconds>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -64,6 +66,7 @@ struct Row {
     scopes: String,
     created_at: UnixSeconds,
     updated_at: UnixSeconds,
+    last_used_at: Option<UnixSeconds>,
 }
 
 /// What a person allowed there.
@@ -93,7 +96,8 @@ pub async fn find(unit: &mut Unit, subject: Subject<'_>) -> Result<Option<Rememb
     Ok(Some(Remembered { scopes, with_refresh: refresh_allowed_at.is_some() }))
 }
 
-/// Remembers what the person allowed, in place of what they allowed before.
+/// Remembers what the person allowed, in place of what they allowed before. It is used at once: whoever says yes has
+/// asked for what is issued in the same transaction.
 pub async fn insert(
     unit: &mut Unit,
     subject: Subject<'_>,
@@ -102,10 +106,11 @@ pub async fn insert(
 ) -> Result<(), StoreError> {
     const INSERT: &str = "insert into consents
                               (user_id, client_id, requesting_origin, redirect_uri, scopes, refresh_allowed_at,
-                               created_at, updated_at)
-                          values ($1, $2, $3, $4, $5, $6, $7, $7)
+                               created_at, updated_at, last_used_at)
+                          values ($1, $2, $3, $4, $5, $6, $7, $7, $7)
                           on conflict (user_id, client_id, requesting_origin, redirect_uri)
                           do update set scopes = excluded.scopes, updated_at = excluded.updated_at,
+                              last_used_at = excluded.last_used_at,
                               refresh_allowed_at =
                                   coalesce(consents.refresh_allowed_at, excluded.refresh_allowed_at)";
     statement!(
@@ -128,6 +133,15 @@ pub async fn insert(
     log(unit, Action::AuthorizationAllowed, subject.client_id, subject.user_id, &detail).await
 }
 
+/// Keeps when something was issued on what the person allowed there.
+pub async fn touch(unit: &mut Unit, subject: Subject<'_>, now: UnixSeconds) -> Result<(), StoreError> {
+    const TOUCH: &str = "update consents set last_used_at = $5
+                         where user_id = $1 and client_id = $2 and requesting_origin = $3 and redirect_uri = $4";
+    let Subject { user_id, client_id, requesting_origin, redirect_uri } = subject;
+    statement!(unit, execute, TOUCH, user_id, client_id, requesting_origin, redirect_uri, now)?;
+    Ok(())
+}
+
 /// Forgets what a person allowed the applications of an organization, which they leave.
 pub async fn remove_of_member(
     unit: &mut Unit,
@@ -145,7 +159,8 @@ pub async fn list_of_user(unit: &mut Unit, user_id: &str) -> Result<Vec<Allowed>
     const LIST_OF_USER: &str = "select c.client_id, a.name as application_name,
                                        o.id as organization_id, o.slug as organization_slug,
                                        o.name as organization_name,
-                                       c.requesting_origin, c.redirect_uri, c.scopes, c.created_at, c.updated_at
+                                       c.requesting_origin, c.redirect_uri, c.scopes, c.created_at, c.updated_at,
+                                       c.last_used_at
                                 from consents c
                                 join applications a on a.client_id = c.client_id
                                 join organizations o on o.id = a.organization_id
@@ -165,6 +180,7 @@ pub async fn list_of_user(unit: &mut Unit, user_id: &str) -> Result<Vec<Allowed>
             redirect_uri: row.redirect_uri,
             created_at: row.created_at,
             updated_at: row.updated_at,
+            last_used_at: row.last_used_at,
         })
     };
     rows.into_iter().map(read).collect()

@@ -1,5 +1,6 @@
 //! Organizations.
 
+use latchkey_protocol::scope::Role;
 use serde_json::json;
 
 use crate::{
@@ -8,7 +9,7 @@ use crate::{
     store::{
         StoreError, Unit,
         audit_log::{self, Entry},
-        statement,
+        memberships, statement,
     },
 };
 
@@ -23,6 +24,22 @@ pub struct Organization {
     pub name: String,
     /// Since when nothing of it works.
     pub disabled_at: Option<UnixSeconds>,
+}
+
+/// An organization of a person's, and what they are in it.
+#[derive(Debug, Clone)]
+pub struct Belonging {
+    /// The organization.
+    pub organization: Organization,
+    /// Their role.
+    pub role: Role,
+}
+
+#[derive(sqlx::FromRow)]
+struct BelongingRow {
+    #[sqlx(flatten)]
+    organization: Organization,
+    role: String,
 }
 
 /// Adds an organization; [`StoreError::Conflict`] when the slug is taken.
@@ -50,12 +67,15 @@ pub async fn find(unit: &mut Unit, id: &str) -> Result<Option<Organization>, Sto
 }
 
 /// The active organizations of which a person is a member, by name.
-pub async fn list_of_member(unit: &mut Unit, user_id: &str) -> Result<Vec<Organization>, StoreError> {
-    const LIST_OF_MEMBER: &str = "select o.id, o.slug, o.name, o.disabled_at
+pub async fn list_of_member(unit: &mut Unit, user_id: &str) -> Result<Vec<Belonging>, StoreError> {
+    const LIST_OF_MEMBER: &str = "select o.id, o.slug, o.name, o.disabled_at, m.role
                                   from organizations o join memberships m on m.organization_id = o.id
                                   where m.user_id = $1 and o.disabled_at is null
                                   order by o.name, o.id";
-    statement!(unit, fetch_all Organization, LIST_OF_MEMBER, user_id)
+    let rows = statement!(unit, fetch_all BelongingRow, LIST_OF_MEMBER, user_id)?;
+    let read =
+        |BelongingRow { organization, role }| Ok(Belonging { organization, role: memberships::role(&role)? });
+    rows.into_iter().map(read).collect()
 }
 
 /// Disables an organization, from now on.

@@ -2,6 +2,7 @@
 
 use crate::{
     clock::UnixSeconds,
+    directory::device::Device,
     secret::Digest256,
     store::{StoreError, Unit, statement},
 };
@@ -21,19 +22,45 @@ pub struct Session {
     pub authenticated_at: UnixSeconds,
 }
 
+/// A live session, as its person's list shows it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Listed {
+    /// Its id.
+    pub id: String,
+    /// When the person last proved there who they are.
+    pub authenticated_at: UnixSeconds,
+    /// From which address they did.
+    pub address: Option<String>,
+    /// With which browser, in the browser's own words.
+    pub user_agent: Option<String>,
+}
+
 /// Adds a session.
 pub async fn insert(
     unit: &mut Unit,
     id: &str,
     secret: &Digest256,
     user_id: &str,
+    device: &Device,
     now: UnixSeconds,
     expires_at: UnixSeconds,
 ) -> Result<(), StoreError> {
-    const INSERT: &str =
-        "insert into sessions (id, secret_hash, user_id, authenticated_at, created_at, expires_at)
-                          values ($1, $2, $3, $4, $4, $5)";
-    statement!(unit, execute, INSERT, id, secret.as_bytes(), user_id, now, expires_at)?;
+    const INSERT: &str = "insert into sessions
+                              (id, secret_hash, user_id, authenticated_at, created_at, expires_at, address, user_agent)
+                          values ($1, $2, $3, $4, $4, $5, $6, $7)";
+    let Device { address, user_agent } = device;
+    statement!(
+        unit,
+        execute,
+        INSERT,
+        id,
+        secret.as_bytes(),
+        user_id,
+        now,
+        expires_at,
+        address.to_string(),
+        user_agent.as_deref()
+    )?;
     Ok(())
 }
 
@@ -58,17 +85,43 @@ pub async fn is_unended(unit: &mut Unit, id: &str, user_id: &str) -> Result<bool
     Ok(statement!(unit, fetch_one(i64,), IS_UNENDED, id, user_id)?.0 == 1)
 }
 
+/// The live sessions of a person, the latest first, at most so many.
+pub async fn list_of_user(
+    unit: &mut Unit,
+    user_id: &str,
+    now: UnixSeconds,
+    most: u32,
+) -> Result<Vec<Listed>, StoreError> {
+    const LIST_OF_USER: &str = "select id, authenticated_at, address, user_agent from sessions
+                                where user_id = $1 and ended_at is null and expires_at > $2
+                                order by authenticated_at desc, id limit $3";
+    statement!(unit, fetch_all Listed, LIST_OF_USER, user_id, now, i64::from(most))
+}
+
 /// Gives a session a new secret because its person proved again who they are.
 pub async fn touch(
     unit: &mut Unit,
     id: &str,
     secret: &Digest256,
+    device: &Device,
     now: UnixSeconds,
     expires_at: UnixSeconds,
 ) -> Result<(), StoreError> {
-    const TOUCH: &str =
-        "update sessions set secret_hash = $2, authenticated_at = $3, expires_at = $4 where id = $1";
-    statement!(unit, execute, TOUCH, id, secret.as_bytes(), now, expires_at)?;
+    const TOUCH: &str = "update sessions set secret_hash = $2, authenticated_at = $3, expires_at = $4,
+                             address = $5, user_agent = $6
+                         where id = $1";
+    let Device { address, user_agent } = device;
+    statement!(
+        unit,
+        execute,
+        TOUCH,
+        id,
+        secret.as_bytes(),
+        now,
+        expires_at,
+        address.to_string(),
+        user_agent.as_deref()
+    )?;
     Ok(())
 }
 

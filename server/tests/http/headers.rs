@@ -4,11 +4,16 @@ use std::fmt::Write;
 
 use latchkey_server::http::assets;
 
-use crate::support::{APP, Answer, Asking, MEMBER, OWNER, Person, Platform, STRANGER, Site, anonymous};
+use crate::support::{
+    ADMIN, APP, Answer, Asking, MEMBER, OWNER, Person, Platform, STRANGER, Site, anonymous,
+};
 
 const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 const PAGE: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
                     frame-ancestors 'none'";
+/// Of a page that is better with a little JavaScript of ours.
+const ENHANCED: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; \
+                        base-uri 'none'; frame-ancestors 'none'";
 const NAMES: [&str; 7] = [
     "content-security-policy",
     "x-content-type-options",
@@ -56,10 +61,20 @@ async fn of_pages() {
 #[tokio::test]
 async fn of_pages_for_who_is_signed_in() {
     let platform = Platform::new().await;
-    let mut person = Person::signed_in(&platform, MEMBER).await;
-    for path in ["/", "/account/applications/", "/account/password/"] {
-        assert_eq!(snapshot(&person.get(path).await), expected(200, PAGE), "{path}");
+    let mut person = Person::signed_in(&platform, ADMIN).await;
+    for path in [
+        "/",
+        "/account/",
+        "/account/applications/",
+        "/account/password/",
+        "/organizations/acme/audit/",
+        "/organizations/acme/audit/?since=x",
+    ] {
+        assert_eq!(snapshot(&person.get(path).await), expected(200, ENHANCED), "{path}");
     }
+    assert_eq!(snapshot(&person.get("/organizations/globex/audit/").await), expected(404, PAGE));
+    assert_eq!(snapshot(&person.get("/account/sessions/").await), expected(405, PAGE));
+    assert_eq!(snapshot(&anonymous(&platform, "/organizations/acme/audit/").await), expected(303, NOTHING));
     assert_eq!(snapshot(&person.get("/api/0/api-authorizations/").await), expected(200, NOTHING));
     assert_eq!(snapshot(&anonymous(&platform, "/account/password/").await), expected(303, NOTHING));
 }
@@ -210,7 +225,10 @@ async fn a_slash_at_the_end_is_optional_everywhere() {
     for path in [
         "/login",
         "/logout",
+        "/account",
         "/account/applications",
+        "/account/sessions",
+        "/organizations/acme/audit",
         "/account/password",
         "/api/0/api-authorizations",
         "/oauth/authorize",

@@ -14,7 +14,10 @@ async fn somebody_who_is_signed_out_is_offered_the_login() {
 async fn somebody_who_is_signed_in_sees_their_active_organizations_alone() {
     let platform = Platform::new().await;
     let page = Person::signed_in(&platform, BOTH).await.get("/").await;
-    page.assert_page(200, "<li><bdi>Acme Rockets</bdi></li>\n<li><bdi>Globex Corporation</bdi></li>");
+    let organization =
+        |name, role| format!("<p class=\"name\"><bdi>{name}</bdi> <span class=\"badge\">{role}</span></p>");
+    page.assert_page(200, &organization("Acme Rockets", "Admin"));
+    page.assert_page(200, &organization("Globex Corporation", "Member"));
     platform.execute("update organizations set disabled_at = 1 where slug = 'acme'").await;
     let page = Person::signed_in(&platform, BOTH).await.get("/").await;
     assert!(!page.body.contains("Acme") && page.body.contains("Globex"));

@@ -1,8 +1,15 @@
 //! Names that people chose do nothing on a page but stand there.
 
-use latchkey_server::http::assets::is_built;
+use latchkey_server::{
+    audit::Action,
+    http::assets::is_built,
+    store::audit_log::{self, Entry},
+};
+use serde_json::json;
 
-use crate::support::{APP, Answer, Asking, MEMBER, OWNER, PASSWORD, Person, Platform, STRANGER, anonymous};
+use crate::support::{
+    ACME, ADMIN, APP, Answer, Asking, MEMBER, OWNER, PASSWORD, Person, Platform, STRANGER, anonymous,
+};
 
 const HOSTILE: &str = "<script>alert(1)</script>\"><img src=x onerror=alert(1)>' onload='x";
 
@@ -53,6 +60,35 @@ async fn on_the_membership_page() {
 async fn on_the_home_page() {
     let platform = hostile().await;
     assert_inert(&Person::signed_in(&platform, MEMBER).await.get("/").await);
+}
+
+#[tokio::test]
+async fn on_the_account_s_page() {
+    let platform = hostile().await;
+    assert_inert(&Person::signed_in(&platform, MEMBER).await.get("/account/").await);
+    let mut person = Person::new(&platform).calling_itself("<script>alert(2)</script>");
+    person.sign_in(MEMBER).await;
+    let page = person.get("/account/").await;
+    page.assert_page(200, "An unknown browser");
+    assert!(!page.body.contains("alert(2)"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn on_the_audit_log_s_page() {
+    let platform = hostile().await;
+    platform.token(MEMBER).await;
+    let mut unit = platform.write().await;
+    let entry = Entry::new(ACME.0, Action::ProjectAdded);
+    audit_log::insert(&mut unit, &entry, &json!({ HOSTILE: [HOSTILE] })).await.unwrap();
+    unit.commit().await.unwrap();
+    let mut person = Person::signed_in(&platform, ADMIN).await;
+    for query in
+        ["", "?action=%3Cscript%3Ecanary", "?client_id=canary", "?user_id=%22canary", "?since=canary"]
+    {
+        let page = person.get(&format!("/organizations/acme/audit/{query}")).await;
+        assert_inert(&page);
+        assert!(page.status == 200 && !page.body.contains("canary"), "{query}: {}", page.body);
+    }
 }
 
 #[tokio::test]

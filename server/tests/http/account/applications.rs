@@ -9,7 +9,7 @@ const PATH: &str = "/account/applications/";
 const FORGED: &str = "The form does not come from this page";
 
 async fn end(person: &mut Person, client_id: &str) -> Answer {
-    let csrf = person.get(PATH).await.field("csrf");
+    let csrf = person.get(PATH).await.csrf(PATH);
     person.post(PATH, &[("csrf", &csrf), ("client_id", client_id)]).await
 }
 
@@ -37,10 +37,12 @@ async fn it_shows_by_organization_what_the_person_allowed_where_and_since_when()
     );
     page.assert_page(200, "Since <time datetime=\"2027-01-15\">15 January 2027</time>");
     page.assert_page(200, "Since <time datetime=\"2027-01-16\">16 January 2027</time>");
+    let used = "</time>, last used <time datetime=\"2027-01-16\">16 January 2027</time></p>";
+    assert_eq!(page.body.matches(used).count(), 2, "{}", page.body);
     let (acme, globex) = page.body.split_once("Globex Corporation").unwrap();
     assert!(acme.contains("<li>See the organization&#39;s projects</li>"), "{acme}");
     assert!(globex.contains(GLOBEX_SITE) && !globex.contains(ACME_SITE));
-    assert_eq!(page.body.matches("End access</button>").count(), 2);
+    assert_eq!(page.body.matches("Revoke</button>").count(), 2);
 }
 
 #[tokio::test]
@@ -49,7 +51,7 @@ async fn it_says_what_will_appear_where_nothing_was_allowed() {
     Person::signed_in(&platform, ADMIN).await.token(&Asking::new()).await;
     let page = Person::signed_in(&platform, MEMBER).await.get(PATH).await;
     page.assert_page(200, "id=\"none\">You have not allowed any application yet. When you sign in to a site");
-    assert!(!page.body.contains("End access</button>") && !page.body.contains("Acme"));
+    assert!(!page.body.contains("Revoke</button>") && !page.body.contains("Acme"));
 }
 
 #[tokio::test]
@@ -78,7 +80,7 @@ async fn the_form_needs_its_own_csrf_token_and_a_page_of_the_platform() {
     for csrf in ["", "wrong", &logout] {
         person.post(PATH, &[("csrf", csrf), ("client_id", APP)]).await.assert_error_page(403, FORGED);
     }
-    let csrf = person.get(PATH).await.field("csrf");
+    let csrf = person.get(PATH).await.csrf(PATH);
     let form = [("csrf", csrf.as_str()), ("client_id", APP)];
     for origin in [None, Some("null"), Some(ACME_SITE)] {
         person.post_from(origin, PATH, &form).await.assert_error_page(403, FORGED);
@@ -109,9 +111,18 @@ async fn somebody_who_is_signed_out_signs_in_first_and_comes_back() {
 async fn somebody_who_was_signed_out_meanwhile_ends_nothing() {
     let platform = Platform::new().await;
     let (mut person, ..) = allowed(&platform).await;
-    let csrf = person.get(PATH).await.field("csrf");
+    let csrf = person.get(PATH).await.csrf(PATH);
     platform.execute("update sessions set ended_at = 1").await;
     let answer = person.post(PATH, &[("csrf", &csrf), ("client_id", APP)]).await;
     assert_eq!(answer.location(), "/login/?next=%2Faccount%2Fapplications%2F");
     assert_eq!(platform.count("select count(*) from consents").await, 3);
+}
+
+#[tokio::test]
+async fn what_is_remembered_from_before_may_never_have_been_used() {
+    let platform = Platform::new().await;
+    let (mut person, ..) = allowed(&platform).await;
+    platform.execute("update consents set last_used_at = null").await;
+    let page = person.get(PATH).await;
+    assert_eq!(page.body.matches("</time>, not used yet</p>").count(), 2, "{}", page.body);
 }

@@ -44,7 +44,7 @@ impl Held {
 
 /// Sends the form of a page of the platform.
 async fn send(person: &mut Person, page: &str, action: &str, fields: &[(&str, &str)]) {
-    let csrf = person.get(page).await.field("csrf");
+    let csrf = person.get(page).await.csrf(action);
     let form: Vec<_> = [("csrf", csrf.as_str())].into_iter().chain(fields.iter().copied()).collect();
     person.post(action, &form).await.location();
 }

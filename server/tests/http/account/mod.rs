@@ -2,4 +2,6 @@
 
 mod applications;
 mod endings;
+mod overview;
 mod password;
+mod sessions;

@@ -12,7 +12,7 @@ const NEW: &str = "another horse entirely";
 const FORGED: &str = "The form does not come from this page";
 
 async fn change(person: &mut Person, current: &str, new: &str) -> Answer {
-    let csrf = person.get(PATH).await.field("csrf");
+    let csrf = person.get(PATH).await.csrf(PATH);
     let form = [("csrf", csrf.as_str()), ("current_password", current), ("new_password", new)];
     person.post(PATH, &form).await
 }
@@ -153,7 +153,7 @@ async fn somebody_who_is_signed_out_signs_in_first_and_comes_back() {
 async fn a_session_that_ended_meanwhile_changes_nothing() {
     let platform = Platform::new().await;
     let mut person = Person::signed_in(&platform, MEMBER).await;
-    let csrf = person.get(PATH).await.field("csrf");
+    let csrf = person.get(PATH).await.csrf(PATH);
     platform.execute("update sessions set ended_at = 1").await;
     let form = [("csrf", csrf.as_str()), ("current_password", PASSWORD), ("new_password", NEW)];
     assert_eq!(person.post(PATH, &form).await.location(), "/login/?next=%2Faccount%2Fpassword%2F");
@@ -182,7 +182,7 @@ async fn of_two_changes_at_once_one_counts() {
 async fn overtaken_by(change: impl AsyncFnOnce(&mut Unit)) {
     let platform = Platform::new().await;
     let mut person = Person::signed_in(&platform, MEMBER).await.at("198.51.100.7");
-    let csrf = person.get(PATH).await.field("csrf");
+    let csrf = person.get(PATH).await.csrf(PATH);
     let mut unit = platform.write().await;
     let counted = platform.app.throttle.len();
     let post = tokio::spawn(async move {
@@ -223,7 +223,7 @@ async fn the_form_needs_its_own_csrf_token_and_a_page_of_the_platform() {
         let form = [("csrf", csrf), ("current_password", PASSWORD), ("new_password", NEW)];
         person.post(PATH, &form).await.assert_error_page(403, FORGED);
     }
-    let csrf = person.get(PATH).await.field("csrf");
+    let csrf = person.get(PATH).await.csrf(PATH);
     let form = [("csrf", csrf.as_str()), ("current_password", PASSWORD), ("new_password", NEW)];
     for origin in [None, Some("null"), Some("https://www.acme.example")] {
         person.post_from(origin, PATH, &form).await.assert_error_page(403, FORGED);

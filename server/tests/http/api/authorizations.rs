@@ -8,8 +8,9 @@ use latchkey_server::account::authorizations;
 use serde_json::json;
 
 use crate::support::{
-    ACME_LOCAL, ACME_REDIRECT, ACME_SITE, ADMIN, APP, Answer, Asking, BOTH, GLOBEX_APP, GLOBEX_REDIRECT,
-    GLOBEX_SITE, MEMBER, NOW, PLATFORM, Person, Platform, Site, anonymous,
+    ACME_LOCAL, ACME_REDIRECT, ACME_SITE, ADMIN, APP, Answer, Asking, BOTH, Form, GLOBEX_APP,
+    GLOBEX_REDIRECT, GLOBEX_SITE, LOCAL_REDIRECT, MEMBER, NOW, PLATFORM, Person, Platform, Site, Tokens,
+    anonymous,
 };
 
 const PATH: &str = "/api/0/api-authorizations/";
@@ -54,6 +55,7 @@ async fn the_list_names_application_organization_and_sites_literally() {
                     "scopes": ["org:read", "project:write"],
                     "allowed_at": NOW,
                     "updated_at": NOW + 60,
+                    "last_used_at": NOW + 60,
                 },
                 {
                     "requesting_origin": ACME_SITE,
@@ -61,6 +63,7 @@ async fn the_list_names_application_organization_and_sites_literally() {
                     "scopes": ["org:read"],
                     "allowed_at": NOW + 60,
                     "updated_at": NOW + 60,
+                    "last_used_at": NOW + 60,
                 },
             ],
         },
@@ -73,6 +76,7 @@ async fn the_list_names_application_organization_and_sites_literally() {
                 "scopes": ["org:read"],
                 "allowed_at": NOW + 60,
                 "updated_at": NOW + 60,
+                    "last_used_at": NOW + 60,
             }],
         },
     ]);
@@ -279,4 +283,52 @@ async fn who_left_the_organization_sees_nothing_of_it() {
     assert!(person.get(PATH).await.body.contains("Acme"));
     platform.execute("delete from memberships where user_id = 'max'").await;
     assert_eq!(person.get(PATH).await.json(), json!([]));
+}
+
+/// Whatever is issued on it, when that was stands there.
+#[tokio::test]
+async fn what_was_allowed_is_used_by_a_fragment_an_exchange_and_a_refresh() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let used = async |person: &mut Person| {
+        let list = person.get(PATH).await.json();
+        let sites = list[0]["sites"].as_array().unwrap().clone();
+        sites.iter().map(|site| site["last_used_at"].as_i64().unwrap() - NOW).collect::<Vec<_>>()
+    };
+    person.token(&Asking::new()).await;
+    assert_eq!(used(&mut person).await, [0]);
+    platform.advance(10);
+    person.token(&Asking::new()).await;
+    assert_eq!(used(&mut person).await, [10], "a fragment, without a page");
+    platform.advance(10);
+    let code = person.code(&Asking::code()).await;
+    assert_eq!(used(&mut person).await, [10, 20], "another redirect URI");
+    platform.advance(10);
+    let tokens = Tokens::of(&platform.exchange(&Form::code(&code)).await);
+    assert_eq!(used(&mut person).await, [10, 30], "an exchange");
+    platform.advance(10);
+    platform.refreshed(&tokens.refresh).await;
+    assert_eq!(used(&mut person).await, [10, 40], "a refresh");
+    platform.advance(10);
+    platform.refresh("lkrt_x").await;
+    platform.token(ADMIN).await;
+    assert_eq!(used(&mut person).await, [10, 40], "nothing that is refused, and nothing of somebody else");
+}
+
+/// RFC 8252 §7.3: the port is another one each time, and what was allowed is the same.
+#[tokio::test]
+async fn a_port_on_loopback_makes_no_difference_to_it() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    for port in ["49152", "49153"] {
+        platform.advance(10);
+        let redirect = LOCAL_REDIRECT.replace("3000", port);
+        let code = person.code(&Asking::code().with("redirect_uri", &redirect)).await;
+        platform.advance(10);
+        let form = Form::code(&code).with("redirect_uri", &redirect);
+        assert_eq!(platform.exchange(&form).await.status, 200);
+    }
+    let list = person.get(PATH).await.json();
+    assert_eq!(list[0]["sites"].as_array().unwrap().len(), 1);
+    assert_eq!(list[0]["sites"][0]["last_used_at"], NOW + 40);
 }

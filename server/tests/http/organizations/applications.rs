@@ -36,23 +36,10 @@ async fn fill(person: &mut Person, page: &str, fields: &[(&str, &str)]) -> Answe
 }
 
 async fn send(person: &mut Person, form: &Answer, path: &str, fields: &[(&str, &str)]) -> Answer {
-    let (csrf, revision) = (form.csrf(), form.field("revision"));
+    let (csrf, revision) = (form.csrf(path), form.field("revision"));
     let mut all = vec![("csrf", csrf.as_str()), ("revision", revision.as_str())];
     all.extend(fields);
     person.post(path, &all).await
-}
-
-trait OfPage {
-    fn csrf(&self) -> String;
-}
-
-impl OfPage for Answer {
-    /// The token of the page's own form; the one that signs out stands before it.
-    fn csrf(&self) -> String {
-        let (_, content) = self.body.split_once("<main").unwrap();
-        let (_, rest) = content.split_once("name=\"csrf\" value=\"").unwrap();
-        rest.split_once('"').unwrap().0.to_owned()
-    }
 }
 
 async fn stored(platform: &Platform) -> i64 {
@@ -107,7 +94,7 @@ async fn every_form_is_for_the_admins_of_its_organization_and_from_its_own_page(
             assert_eq!(person.post(&address, &form).await.status, status, "{who} {address}");
         }
         let mut admin = Person::signed_in(&platform, ADMIN).await;
-        let csrf = admin.get(NEW).await.csrf();
+        let csrf = admin.get(NEW).await.csrf(NEW);
         let good = [&GOOD[..], &[("csrf", csrf.as_str()), ("revision", "1")]].concat();
         for origin in [None, Some("null"), Some(ACME_SITE)] {
             assert_eq!(admin.post_from(origin, &address, &good).await.status, 403, "{address}");
@@ -379,7 +366,7 @@ async fn whose_session_ended_in_the_middle_of_a_form_finds_what_they_typed() {
 }
 
 async fn press(person: &mut Person, page: &str, path: &str) -> Answer {
-    let csrf = person.get(page).await.csrf();
+    let csrf = person.get(page).await.csrf(path);
     person.post(path, &[("csrf", &csrf)]).await
 }
 

@@ -1,4 +1,5 @@
 //! `/organizations/`: the pages by which an organization's admins run it.
 
 mod applications;
+mod audit;
 mod members;

@@ -93,6 +93,16 @@ impl Answer {
         rest.split_once('"').unwrap().0.to_owned()
     }
 
+    /// The CSRF token of the form that leads there.
+    #[track_caller]
+    pub(crate) fn csrf(&self, action: &str) -> String {
+        let start = format!("action=\"{action}\"");
+        let (_, rest) =
+            self.body.split_once(&start).unwrap_or_else(|| panic!("no {action} in {}", self.body));
+        let (_, rest) = rest.split_once("name=\"csrf\" value=\"").unwrap();
+        rest.split_once('"').unwrap().0.to_owned()
+    }
+
     /// The address of the link or button with this id.
     #[track_caller]
     pub(crate) fn link(&self, id: &str) -> String {

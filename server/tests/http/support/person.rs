@@ -25,13 +25,21 @@ pub(crate) struct Person {
     peer: String,
     /// What the proxy before the platform writes into the headers.
     forwarded_for: Option<String>,
+    /// What the browser calls itself.
+    user_agent: Option<String>,
     pub(crate) cookies: BTreeMap<String, Cookie>,
 }
 
 impl Person {
     /// Somebody with a fresh browser.
     pub(crate) fn new(platform: &Platform) -> Self {
-        Self { platform: platform.clone(), peer: PEER.into(), forwarded_for: None, cookies: BTreeMap::new() }
+        Self {
+            platform: platform.clone(),
+            peer: PEER.into(),
+            forwarded_for: None,
+            user_agent: None,
+            cookies: BTreeMap::new(),
+        }
     }
 
     /// The same browser at another address.
@@ -42,6 +50,11 @@ impl Person {
     /// The same browser, whose requests bring this `X-Forwarded-For`.
     pub(crate) fn forwarded_for(self, list: &str) -> Self {
         Self { forwarded_for: Some(list.into()), ..self }
+    }
+
+    /// A browser that calls itself this.
+    pub(crate) fn calling_itself(self, user_agent: &str) -> Self {
+        Self { user_agent: Some(user_agent.into()), ..self }
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Answer {
@@ -81,6 +94,9 @@ impl Person {
         }
         if let Some(list) = &self.forwarded_for {
             request.headers_mut().insert("x-forwarded-for", list.parse().unwrap());
+        }
+        if let Some(user_agent) = &self.user_agent {
+            request.headers_mut().insert(header::USER_AGENT, user_agent.parse().unwrap());
         }
         let answer = self.platform.send_from(&self.peer, request).await;
         for cookie in answer.headers.get_all(header::SET_COOKIE) {

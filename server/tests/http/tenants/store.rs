@@ -27,12 +27,14 @@ use crate::support::{ACME, APP, Asking, BOTH, GLOBEX, GLOBEX_APP, MEMBER, NOW, P
 const BY_ORGANIZATION: &[&str] = &[
     "applications::find_of_organization",
     "applications::list",
+    "applications::list_names",
     "applications::remove",
     "applications::revoke",
     "applications::touch",
     "applications::touch_enabled",
     "audit_log::insert",
     "audit_log::list",
+    "audit_log::list_named",
     "consents::remove_of_member",
     "grants::count_live",
     "grants::count_of_member",
@@ -72,6 +74,7 @@ const BY_SOMETHING_ELSE: &[(&str, &str)] = &[
     ("consents::insert", "by the person and the application that they allow something"),
     ("consents::list_of_user", "a person's own, in every organization of theirs"),
     ("consents::remove_of_application", "a person's own, of the application they name"),
+    ("consents::touch", "by the person and the application that they allowed something"),
     ("gate_changes::sweep", "by number alone"),
     ("grants::find", "by an id that a code or a token leads to, by the secret itself"),
     ("grants::insert", "for a grant, which only the issuing function makes"),
@@ -99,6 +102,7 @@ const BY_SOMETHING_ELSE: &[(&str, &str)] = &[
     ("sessions::find", "by the secret itself"),
     ("sessions::insert", "a person's own"),
     ("sessions::is_unended", "a person's own"),
+    ("sessions::list_of_user", "a person's own"),
     ("sessions::revoke", "a person's own"),
     ("sessions::revoke_of_user", "a person's own"),
     ("sessions::sweep", "by age alone"),
@@ -172,6 +176,8 @@ struct Tenant {
     projects: [&'static str; 2],
     /// What nobody else's rows contain.
     word: &'static str,
+    /// Its application and that person, as people are told of them.
+    names: [&'static str; 2],
 }
 
 const TENANTS: [Tenant; 2] = [
@@ -184,6 +190,7 @@ const TENANTS: [Tenant; 2] = [
         grants: 2,
         projects: ["acme-backend", "acme-website"],
         word: "cme",
+        names: ["Acme Toolbar", "Max"],
     },
     Tenant {
         id: GLOBEX.0,
@@ -194,6 +201,7 @@ const TENANTS: [Tenant; 2] = [
         grants: 1,
         projects: ["globex-backend", "globex-website"],
         word: "lobex",
+        names: ["Globex Toolbar", "Gil"],
     },
 ];
 
@@ -212,6 +220,10 @@ async fn call(name: &str, unit: &mut Unit, own: &Tenant, other: &Tenant) {
         "applications::list" => {
             let all = applications::list(unit, own.id, "", 100).await.unwrap();
             assert_eq!(all.iter().map(|one| one.client_id.as_str()).collect::<Vec<_>>(), [own.application]);
+        }
+        "applications::list_names" => {
+            let all = applications::list_names(unit, ACME.0, 100).await.unwrap();
+            assert_eq!(all, [(APP.to_owned(), "Acme Toolbar".to_owned())]);
         }
         "applications::remove" => {
             assert!(!applications::remove(unit, own.id, other.application).await.unwrap());
@@ -249,6 +261,22 @@ async fn call(name: &str, unit: &mut Unit, own: &Tenant, other: &Tenant) {
                             && row.client_id.as_deref() != Some(other.application),
                         "{row:?}"
                     );
+                }
+            }
+        }
+        "audit_log::list_named" => {
+            // What is somebody else's may be named in the log, and has no name there.
+            let entry = Entry::new(own.id, Action::ProjectAdded).of_application(other.application);
+            audit_log::insert(unit, &entry, &json!({})).await.unwrap();
+            for filter in [
+                Filter { limit: 1000, ..Filter::default() },
+                Filter { client_id: Some(other.application), limit: 1000, ..Filter::default() },
+                Filter { user_id: Some(stranger), limit: 1000, ..Filter::default() },
+                Filter { user_id: Some("bea"), limit: 1000, ..Filter::default() },
+            ] {
+                for named in audit_log::list_named(unit, own.id, &filter).await.unwrap() {
+                    let told = format!("{named:?}");
+                    assert!(other.names.iter().all(|name| !told.contains(name)), "{told}");
                 }
             }
         }
