@@ -234,7 +234,7 @@ async fn a_commit_that_fails_makes_nobody_miss_what_comes_after_it() {
         platform.try_execute(sql).await.unwrap();
     }
     let mut unit = platform.write().await;
-    assert!(store::memberships::touch(&mut unit, ACME.0, "max", Role::Admin).await.unwrap());
+    assert!(store::memberships::touch(&mut unit, ACME.0, "bea", Role::Owner).await.unwrap());
     assert!(unit.commit().await.is_err());
     platform.try_execute("drop trigger nobody_commits_this").await.unwrap();
     let changes = "select count(*) from gate_changes";
