@@ -106,8 +106,8 @@ impl<'a> Asked<'a> {
             right.then_some(given)
         };
         let action = read("action", "There is no such action.", &|name| Action::parse(name).is_some());
-        let client_id = read("client_id", "The application is none that there can be.", &is_id);
-        let user_id = read("user_id", "The person is none that there can be.", &is_id);
+        let client_id = read("client_id", "There can be no such application.", &is_id);
+        let user_id = read("user_id", "There can be no such person.", &is_id);
         let since =
             read("since", "The day is none: write it as year, month and day, such as 2027-01-15.", &|iso| {
                 Day::begin(iso).is_some()

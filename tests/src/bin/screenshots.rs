@@ -105,9 +105,12 @@ impl Camera<'_> {
         browser.read("#projects", "Web shop").await?;
         self.take("site-signed-in").await?;
 
-        browser.open(&format!("{}/", self.stage.platform())).await?;
-        self.take("home").await?;
         self.take_organization().await?;
+        browser.open(&format!("{}/organizations/acme/audit/", self.stage.platform())).await?;
+        browser.see("table").await?;
+        self.take("audit").await?;
+        browser.open(&format!("{}/account/", self.stage.platform())).await?;
+        self.take("account").await?;
         self.take_account().await
     }
 
