@@ -1,6 +1,6 @@
 //! Every page, held to axe-core: in light and in dark, wide and narrow.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use latchkey_journeys::{
     data::{ADA, EVE, PASSWORD},
     stage::built,
@@ -8,9 +8,10 @@ use latchkey_journeys::{
 
 use crate::journey::{Journey, journeys};
 
-/// The pages for somebody who is signed in, where `{client}` is acme's application.
+/// The pages for somebody who is signed in, where `{client}` is acme's application and `{grace}` a member of acme.
 const PAGES: &[&str] = &[
     "/",
+    "/account/",
     "/account/applications/",
     "/account/password/",
     "/organizations/acme/applications/",
@@ -21,7 +22,12 @@ const PAGES: &[&str] = &[
     "/organizations/acme/applications/{client}/disable/",
     "/organizations/acme/applications/{client}/delete/",
     "/organizations/acme/applications/{client}/try/",
+    "/organizations/acme/members/",
+    "/organizations/acme/members/{grace}/remove/",
+    "/organizations/acme/audit/",
+    "/organizations/acme/audit/?action=token.issued&since=nonsense",
     "/organizations/globex/applications/",
+    "/invitations/nobody/",
 ];
 
 impl Journey {
@@ -73,9 +79,14 @@ impl Journey {
         browser.see("#allow").await?;
         self.hold(&axe, "the consent").await?;
         // What somebody has of their own, and an admin of their organization.
+        browser.open(&format!("{platform}/organizations/acme/members/")).await?;
+        let grace = "return document.querySelector('a[href$=\"/remove/\"]').href.split('/').at(-3)";
+        let grace = browser.run(grace).await?;
+        let grace = grace.as_str().context("nobody can be removed")?;
         for path in PAGES {
-            browser.open(&format!("{platform}{}", path.replace("{client}", client))).await?;
-            self.hold(&axe, path).await?;
+            let path = path.replace("{client}", client).replace("{grace}", grace);
+            browser.open(&format!("{platform}{path}")).await?;
+            self.hold(&axe, &path).await?;
         }
         browser.open(&format!("{platform}/organizations/acme/applications/new/")).await?;
         browser.fill("#allowed_origins", "https://a.example/x").await?;

@@ -131,6 +131,10 @@ impl Camera<'_> {
             browser.open(&page).await?;
             self.take(name).await?;
         }
+        browser.open(&format!("{organization}members/")).await?;
+        self.take("members").await?;
+        browser.click("a[href$='/remove/']").await?;
+        self.take("member-remove").await?;
         browser.open(&format!("{organization}applications/new/")).await?;
         browser.fill("#allowed_origins", "https://shop.acme.example/cart").await?;
         browser.click("#save").await?;
