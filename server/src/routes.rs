@@ -25,7 +25,7 @@ use crate::{
         error::{ApiError, Error},
         exchange::ExchangeLayer,
         load, page,
-        parameters::MAX_LENGTH,
+        parameters::MAX_BODY,
     },
     members::{self, accept, remove, role, withdraw},
     oauth::{authorize, introspect, metadata, revoke, signing_keys, token, userinfo},
@@ -84,7 +84,7 @@ fn router(app: &App) -> Router {
         .merge(proxies())
         .merge(session_api(app))
         .merge(api(app))
-        .layer(ServiceBuilder::new().layer(exchange(app)).layer(DefaultBodyLimit::max(MAX_LENGTH)))
+        .layer(ServiceBuilder::new().layer(exchange(app)).layer(DefaultBodyLimit::max(MAX_BODY)))
         .fallback_service(elsewhere(app))
         .with_state(app.clone())
 }

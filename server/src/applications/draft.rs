@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     applications::{
         ResponseType, ResponseTypes,
-        registration::{self, FieldError, MAX_ENTRIES},
+        registration::{self, FieldError, MAX_ENTRIES, MAX_TOGETHER},
     },
     clock::UnixSeconds,
     store::applications::Application,
@@ -190,6 +190,10 @@ impl Reader {
             self.0.push(Problem { field, entry: None, error: FieldError::TooMany(MAX_ENTRIES) });
             return all;
         }
+        if entries.iter().map(String::len).sum::<usize>() > MAX_TOGETHER {
+            self.0.push(Problem { field, entry: None, error: FieldError::TooLongTogether(MAX_TOGETHER) });
+            return all;
+        }
         for (at, text) in entries.iter().enumerate() {
             match rule(text) {
                 Ok(value) if all.contains(&value) => {}
@@ -357,6 +361,19 @@ mod tests {
         let problems = Draft { allowed_origins: many, ..draft() }.read().unwrap_err();
         assert_eq!(problems.len(), 1);
         assert_eq!(problems[0].error, FieldError::TooMany(MAX_ENTRIES));
+    }
+
+    #[test]
+    fn what_would_not_fit_into_a_form_is_one_problem() {
+        let long = |count: usize| (0..count).map(|i| format!("https://a.com/{i:0>400}")).collect::<Vec<_>>();
+        assert!(Draft { redirect_uris: long(28), ..draft() }.read().is_ok());
+        let problems = Draft { redirect_uris: long(30), ..draft() }.read().unwrap_err();
+        let told = Problem {
+            field: Field::RedirectUris,
+            entry: None,
+            error: FieldError::TooLongTogether(MAX_TOGETHER),
+        };
+        assert_eq!(problems, [told]);
     }
 
     #[test]

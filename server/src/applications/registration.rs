@@ -9,6 +9,8 @@ pub const MAX_REDIRECT_URI: usize = 2048;
 pub const MAX_NAME: usize = 100;
 /// The most origins, and the most redirect URIs, of one application.
 pub const MAX_ENTRIES: usize = 50;
+/// The longest that the entries of one list may be together, in bytes: whatever is registered fits into a form.
+pub const MAX_TOGETHER: usize = 12_000;
 
 /// What is wrong with a field, and what would be accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +75,9 @@ pub enum FieldError {
     /// More entries than an application may have.
     #[error("there are more than {0}")]
     TooMany(usize),
+    /// Entries that are longer than fits, all of them together.
+    #[error("together they are longer than {0} characters: leave some out, or make them shorter")]
+    TooLongTogether(usize),
 }
 
 /// Reads a name for people. What is stored is what was typed, without the spaces around it.

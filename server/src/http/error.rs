@@ -175,7 +175,7 @@ impl Error {
                 "Send the parameters as application/x-www-form-urlencoded in the body of the request.",
             ),
             Self::TooLarge => {
-                (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "Send less than 16 KB, in one piece.")
+                (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "Send less than 96 KB, in one piece.")
             }
             Self::SlowBody => {
                 (StatusCode::REQUEST_TIMEOUT, "invalid_request", "Send it again, in one piece.")

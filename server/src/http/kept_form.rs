@@ -57,5 +57,5 @@ pub async fn find(app: &App, unit: &mut Unit, visit: &Visit) -> Result<Option<Pa
     let path = visit.address.split('?').next().unwrap_or_default();
     let (id, browser) = (Secret::new(id).digest(), visit.browser.digest());
     let fields = store::kept_forms::find(unit, &id, &browser, path, app.clock.now()).await?;
-    fields.map(|fields| Parameters::parse(&fields)).transpose()
+    fields.map(|fields| Parameters::parse_form(fields.as_bytes())).transpose()
 }

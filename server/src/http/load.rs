@@ -19,7 +19,7 @@ use tower::{Layer, Service};
 use crate::{
     http::{
         error::{ApiError, Error, PageError},
-        parameters::MAX_LENGTH,
+        parameters::MAX_BODY,
     },
     state::App,
 };
@@ -99,7 +99,7 @@ where
 /// The request, once all of its body is there.
 async fn whole(app: &App, request: Request) -> Result<Request, Error> {
     let (parts, body) = request.into_parts();
-    let body = timeout(app.config.limits.body_time, to_bytes(body, MAX_LENGTH)).await;
+    let body = timeout(app.config.limits.body_time, to_bytes(body, MAX_BODY)).await;
     let body = body.map_err(|_| Error::SlowBody)?.map_err(|_| Error::TooLarge)?;
     Ok(Request::from_parts(parts, Body::from(body)))
 }

@@ -4,8 +4,10 @@ use latchkey_protocol::oauth::decode;
 
 use crate::http::error::Error;
 
-/// The longest query or form, in bytes.
-pub const MAX_LENGTH: usize = 16 * 1024;
+/// The longest query, in bytes.
+const MAX_QUERY: usize = 16 * 1024;
+/// The longest body of a form or of a JSON object, in bytes: room for whatever an application may be registered with.
+pub const MAX_BODY: usize = 96 * 1024;
 /// The most parameters of one request.
 const MAX_COUNT: usize = 64;
 
@@ -18,9 +20,10 @@ impl Parameters {
     /// (RFC 6749 §3.1: parameters must not be included more than once), and so is what is not UTF-8: repaired
     /// text would not be what the client sent.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        if text.len() > MAX_LENGTH {
-            return Err(Error::Malformed);
-        }
+        if text.len() > MAX_QUERY { Err(Error::Malformed) } else { Self::read(text) }
+    }
+
+    fn read(text: &str) -> Result<Self, Error> {
         let mut found: Vec<(String, String)> = Vec::new();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -39,7 +42,10 @@ impl Parameters {
 
     /// Reads a form's body.
     pub fn parse_form(body: &[u8]) -> Result<Self, Error> {
-        Self::parse(std::str::from_utf8(body).map_err(|_| Error::Malformed)?)
+        if body.len() > MAX_BODY {
+            return Err(Error::TooLarge);
+        }
+        Self::read(std::str::from_utf8(body).map_err(|_| Error::Malformed)?)
     }
 
     /// The parameter, where it has a value: one without a value is treated as omitted (RFC 6749 §3.1).
@@ -79,10 +85,12 @@ mod tests {
             assert!(matches!(Parameters::parse(repeated), Err(Error::Repeated)), "{repeated}");
         }
         let many: String = (0..65).map(|i| format!("p{i}=&")).collect();
-        for malformed in ["a=%", "a=%f", "a=%zz", "a=%ff", "%c3=1", &"a".repeat(MAX_LENGTH + 1), &many] {
+        for malformed in ["a=%", "a=%f", "a=%zz", "a=%ff", "%c3=1", &"a".repeat(MAX_QUERY + 1), &many] {
             assert!(matches!(Parameters::parse(malformed), Err(Error::Malformed)), "{malformed:.40}");
         }
         assert!(matches!(Parameters::parse_form(b"a=\xff"), Err(Error::Malformed)));
+        assert!(Parameters::parse_form("a".repeat(MAX_BODY).as_bytes()).is_ok());
+        assert!(matches!(Parameters::parse_form("a".repeat(MAX_BODY + 1).as_bytes()), Err(Error::TooLarge)));
     }
 
     proptest! {

@@ -245,6 +245,28 @@ async fn what_people_typed_runs_nowhere() {
     }
 }
 
+/// Whatever may be registered can be changed by the form, and more is told at its field and kept.
+#[tokio::test]
+async fn as_much_as_may_be_registered_fits_into_the_form() {
+    let platform = Platform::new().await;
+    let mut admin = Person::signed_in(&platform, ADMIN).await;
+    let uris = |count: usize| {
+        (0..count).map(|i| format!("https://a.com/%2F{i:0>400}/?a=b&c=d")).collect::<Vec<_>>().join("\r\n")
+    };
+    let (most, more) = (uris(27), uris(50));
+    let mut fields: Vec<(&str, &str)> = as_it_is();
+    fields[2] = ("redirect_uris", &most);
+    fill(&mut admin, EDIT, &fields).await.location();
+    assert_eq!(
+        platform.count("select count(*) from application_redirect_uris where client_id = 'acmeclient'").await,
+        27
+    );
+    fields[2] = ("redirect_uris", &more);
+    let page = fill(&mut admin, EDIT, &fields).await;
+    page.assert_page(422, "id=\"redirect_uris-wrong\">Together they are longer than 12000 characters");
+    page.assert_page(422, &more.replace("\r\n", "\n").replace('&', "&#38;"));
+}
+
 fn as_it_is() -> Vec<(&'static str, &'static str)> {
     vec![
         ("name", "Acme Toolbar"),
