@@ -54,7 +54,7 @@ pub(crate) async fn run(options: &Options) -> Result<Compared> {
     let small = Database::find_or_make(&options.server, &options.folder, SMALL).await?;
     let behind = free_address()?;
     let start = async |name, database: &Database, arguments: &[&str]| {
-        serve(options, name, &database.path, arguments).await
+        serve(options, name, &database.path, arguments, &[]).await
     };
     let upstream = format!("http://{behind}");
     let server = start("server", &database, &["--upstream", &upstream]).await?;
@@ -67,7 +67,7 @@ pub(crate) async fn run(options: &Options) -> Result<Compared> {
     let body = load::fetch(server.address, &get("/api/0/", &bearer(token))).await?;
     let arguments = backend::arguments(behind, &body, &database.path)?;
     let log = options.folder.join("backend.log");
-    let backend = Rc::new(Process::start(&env::current_exe()?, &arguments, behind, &log).await?);
+    let backend = Rc::new(Process::start(&env::current_exe()?, &arguments, behind, &log, &[]).await?);
 
     let guarded = |tokens: &[Token]| each(tokens, |token| get("/api/0/", &bearer(token)));
     let many = database.spread(MANY);
@@ -146,6 +146,7 @@ pub(crate) async fn serve(
     name: &'static str,
     database: &Path,
     arguments: &[&str],
+    environment: &[(&str, &str)],
 ) -> Result<Rc<Process>> {
     let address = free_address()?;
     let (listen, public_url) = (address.to_string(), format!("http://{address}"));
@@ -153,7 +154,7 @@ pub(crate) async fn serve(
     let words = ["serve", "--database", &database, "--listen", &listen, "--public-url", &public_url];
     let words: Vec<String> = words.iter().chain(arguments).map(|&word| word.to_owned()).collect();
     let log = options.folder.join(name).with_extension("log");
-    Ok(Rc::new(Process::start(&options.server, &words, address, &log).await?))
+    Ok(Rc::new(Process::start(&options.server, &words, address, &log, environment).await?))
 }
 
 /// What is asked for with each of these tokens.

@@ -35,10 +35,12 @@ impl Process {
         arguments: &[String],
         address: SocketAddr,
         log: &Path,
+        environment: &[(&str, &str)],
     ) -> Result<Self> {
         File::create(log)?;
         let child = Command::new(program)
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             // Appended to, so that it can be emptied while the process runs.
