@@ -25,13 +25,11 @@ pub async fn replace(
     }
     application.revision += 1;
     let Application { organization_id, client_id, .. } = &application;
-    for grant in store::grants::list_live(unit, organization_id, client_id, now).await? {
-        let stands =
-            grant.target.is_still_registered(&application) && application.scopes.covers(grant.scopes);
-        if !stands {
-            store::grants::revoke(unit, Selection::One { id: &grant.id }, now).await?;
-        }
-    }
+    let mut fallen = store::grants::list_kinds(unit, organization_id, client_id, now).await?;
+    fallen.retain(|kind| {
+        !kind.target.is_still_registered(&application) || !application.scopes.covers(kind.scopes)
+    });
+    store::grants::revoke_kinds(unit, organization_id, client_id, &fallen, now).await?;
     Ok(Some(application))
 }
 

@@ -9,6 +9,7 @@ const LIST: &str = "/organizations/acme/applications/";
 const NEW: &str = "/organizations/acme/applications/new/";
 const EDIT: &str = "/organizations/acme/applications/acmeclient/edit/";
 const SHOW: &str = "/organizations/acme/applications/acmeclient/";
+const DELETE: &str = "/organizations/acme/applications/acmeclient/delete/";
 const GET: [&str; 7] = [
     "",
     "new/",
@@ -362,6 +363,55 @@ async fn whose_session_ended_in_the_middle_of_a_form_finds_what_they_typed() {
         platform.advance(3601);
         latchkey_server::retention::sweep(&platform.app).await.unwrap();
         assert_eq!(platform.count("select count(*) from kept_forms").await, 0);
+    }
+}
+
+/// How many people use an application is no measure of the work that its admins' changes are.
+#[tokio::test]
+async fn however_many_sign_ins_end_at_once_the_log_names_their_number() {
+    for path in [EDIT, "/organizations/acme/applications/acmeclient/disable/", DELETE] {
+        let platform = Platform::new().await;
+        let token = platform.token(MEMBER).await;
+        // Half of them by the callback, half of them each on a port of its own.
+        platform
+            .execute(
+                "insert into grants (id, client_id, organization_id, user_id, session_id, redirect_uri, callback_at,
+                                     requesting_origin, scopes, created_at, expires_at)
+                 with recursive n(i) as (select 1 union all select i + 1 from n where i < 20000)
+                 select 'g' || i, g.client_id, g.organization_id, g.user_id, g.session_id,
+                        iif(i % 2, g.redirect_uri, 'http://127.0.0.1:' || (i + 1024) || '/cb'),
+                        iif(i % 2, g.callback_at, null),
+                        iif(i % 2, g.requesting_origin, 'http://127.0.0.1:' || (i + 1024)),
+                        g.scopes, g.created_at, g.expires_at
+                 from n, grants g",
+            )
+            .await;
+        platform
+            .execute(
+                "insert into access_tokens (id, token_hash, last_four, grant_id, scopes, created_at, expires_at)
+                 select 't' || g.id, randomblob(32), 'abcd', g.id, g.scopes, g.created_at, g.expires_at
+                 from grants g where g.id like 'g%' and not exists (select 1 from access_tokens where grant_id = g.id)",
+            )
+            .await;
+        let live = "select count(*) from access_tokens where revoked_at is null";
+        assert!(platform.count(live).await >= 20_000);
+        let last = platform.count("select max(id) from audit_log").await;
+        let mut admin = Person::signed_in(&platform, ADMIN).await;
+        if path == EDIT {
+            let mut fields = as_it_is();
+            fields[1] = ("allowed_origins", "https://shop.acme.example");
+            fields[2] = ("redirect_uris", "");
+            fill(&mut admin, EDIT, &fields).await.location();
+        } else {
+            press(&mut admin, path, path).await.location();
+        }
+        assert_eq!(platform.count(live).await, 0, "{path}");
+        Site::new(&platform, &token).from(None).get("/api/0/").await.assert_api_error(401, "invalid_token");
+        let written = format!("select count(*) from audit_log where id > {last}");
+        assert!(platform.count(&written).await < 5, "{path}");
+        let ended = "select client_id || ' ' || user_id || ' ' || occurrences || ' ' || detail
+                     from audit_log where action = 'grant.revoked'";
+        assert_eq!(platform.texts(ended).await, ["acmeclient max 20001 {\"people\":1}"], "{path}");
     }
 }
 

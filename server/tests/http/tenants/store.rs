@@ -38,8 +38,9 @@ const BY_ORGANIZATION: &[&str] = &[
     "consents::remove_of_member",
     "grants::count_live",
     "grants::count_of_member",
-    "grants::list_live",
+    "grants::list_kinds",
     "grants::revoke",
+    "grants::revoke_kinds",
     "invitations::insert",
     "invitations::list",
     "invitations::revoke",
@@ -296,10 +297,9 @@ async fn call(name: &str, unit: &mut Unit, own: &Tenant, other: &Tenant) {
             let held = grants::count_of_member(unit, own.id, "bea", NOW).await.unwrap();
             assert_eq!((held.applications, held.access_tokens), (1, 1), "and as much of Globex's");
         }
-        "grants::list_live" => {
-            assert!(grants::list_live(unit, own.id, other.application, NOW).await.unwrap().is_empty());
-            let live = grants::list_live(unit, own.id, own.application, NOW).await.unwrap();
-            assert_eq!(live.len() as u64, own.grants);
+        "grants::list_kinds" => {
+            assert!(grants::list_kinds(unit, own.id, other.application, NOW).await.unwrap().is_empty());
+            assert!(!grants::list_kinds(unit, own.id, own.application, NOW).await.unwrap().is_empty());
         }
         "grants::revoke" => {
             let organization_id = own.id;
@@ -318,6 +318,16 @@ async fn call(name: &str, unit: &mut Unit, own: &Tenant, other: &Tenant) {
             assert_eq!(grants::revoke(unit, both, NOW).await.unwrap(), one);
             let all = grants::revoke(unit, Selection::Organization { organization_id }, NOW).await.unwrap();
             assert_eq!(all.grants, own.grants - 1, "whatever else is its own");
+        }
+        "grants::revoke_kinds" => {
+            for (application, whose, grants) in
+                [(other.application, other.id, 0), (own.application, own.id, own.grants)]
+            {
+                let kinds = grants::list_kinds(unit, whose, application, NOW).await.unwrap();
+                assert!(!kinds.is_empty());
+                let revoked = grants::revoke_kinds(unit, own.id, application, &kinds, NOW).await.unwrap();
+                assert_eq!(revoked, Revoked { grants, access_tokens: grants }, "{application}");
+            }
         }
         "invitations::insert" => {
             let invitation = invitation("new", own.id);
