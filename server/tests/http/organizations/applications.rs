@@ -366,6 +366,60 @@ async fn whose_session_ended_in_the_middle_of_a_form_finds_what_they_typed() {
     }
 }
 
+/// SECURITY: a site or an address that is added inherits nothing, not even from itself.
+#[tokio::test]
+async fn what_was_allowed_is_forgotten_with_the_site_or_the_address_it_was_allowed_on() {
+    let shop = Asking::new().with("origin", "https://shop.acme.example");
+    for (field, without, falls, stays) in [
+        ("allowed_origins", "https://shop.acme.example", Asking::new(), [shop.clone(), Asking::redirect()]),
+        ("redirect_uris", "http://127.0.0.1:3000/cb", Asking::redirect(), [shop, Asking::new()]),
+    ] {
+        let platform = Platform::new().await;
+        let mut person = Person::signed_in(&platform, MEMBER).await;
+        let own_page = Asking::new().with("origin", crate::support::PLATFORM);
+        let loopback = Asking::redirect().with("redirect_uri", "http://127.0.0.1:49152/cb");
+        for asking in [&falls, &stays[0], &stays[1], &own_page, &loopback] {
+            person.token(asking).await;
+        }
+        let mut admin = Person::signed_in(&platform, ADMIN).await;
+        let mut fields = as_it_is();
+        fill(&mut admin, EDIT, &fields).await.location();
+        assert_eq!(platform.count("select count(*) from consents").await, 5, "{field}");
+        fields.retain(|(name, _)| *name != field);
+        fields.push((field, without));
+        fill(&mut admin, EDIT, &fields).await.location();
+        let gone = "select count(*) from consents where requesting_origin || redirect_uri = ";
+        let gone = match field {
+            "redirect_uris" => format!("{gone} '{ACME_SITE}{}'", crate::support::ACME_REDIRECT),
+            _ => format!("{gone} '{ACME_SITE}{}'", Asking::callback(APP)),
+        };
+        assert_eq!(platform.count(&gone).await, 0, "{field}");
+        assert_eq!(platform.count("select count(*) from consents").await, 4, "{field}");
+        fill(&mut admin, EDIT, &as_it_is()).await.location();
+        person.ask(&falls).await.assert_page(200, "id=\"allow\"");
+        for asking in stays.iter().chain([&own_page]) {
+            assert_eq!(person.ask(asking).await.status, 303, "{field}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_person_is_told_of_no_site_that_was_taken_away() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    person.token(&Asking::new()).await;
+    person.token(&Asking::new().with("origin", "https://shop.acme.example")).await;
+    let site = format!("<li class=\"site\">{ACME_SITE}</li>");
+    person.get("/account/applications/").await.assert_page(200, &site);
+    let mut admin = Person::signed_in(&platform, ADMIN).await;
+    let mut fields = as_it_is();
+    fields[1] = ("allowed_origins", "https://shop.acme.example");
+    fill(&mut admin, EDIT, &fields).await.location();
+    let page = person.get("/account/applications/").await;
+    page.assert_page(200, "<li class=\"site\">https://shop.acme.example</li>");
+    assert!(!page.body.contains(ACME_SITE), "{}", page.body);
+}
+
 /// How many people use an application is no measure of the work that its admins' changes are.
 #[tokio::test]
 async fn however_many_sign_ins_end_at_once_the_log_names_their_number() {

@@ -35,7 +35,9 @@ const BY_ORGANIZATION: &[&str] = &[
     "audit_log::insert",
     "audit_log::list",
     "audit_log::list_named",
+    "consents::list_targets",
     "consents::remove_of_member",
+    "consents::remove_of_targets",
     "grants::count_live",
     "grants::count_of_member",
     "grants::list_kinds",
@@ -284,6 +286,20 @@ async fn call(name: &str, unit: &mut Unit, own: &Tenant, other: &Tenant) {
         "consents::remove_of_member" => {
             assert_eq!(consents::remove_of_member(unit, own.id, stranger).await.unwrap(), 0);
             assert_eq!(consents::remove_of_member(unit, own.id, "bea").await.unwrap(), 1);
+        }
+        "consents::list_targets" => {
+            assert!(consents::list_targets(unit, own.id, other.application).await.unwrap().is_empty());
+            assert_eq!(consents::list_targets(unit, own.id, own.application).await.unwrap().len(), 1);
+        }
+        "consents::remove_of_targets" => {
+            for (application, whose, removed) in
+                [(other.application, other.id, 0), (own.application, own.id, own.grants)]
+            {
+                let all = consents::list_targets(unit, whose, application).await.unwrap();
+                assert!(!all.is_empty());
+                let done = consents::remove_of_targets(unit, own.id, application, &all).await.unwrap();
+                assert_eq!(done, removed, "{application}");
+            }
         }
         "grants::count_live" => {
             let live = grants::count_live(unit, own.id, other.application, NOW).await.unwrap();
