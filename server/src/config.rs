@@ -170,6 +170,7 @@ impl Config {
         self.url(&callback_path(client_id))
     }
 }
+
 /// Where on the platform the callback page of one application lies.
 pub fn callback_path(client_id: &str) -> String {
     format!("/toolbar/{client_id}/callback/")

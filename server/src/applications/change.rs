@@ -22,10 +22,8 @@ pub async fn replace(
     now: UnixSeconds,
 ) -> Result<Option<Application>, StoreError> {
     let mut application = details.replace(looked_at, now);
-    if !store::applications::touch(unit, &application).await? {
-        return Ok(None);
-    }
-    application.revision += 1;
+    let Some(revision) = store::applications::touch(unit, &application).await? else { return Ok(None) };
+    application.revision = revision;
     let Application { organization_id, client_id, .. } = &application;
     let mut fallen = store::grants::list_kinds(unit, organization_id, client_id, now).await?;
     fallen.retain(|kind| {

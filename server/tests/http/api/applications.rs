@@ -95,10 +95,34 @@ async fn an_application_is_registered_read_changed_and_deleted() {
         "application.added",
         "application.changed",
         "application.disabled",
-        "application.disabled",
         "application.removed",
     ];
     assert_eq!(names, expected);
+}
+
+#[tokio::test]
+async fn what_is_as_it_was_is_no_change() {
+    let platform = Platform::new().await;
+    let token = platform.token(MEMBER).await;
+    let mut admin = Person::signed_in(&platform, ADMIN).await;
+    let was = admin.get(ONE).await;
+    let mut origins = was.json()["allowed_origins"].as_array().unwrap().clone();
+    origins.reverse();
+    let same = json!({ "name": "Acme Toolbar", "allowed_origins": origins, "disabled": false });
+    for body in [same, json!({})] {
+        let answer = send(&mut admin, Method::PUT, ONE, &body).await;
+        assert_eq!((answer.status, answer.header("etag")), (200, was.header("etag")), "{}", answer.body);
+    }
+    assert_eq!(Site::new(&platform, &token).get("/api/0/").await.status, 200);
+    let changes = "select action from audit_log where client_id = 'acmeclient' and action like 'application.%'
+                   order by id";
+    assert_eq!(platform.texts(changes).await, ["application.added"]);
+    for disabled in [true, true, false, false] {
+        let answer = send(&mut admin, Method::PUT, ONE, &json!({ "disabled": disabled })).await;
+        assert_eq!(answer.json()["disabled"], json!(disabled));
+    }
+    let names = platform.texts(changes).await;
+    assert_eq!(names, ["application.added", "application.disabled", "application.enabled"]);
 }
 
 /// SECURITY: another organization's application is like one that there is not, whoever asks.

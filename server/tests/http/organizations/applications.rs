@@ -508,6 +508,26 @@ async fn an_application_that_is_enabled_again_begins_anew() {
 }
 
 #[tokio::test]
+async fn what_is_disabled_or_enabled_already_stays_so_and_is_no_entry() {
+    let platform = Platform::new().await;
+    let mut admin = Person::signed_in(&platform, ADMIN).await;
+    let state = "select coalesce(disabled_at, '') || ' ' || revision from applications
+                 where client_id = 'acmeclient'";
+    let (disable, enable) = (format!("{SHOW}disable/"), format!("{SHOW}enable/"));
+    let csrf = admin.get(NEW).await.csrf(NEW);
+    let form = [("csrf", csrf.as_str())];
+    for path in [&enable, &disable, &enable] {
+        assert_eq!(admin.post(path, &form).await.location(), SHOW);
+        let stays = platform.text(state).await;
+        platform.advance(1);
+        assert_eq!(admin.post(path, &form).await.location(), SHOW);
+        assert_eq!(platform.text(state).await, stays, "{path}");
+    }
+    let entries = "select action from audit_log where action in ('application.disabled', 'application.enabled')";
+    assert_eq!(platform.texts(entries).await, ["application.disabled", "application.enabled"]);
+}
+
+#[tokio::test]
 async fn a_site_that_asked_and_is_not_registered_is_shown_and_added_only_when_saved() {
     let platform = Platform::new().await;
     for origin in ["https://new.acme.example", "https://new.acme.example", "null", ACME_SITE, GLOBEX_SITE] {
