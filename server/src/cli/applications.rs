@@ -235,6 +235,7 @@ fn refused(draft: &Draft, problems: &[Problem]) -> CliError {
         Field::Scopes => ("--scope", &draft.scopes),
         Field::ResponseTypes => ("--response-type", &draft.response_types),
         Field::AsksAlways => ("--asks-always", &[]),
+        Field::Disabled => ("disable", &[]),
     };
     let value = entry.map_or_else(|| given.last(), |entry| given.get(entry)).cloned().unwrap_or_default();
     CliError::Option { option, value, problem: error.clone() }
