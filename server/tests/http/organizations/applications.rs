@@ -366,6 +366,25 @@ async fn whose_session_ended_in_the_middle_of_a_form_finds_what_they_typed() {
     }
 }
 
+/// What the form says of a response type that is taken away: no more, and no less.
+#[tokio::test]
+async fn without_codes_nothing_is_refreshed_and_what_is_out_already_runs_out() {
+    let platform = Platform::new().await;
+    let mut admin = Person::signed_in(&platform, ADMIN).await;
+    let tokens = platform.tokens(MEMBER).await;
+    let form = admin.get(EDIT).await;
+    form.assert_page(200, "tokens that are out already work until they expire, for up to an hour");
+    assert!(!admin.get(NEW).await.body.contains("for up to an hour"));
+    let mut fields = as_it_is();
+    fields.retain(|(name, _)| *name != "response_type.code");
+    send(&mut admin, &form, EDIT, &fields).await.location();
+    platform.refresh(&tokens.refresh).await.assert_api_error(400, "unauthorized_client");
+    let site = Site::new(&platform, &tokens.access);
+    assert_eq!(site.get("/api/0/").await.status, 200);
+    platform.advance(3600);
+    site.get("/api/0/").await.assert_api_error(401, "invalid_token");
+}
+
 /// SECURITY: a site or an address that is added inherits nothing, not even from itself.
 #[tokio::test]
 async fn what_was_allowed_is_forgotten_with_the_site_or_the_address_it_was_allowed_on() {
@@ -523,7 +542,8 @@ async fn what_is_disabled_or_enabled_already_stays_so_and_is_no_entry() {
         assert_eq!(admin.post(path, &form).await.location(), SHOW);
         assert_eq!(platform.text(state).await, stays, "{path}");
     }
-    let entries = "select action from audit_log where action in ('application.disabled', 'application.enabled')";
+    let entries =
+        "select action from audit_log where action in ('application.disabled', 'application.enabled')";
     assert_eq!(platform.texts(entries).await, ["application.disabled", "application.enabled"]);
 }
 
