@@ -98,12 +98,8 @@ async fn an_application_is_registered_read_changed_and_deleted() {
     admin.get(&one).await.assert_api_error(404, "not_found");
     send(&mut admin, Method::DELETE, &one, &json!({})).await.assert_api_error(404, "not_found");
     let names = platform.texts("select action from audit_log where actor_kind = 'person' and action like 'application.%' order by id").await;
-    let expected = [
-        "application.added",
-        "application.changed",
-        "application.disabled",
-        "application.removed",
-    ];
+    let expected =
+        ["application.added", "application.changed", "application.disabled", "application.removed"];
     assert_eq!(names, expected);
 }
 
@@ -136,7 +132,8 @@ async fn what_is_as_it_was_is_no_change() {
         assert_eq!((answer.status, answer.header("etag")), (200, was.header("etag")), "{}", answer.body);
     }
     assert_eq!(Site::new(&platform, &token).get("/api/0/").await.status, 200);
-    let changes = "select action from audit_log where client_id = 'acmeclient' and action like 'application.%'
+    let changes =
+        "select action from audit_log where client_id = 'acmeclient' and action like 'application.%'
                    order by id";
     assert_eq!(platform.texts(changes).await, ["application.added"]);
     for disabled in [true, true, false, false] {
