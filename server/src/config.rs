@@ -167,6 +167,11 @@ impl Config {
 
     /// The callback page of one application: a redirect URI it has without registering it.
     pub fn callback(&self, client_id: &str) -> String {
-        self.url(&format!("/toolbar/{client_id}/callback/"))
+        self.url(&callback_path(client_id))
     }
+}
+
+/// Where on the platform the callback page of one application lies.
+pub fn callback_path(client_id: &str) -> String {
+    format!("/toolbar/{client_id}/callback/")
 }

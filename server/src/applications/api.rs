@@ -114,9 +114,14 @@ pub async fn post(
     let now = app.clock.now();
     let mut unit = app.store.write(By::server(now)).await?;
     let admin = sender(&app, &mut unit, &sent.headers, sent.address, &slug).await?;
-    let details = Body::read(&sent.object)?.complete(None)?.read().map_err(Error::Fields)?;
-    let application = details.register(app.entropy.id()?, admin.organization.id, now);
+    let body = Body::read(&sent.object)?;
+    let details = body.complete(None)?.read().map_err(Error::Fields)?;
+    let application = details.register(app.entropy.id()?, admin.organization.id.clone(), now);
     store::applications::insert(&mut unit, &application, now).await?;
+    if body.disabled() == Some(true) {
+        change::disable(&mut unit, &admin.organization.id, &application.client_id, now).await?;
+    }
+    let application = find(&mut unit, &admin, &application.client_id).await?;
     unit.commit().await?;
     let location = format!("/api/0/organizations/{slug}/api-applications/{}/", application.client_id);
     let mut response = respond(StatusCode::CREATED, application, None);
@@ -140,23 +145,23 @@ pub async fn put(
     let body = Body::read(&sent.object)?;
     let details = body.complete(Some(Draft::from(&application)))?.read().map_err(Error::Fields)?;
     let looked_at = Application { revision: looked_at, ..application };
-    let changed = change::replace(&mut unit, looked_at, details, now).await?.ok_or(Error::Outdated)?;
+    change::replace(&mut unit, looked_at, details, now).await?.ok_or(Error::Outdated)?;
     let organization_id = &admin.organization.id;
-    match body.disabled {
-        Some(true) if changed.disabled_at.is_none() => {
+    match body.disabled() {
+        Some(true) => {
             change::disable(&mut unit, organization_id, &client_id, now).await?;
         }
-        Some(false) if changed.disabled_at.is_some() => {
+        Some(false) => {
             store::applications::touch_enabled(&mut unit, organization_id, &client_id).await?;
         }
-        Some(_) | None => {}
+        None => {}
     }
     let application = find(&mut unit, &admin, &client_id).await?;
     unit.commit().await?;
     Ok(respond(StatusCode::OK, application, None))
 }
 
-/// Deletes one: its tokens stop working at once.
+/// Deletes one: its tokens stop working at once. `If-Match` says which state of it was looked at, where that matters.
 pub async fn delete(
     State(app): State<App>,
     Path((slug, client_id)): Path<(String, String)>,
@@ -166,6 +171,10 @@ pub async fn delete(
     let now = app.clock.now();
     let mut unit = app.store.write(By::server(now)).await?;
     let admin = sender(&app, &mut unit, &headers, address, &slug).await?;
+    let application = find(&mut unit, &admin, &client_id).await?;
+    if headers.contains_key(header::IF_MATCH) && looked_at(&headers, &application)? != application.revision {
+        return Err(Error::Outdated.into());
+    }
     let revoked = change::remove(&mut unit, &admin.organization.id, &client_id, now).await?;
     revoked.ok_or(Error::NotFound)?;
     unit.commit().await?;

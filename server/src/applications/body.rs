@@ -11,34 +11,29 @@ use crate::{
     http::error::Error,
 };
 
-/// Whether it works: the one field that is no part of what is registered.
-const DISABLED: &str = "disabled";
-
 /// What a program sent.
 #[derive(Debug)]
 pub struct Body<'a> {
     fields: &'a Map<String, Value>,
-    /// Whether it is to be disabled, where that was said.
-    pub disabled: Option<bool>,
 }
 
 impl<'a> Body<'a> {
     /// Takes an object in which every name is known.
     pub fn read(fields: &'a Map<String, Value>) -> Result<Self, Error> {
         for name in fields.keys() {
-            if name != DISABLED && Field::parse(name).is_none() {
+            if Field::parse(name).is_none() {
                 return Err(Error::UnknownField(
                     "known are name, homepage_url, privacy_url, terms_url, allowed_origins, redirect_uris, scopes, \
                      response_types, asks_always and disabled; an application stays with its organization",
                 ));
             }
         }
-        let disabled = match fields.get(DISABLED) {
-            None => None,
-            Some(Value::Bool(disabled)) => Some(*disabled),
-            Some(_) => return Err(Error::parameter(DISABLED, "is neither true nor false")),
-        };
-        Ok(Self { fields, disabled })
+        Ok(Self { fields })
+    }
+
+    /// Whether it is to be disabled, where that was said.
+    pub fn disabled(&self) -> Option<bool> {
+        self.fields.get(Field::Disabled.as_str()).and_then(Value::as_bool)
     }
 
     /// The draft that this is, with what was left out as it was before, or as it is where nobody says.
@@ -56,13 +51,8 @@ impl<'a> Body<'a> {
                 Field::RedirectUris => texts(value, &mut draft.redirect_uris),
                 Field::Scopes => texts(value, &mut draft.scopes),
                 Field::ResponseTypes => texts(value, &mut draft.response_types),
-                Field::AsksAlways => match value {
-                    Value::Bool(asks_always) => {
-                        draft.asks_always = *asks_always;
-                        Ok(())
-                    }
-                    _ => Err("true or false"),
-                },
+                Field::AsksAlways => yes_or_no(value).map(|asks_always| draft.asks_always = asks_always),
+                Field::Disabled => yes_or_no(value).map(drop),
             };
             if let Err(expected) = set {
                 problems.push(Problem { field, entry: None, error: FieldError::NotOfType(expected) });
@@ -83,6 +73,10 @@ fn text_or_null(value: &Value, into: &mut String) -> Result<(), &'static str> {
         return Ok(());
     }
     text(value, into).map_err(|_| "a text or null")
+}
+
+fn yes_or_no(value: &Value) -> Result<bool, &'static str> {
+    value.as_bool().ok_or("true or false")
 }
 
 fn texts(value: &Value, into: &mut Vec<String>) -> Result<(), &'static str> {

@@ -1,10 +1,12 @@
 //! What is done to an application, whichever way it is asked for: by a page, by the API, by the command line.
 //!
-//! What is taken away is taken away at once: every sign-in that stands on it ends in the same transaction.
+//! What is taken away is taken away at once: every sign-in that stands on it ends in the same transaction, and what
+//! people allowed there is forgotten.
 
 use crate::{
     applications::draft::Details,
     clock::UnixSeconds,
+    oauth::request::Target,
     store::{
         self, StoreError, Unit,
         applications::Application,
@@ -20,18 +22,21 @@ pub async fn replace(
     now: UnixSeconds,
 ) -> Result<Option<Application>, StoreError> {
     let mut application = details.replace(looked_at, now);
-    if !store::applications::touch(unit, &application).await? {
-        return Ok(None);
-    }
-    application.revision += 1;
+    let Some(revision) = store::applications::touch(unit, &application).await? else { return Ok(None) };
+    application.revision = revision;
     let Application { organization_id, client_id, .. } = &application;
-    for grant in store::grants::list_live(unit, organization_id, client_id, now).await? {
-        let stands =
-            grant.target.is_still_registered(&application) && application.scopes.covers(grant.scopes);
-        if !stands {
-            store::grants::revoke(unit, Selection::One { id: &grant.id }, now).await?;
-        }
-    }
+    let mut fallen = store::grants::list_kinds(unit, organization_id, client_id, now).await?;
+    fallen.retain(|kind| {
+        !kind.target.is_still_registered(&application) || !application.scopes.covers(kind.scopes)
+    });
+    store::grants::revoke_kinds(unit, organization_id, client_id, &fallen, now).await?;
+    // What is added again later is not what was allowed before.
+    let mut forgotten = store::consents::list_targets(unit, organization_id, client_id).await?;
+    forgotten.retain(|(requesting_origin, redirect_uri)| {
+        !Target::remembered(client_id, requesting_origin, redirect_uri)
+            .is_some_and(|target| target.is_still_registered(&application))
+    });
+    store::consents::remove_of_targets(unit, organization_id, client_id, &forgotten).await?;
     Ok(Some(application))
 }
 

@@ -88,10 +88,12 @@ pub enum Field {
     ResponseTypes,
     /// Whether every sign-in shows the consent page.
     AsksAlways,
+    /// Whether it is disabled: programs say it beside what is registered, and it is no part of that.
+    Disabled,
 }
 
 impl Field {
-    /// Every one of them, as forms show them.
+    /// Every one of them, in the order in which forms show them.
     pub const ALL: &[Self] = &[
         Self::Name,
         Self::HomepageUrl,
@@ -102,6 +104,7 @@ impl Field {
         Self::Scopes,
         Self::ResponseTypes,
         Self::AsksAlways,
+        Self::Disabled,
     ];
 
     /// Its name.
@@ -116,6 +119,7 @@ impl Field {
             Self::Scopes => "scopes",
             Self::ResponseTypes => "response_types",
             Self::AsksAlways => "asks_always",
+            Self::Disabled => "disabled",
         }
     }
 

@@ -23,8 +23,9 @@ pub(super) enum Command {
         /// The application's name for people.
         #[arg(long)]
         name: String,
-        /// A site it runs on, such as https://www.example.org; may stand several times.
-        #[arg(long = "origin", required = true)]
+        /// A site it runs on, such as https://www.example.org; may stand several times. Without one it needs a
+        /// --redirect-uri.
+        #[arg(long = "origin")]
         origins: Vec<String>,
         #[command(flatten)]
         more: More,
@@ -49,7 +50,7 @@ pub(super) enum Command {
         /// Its name for people.
         #[arg(long)]
         name: Option<String>,
-        /// A site it runs on, in place of those it has; may stand several times.
+        /// A site it runs on, in place of those it has; may stand several times; empty for none.
         #[arg(long = "origin")]
         origins: Vec<String>,
         #[command(flatten)]
@@ -78,7 +79,8 @@ pub(super) enum Command {
 /// What may be said of an application.
 #[derive(Debug, Args)]
 pub(super) struct More {
-    /// Where its authorization responses may go, besides the platform's own callback; may stand several times.
+    /// Where its authorization responses may go, besides the platform's own callback; may stand several times; empty
+    /// for none.
     #[arg(long = "redirect-uri")]
     redirect_uris: Vec<String>,
     /// A scope of its maximum; may stand several times [default: org:read member:read project:read event:read]
@@ -105,9 +107,10 @@ impl More {
     /// The draft with what was said in the place of what was.
     fn put_into(self, origins: Vec<String>, draft: Draft) -> Draft {
         let or = |said: Vec<String>, was| if said.is_empty() { was } else { said };
+        let or_none = |said: Vec<String>, was| if said == [""] { vec![] } else { or(said, was) };
         Draft {
-            allowed_origins: or(origins, draft.allowed_origins),
-            redirect_uris: or(self.redirect_uris, draft.redirect_uris),
+            allowed_origins: or_none(origins, draft.allowed_origins),
+            redirect_uris: or_none(self.redirect_uris, draft.redirect_uris),
             scopes: or(self.scopes, draft.scopes),
             response_types: or(self.response_types, draft.response_types),
             asks_always: self.asks_always.unwrap_or(draft.asks_always),
@@ -235,6 +238,7 @@ fn refused(draft: &Draft, problems: &[Problem]) -> CliError {
         Field::Scopes => ("--scope", &draft.scopes),
         Field::ResponseTypes => ("--response-type", &draft.response_types),
         Field::AsksAlways => ("--asks-always", &[]),
+        Field::Disabled => ("disable", &[]),
     };
     let value = entry.map_or_else(|| given.last(), |entry| given.get(entry)).cloned().unwrap_or_default();
     CliError::Option { option, value, problem: error.clone() }

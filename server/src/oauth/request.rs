@@ -9,7 +9,7 @@ use url::Url;
 use crate::{
     applications::{ResponseType, registration::MAX_REDIRECT_URI},
     clock::UnixSeconds,
-    config::Config,
+    config::{Config, callback_path},
     http::{error::Error, parameters::Parameters},
     oauth::response::{Recipient, RedirectError},
     store::{applications::Application, consents::Subject},
@@ -330,6 +330,15 @@ impl Target {
             return Err(Error::parameter("origin", "is not among the allowed origins of this application"));
         }
         Ok(Self { redirect_uri: callback.to_owned(), is_callback: true, requesting_origin })
+    }
+
+    /// What a consent was remembered for: what [`Remembrance::of`] says of it, read back.
+    pub fn remembered(client_id: &str, requesting_origin: &str, redirect_uri: &str) -> Option<Self> {
+        Some(Self {
+            requesting_origin: Origin::parse(requesting_origin).ok()?,
+            is_callback: redirect_uri.ends_with(&callback_path(client_id)),
+            redirect_uri: redirect_uri.to_owned(),
+        })
     }
 
     /// Whether the application still has this target: it may have changed while the person decided.

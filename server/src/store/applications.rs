@@ -107,24 +107,30 @@ async fn add_addresses(unit: &mut Unit, application: &Application) -> Result<(),
     Ok(())
 }
 
-/// All that an organization says of its application, for the audit log.
+/// All that an organization says of its application, for the audit log: in the order in which it is read back, as
+/// another order is no change.
 fn described(application: &Application) -> Value {
+    let mut origins: Vec<_> = application.origins.iter().map(Origin::as_str).collect();
+    let mut redirect_uris: Vec<_> = application.redirect_uris.iter().collect();
+    origins.sort_unstable();
+    redirect_uris.sort_unstable();
     json!({
         "name": application.name,
         "homepage_url": application.homepage_url,
         "privacy_url": application.privacy_url,
         "terms_url": application.terms_url,
-        "origins": application.origins.iter().map(Origin::as_str).collect::<Vec<_>>(),
-        "redirect_uris": application.redirect_uris,
+        "origins": origins,
+        "redirect_uris": redirect_uris,
         "scopes": application.scopes.names(),
         "response_types": application.response_types.to_list(),
         "asks_always": application.asks_always_at.is_some(),
     })
 }
 
-/// Puts another state of an application in the place of the one that was looked at, `application.revision`. False
-/// where that is not the state it is in, or the application is not its organization's.
-pub async fn touch(unit: &mut Unit, application: &Application) -> Result<bool, StoreError> {
+/// Puts another state of an application in the place of the one that was looked at, `application.revision`, and says
+/// which revision it is in now: the same where nothing is another. `None` where what was looked at is not the state it
+/// is in, or the application is not its organization's.
+pub async fn touch(unit: &mut Unit, application: &Application) -> Result<Option<i64>, StoreError> {
     const TOUCH: &str = "update applications
                          set name = $4, scopes = $5, response_types = $6, asks_always_at = $7, homepage_url = $8,
                              privacy_url = $9, terms_url = $10, revision = revision + 1
@@ -133,13 +139,21 @@ pub async fn touch(unit: &mut Unit, application: &Application) -> Result<bool, S
     const REMOVE_REDIRECT: &str =
         "delete from application_redirect_uris where client_id = $1 and redirect_uri = $2";
     let client_id = &application.client_id;
-    let Some(before) = find(unit, client_id).await? else { return Ok(false) };
+    let organization_id = &application.organization_id;
+    let before = find_of_organization(unit, organization_id, client_id).await?;
+    let Some(before) = before.filter(|before| before.revision == application.revision) else {
+        return Ok(None);
+    };
+    let detail = json!({ "before": described(&before), "after": described(application) });
+    if detail["before"] == detail["after"] {
+        return Ok(Some(before.revision));
+    }
     let touched = statement!(
         unit,
         execute,
         TOUCH,
         client_id,
-        &application.organization_id,
+        organization_id,
         application.revision,
         &application.name,
         application.scopes.to_list(),
@@ -150,7 +164,7 @@ pub async fn touch(unit: &mut Unit, application: &Application) -> Result<bool, S
         &application.terms_url
     )?;
     if touched == 0 {
-        return Ok(false);
+        return Ok(None);
     }
     for origin in before.origins.iter().filter(|origin| !application.origins.contains(origin)) {
         statement!(unit, execute, REMOVE_ORIGIN, client_id, origin.as_str())?;
@@ -159,11 +173,9 @@ pub async fn touch(unit: &mut Unit, application: &Application) -> Result<bool, S
         statement!(unit, execute, REMOVE_REDIRECT, client_id, redirect_uri)?;
     }
     add_addresses(unit, application).await?;
-    let entry =
-        Entry::new(&application.organization_id, Action::ApplicationChanged).of_application(client_id);
-    let detail = json!({ "before": described(&before), "after": described(application) });
+    let entry = Entry::new(organization_id, Action::ApplicationChanged).of_application(client_id);
     audit_log::insert(unit, &entry, &detail).await?;
-    Ok(true)
+    Ok(Some(application.revision + 1))
 }
 
 /// The application with this client id, active or not.
@@ -246,8 +258,8 @@ pub async fn has_origin(unit: &mut Unit, origin: &str) -> Result<bool, StoreErro
     Ok(statement!(unit, fetch_one(i64,), HAS_ORIGIN, origin)?.0 > 0)
 }
 
-/// Disables an application of the organization, from now on; the caller revokes its grants. False when it has none
-/// with this client id.
+/// Disables an application of the organization, from now on, or leaves it as it is where it is disabled; the caller
+/// revokes its grants. False when it has none with this client id.
 pub async fn revoke(
     unit: &mut Unit,
     organization_id: &str,
@@ -255,24 +267,27 @@ pub async fn revoke(
     now: UnixSeconds,
 ) -> Result<bool, StoreError> {
     const REVOKE: &str = "update applications
-                          set disabled_at = coalesce(disabled_at, $3), revision = revision + 1
-                          where client_id = $2 and organization_id = $1
+                          set disabled_at = $3, revision = revision + 1
+                          where client_id = $2 and organization_id = $1 and disabled_at is null
                           returning name";
     let revoked = statement!(unit, fetch_optional(String,), REVOKE, organization_id, client_id, now)?;
-    log_named(unit, Action::ApplicationDisabled, organization_id, client_id, revoked).await
+    Ok(log_named(unit, Action::ApplicationDisabled, organization_id, client_id, revoked).await?
+        || find_of_organization(unit, organization_id, client_id).await?.is_some())
 }
 
-/// Lets a disabled application of the organization work again. False when it has none with this client id.
+/// Lets a disabled application of the organization work again, or leaves it as it is where it does. False when it has
+/// none with this client id.
 pub async fn touch_enabled(
     unit: &mut Unit,
     organization_id: &str,
     client_id: &str,
 ) -> Result<bool, StoreError> {
     const TOUCH_ENABLED: &str = "update applications set disabled_at = null, revision = revision + 1
-                                 where client_id = $2 and organization_id = $1
+                                 where client_id = $2 and organization_id = $1 and disabled_at is not null
                                  returning name";
     let enabled = statement!(unit, fetch_optional(String,), TOUCH_ENABLED, organization_id, client_id)?;
-    log_named(unit, Action::ApplicationEnabled, organization_id, client_id, enabled).await
+    Ok(log_named(unit, Action::ApplicationEnabled, organization_id, client_id, enabled).await?
+        || find_of_organization(unit, organization_id, client_id).await?.is_some())
 }
 
 /// Deletes an application of the organization, with all that was ever issued and allowed to it. False when it has none
@@ -284,7 +299,7 @@ pub async fn remove(unit: &mut Unit, organization_id: &str, client_id: &str) -> 
     log_named(unit, Action::ApplicationRemoved, organization_id, client_id, removed).await
 }
 
-/// Writes down what was done to the application of this name, and says whether there is one.
+/// Writes down what was done to the application of this name, and says whether there was one to do it to.
 async fn log_named(
     unit: &mut Unit,
     action: Action,

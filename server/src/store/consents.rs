@@ -153,6 +153,39 @@ pub async fn remove_of_member(
     statement!(unit, execute, REMOVE_OF_MEMBER, organization_id, user_id)
 }
 
+// The members lead: who leaves takes along what they allowed.
+const LIST_TARGETS: &str = "select distinct requesting_origin, redirect_uri from consents
+     where user_id in (select user_id from memberships where organization_id = $1)
+       and client_id = (select client_id from applications where client_id = $2 and organization_id = $1)";
+
+/// For which sites, with responses to where, anybody allowed an application of the organization something.
+pub async fn list_targets(
+    unit: &mut Unit,
+    organization_id: &str,
+    client_id: &str,
+) -> Result<Vec<(String, String)>, StoreError> {
+    statement!(unit, fetch_all(String, String), LIST_TARGETS, organization_id, client_id)
+}
+
+const REMOVE_OF_TARGETS: &str = "delete from consents
+     where user_id in (select user_id from memberships where organization_id = $1)
+       and client_id = (select client_id from applications where client_id = $2 and organization_id = $1)
+       and (requesting_origin, redirect_uri) in (select value ->> 0, value ->> 1 from json_each($3))";
+
+/// Forgets what anybody allowed an application of the organization there, and says how much that was.
+pub async fn remove_of_targets(
+    unit: &mut Unit,
+    organization_id: &str,
+    client_id: &str,
+    targets: &[(String, String)],
+) -> Result<u64, StoreError> {
+    if targets.is_empty() {
+        return Ok(0);
+    }
+    let targets = json!(targets).to_string();
+    statement!(unit, execute, REMOVE_OF_TARGETS, organization_id, client_id, targets)
+}
+
 /// All that a person allowed: by the names of organizations and applications, then by site; the rows of one
 /// organization, and of one application, stand together.
 pub async fn list_of_user(unit: &mut Unit, user_id: &str) -> Result<Vec<Allowed>, StoreError> {
@@ -212,4 +245,20 @@ async fn log(
     let (organization_id,) = statement!(unit, fetch_one(String,), FIND_ORGANIZATION, client_id)?;
     let entry = Entry::new(&organization_id, action).of_application(client_id).of_person(user_id);
     audit_log::insert(unit, &entry, detail).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::plan::steps;
+
+    #[tokio::test]
+    async fn what_an_organization_s_application_was_allowed_is_found_by_an_index() {
+        let members = "sqlite_autoindex_memberships_1 (organization_id=?)";
+        let application = "sqlite_autoindex_applications_2 (client_id=? AND organization_id=?)";
+        let by_member = "sqlite_autoindex_consents_1 (user_id=? AND client_id=?)";
+        assert_eq!(steps(LIST_TARGETS).await, [by_member, members, application]);
+        let by_target = "sqlite_autoindex_consents_1 (user_id=? AND client_id=? AND requesting_origin=? AND redirect_uri=?)";
+        assert_eq!(steps(REMOVE_OF_TARGETS).await, [by_target, members, application, "1:"]);
+    }
 }

@@ -1,8 +1,10 @@
 //! Authorization grants (RFC 6749 §1.3): what a person allowed, once, to an application, and what every code and
 //! token of it stands on.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use latchkey_protocol::{origin::Origin, scope::Scopes};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     audit::Action,
@@ -169,20 +171,37 @@ pub async fn count_of_member(
     statement!(unit, fetch_one Held, COUNT_OF_MEMBER, organization_id, user_id, now)
 }
 
-/// The grants of an application of the organization that can still be of use.
-pub async fn list_live(
+/// What grants of an application are alike in, and with it stand or fall together.
+#[derive(Debug, Clone)]
+pub struct Kind {
+    /// Where the first response went, and for which site.
+    pub target: Target,
+    /// What was granted.
+    pub scopes: Scopes,
+    /// The scopes as they are stored.
+    list: String,
+}
+
+/// The kinds of those grants of an application of the organization that can still be of use.
+pub async fn list_kinds(
     unit: &mut Unit,
     organization_id: &str,
     client_id: &str,
     now: UnixSeconds,
-) -> Result<Vec<Given>, StoreError> {
-    const LIST_LIVE: &str =
-        "select id, client_id, user_id, session_id, redirect_uri, callback_at, requesting_origin,
-                                    scopes, expires_at, revoked_at
-                             from grants
-                             where organization_id = $1 and client_id = $2 and revoked_at is null and expires_at > $3";
-    let rows = statement!(unit, fetch_all Row, LIST_LIVE, organization_id, client_id, now)?;
-    rows.into_iter().map(Given::try_from).collect()
+) -> Result<Vec<Kind>, StoreError> {
+    const LIST_KINDS: &str =
+        "select distinct redirect_uri, callback_at is not null, requesting_origin, scopes
+         from grants
+         where organization_id = $1 and client_id = $2 and revoked_at is null and expires_at > $3";
+    type Of = (String, bool, String, String);
+    let rows = statement!(unit, fetch_all Of, LIST_KINDS, organization_id, client_id, now)?;
+    let read = |(redirect_uri, is_callback, requesting_origin, list): Of| {
+        let requesting_origin = Origin::parse(&requesting_origin)
+            .map_err(|_| StoreError::Unreadable("grants.requesting_origin"))?;
+        let target = Target { redirect_uri, is_callback, requesting_origin };
+        Ok(Kind { target, scopes: scopes(&list, "grants.scopes")?, list })
+    };
+    rows.into_iter().map(read).collect()
 }
 
 /// Which grants are revoked. None of these is everybody's.
@@ -267,6 +286,12 @@ const REVOKE_ALLOWED: Revoke = revoke!(
 const REVOKE_OF_APPLICATION: Revoke = revoke!("client_id = $2 and organization_id = $3");
 const REVOKE_OF_ORGANIZATION: Revoke =
     revoke!("client_id in (select client_id from applications where organization_id = $2)");
+// All kinds in one statement: on a loopback address every sign-in may come from a port of its own.
+const REVOKE_KINDS: Revoke = revoke!(
+    "client_id = $2 and organization_id = $3
+     and (redirect_uri, callback_at is not null, requesting_origin, scopes) in
+         (select value ->> 0, value ->> 1, value ->> 2, value ->> 3 from json_each($4))"
+);
 
 impl<'a> Selection<'a> {
     /// The statements, and what they are given after the time.
@@ -294,30 +319,87 @@ pub struct Revoked {
     pub access_tokens: u64,
 }
 
+/// A grant that was revoked: its id, its application, its organization and its person.
+type Ended = (String, String, String, String);
+
 /// Revokes grants, and with them every code and token that was issued on them.
 pub async fn revoke(
     unit: &mut Unit,
     selection: Selection<'_>,
     now: UnixSeconds,
 ) -> Result<Revoked, StoreError> {
-    type Of = (String, String, String, String);
     let (sql, one, other) = selection.statements();
     let (access_tokens, revoked) = match other {
         None => (
             statement!(unit, execute, sql.access_tokens, now, one)?,
-            statement!(unit, fetch_all Of, sql.grants, now, one)?,
+            statement!(unit, fetch_all Ended, sql.grants, now, one)?,
         ),
         Some(other) => (
             statement!(unit, execute, sql.access_tokens, now, one, other)?,
-            statement!(unit, fetch_all Of, sql.grants, now, one, other)?,
+            statement!(unit, fetch_all Ended, sql.grants, now, one, other)?,
         ),
     };
-    for (id, client_id, organization_id, user_id) in &revoked {
-        let entry = Entry::new(organization_id, Action::GrantRevoked);
-        let entry = entry.of_application(client_id).of_person(user_id);
-        audit_log::insert(unit, &entry, &json!({ "grant_id": id })).await?;
-    }
+    log(unit, &revoked).await?;
     Ok(Revoked { grants: revoked.len() as u64, access_tokens })
+}
+
+/// Revokes the grants of these kinds that were given to an application of the organization.
+pub async fn revoke_kinds(
+    unit: &mut Unit,
+    organization_id: &str,
+    client_id: &str,
+    kinds: &[Kind],
+    now: UnixSeconds,
+) -> Result<Revoked, StoreError> {
+    if kinds.is_empty() {
+        return Ok(Revoked::default());
+    }
+    let row = |Kind { target, list, .. }: &Kind| {
+        json!([target.redirect_uri, target.is_callback, target.requesting_origin, list])
+    };
+    let kinds = kinds.iter().map(row).collect::<Value>().to_string();
+    let Revoke { access_tokens, grants } = REVOKE_KINDS;
+    let access_tokens = statement!(unit, execute, access_tokens, now, client_id, organization_id, &kinds)?;
+    let revoked = statement!(unit, fetch_all Ended, grants, now, client_id, organization_id, &kinds)?;
+    log(unit, &revoked).await?;
+    Ok(Revoked { grants: revoked.len() as u64, access_tokens })
+}
+
+/// As many sign-ins of an organization that end at once are written down one by one.
+const MOST_NAMED: usize = 100;
+
+/// Writes down what ended. Of more sign-ins than anybody reads there is one entry for each application, which says how
+/// many they were: a change by one admin must not hold the writer, or fill the log, by as much as people use it.
+async fn log(unit: &mut Unit, revoked: &[Ended]) -> Result<(), StoreError> {
+    let mut by_organization: BTreeMap<&str, Vec<&Ended>> = BTreeMap::new();
+    for ended @ (_, _, organization_id, _) in revoked {
+        by_organization.entry(organization_id).or_default().push(ended);
+    }
+    for (organization_id, all) in by_organization {
+        let entry = Entry::new(organization_id, Action::GrantRevoked);
+        if all.len() <= MOST_NAMED {
+            for (id, client_id, _, user_id) in all {
+                let entry = entry.of_application(client_id).of_person(user_id);
+                audit_log::insert(unit, &entry, &json!({ "grant_id": id })).await?;
+            }
+            continue;
+        }
+        let mut by_application: BTreeMap<&str, (u32, BTreeSet<&str>)> = BTreeMap::new();
+        for (_, client_id, _, user_id) in all {
+            let (occurrences, people) = by_application.entry(client_id).or_default();
+            *occurrences = occurrences.saturating_add(1);
+            people.insert(user_id);
+        }
+        for (client_id, (occurrences, people)) in by_application {
+            let entry = Entry { occurrences, ..entry.of_application(client_id) };
+            let entry = match people.first() {
+                Some(only) if people.len() == 1 => entry.of_person(only),
+                Some(_) | None => entry,
+            };
+            audit_log::insert(unit, &entry, &json!({ "people": people.len() })).await?;
+        }
+    }
+    Ok(())
 }
 
 /// What was issued on the grants that go next, in the order in which it goes. It is deleted by itself, as what goes along
@@ -386,6 +468,17 @@ mod tests {
             let of_tokens = [vec!["access_tokens_by_grant (grant_id=?)"], led_by].concat();
             assert_eq!(steps(sql.access_tokens).await, of_tokens, "{selection:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn however_many_kinds_are_revoked_the_application_leads() {
+        let kinds = "1:";
+        let Revoke { access_tokens, grants } = REVOKE_KINDS;
+        assert_eq!(steps(grants).await, [BY_APPLICATION, kinds]);
+        assert_eq!(
+            steps(access_tokens).await,
+            ["access_tokens_by_grant (grant_id=?)", BY_APPLICATION, kinds]
+        );
     }
 
     #[tokio::test]

@@ -122,12 +122,14 @@ pub async fn touch(
     role: Role,
 ) -> Result<bool, StoreError> {
     const TOUCH: &str = "update memberships set role = $3 where organization_id = $1 and user_id = $2";
-    let is_member = statement!(unit, execute, TOUCH, organization_id, user_id, role.as_str())? == 1;
-    if is_member {
+    let Some(was) = find(unit, organization_id, user_id).await? else { return Ok(false) };
+    if was != role {
+        statement!(unit, execute, TOUCH, organization_id, user_id, role.as_str())?;
         let entry = Entry::new(organization_id, Action::MemberRoleChanged).of_person(user_id);
-        audit_log::insert(unit, &entry, &json!({ "role": role.as_str() })).await?;
+        let detail = json!({ "role": role.as_str(), "was": was.as_str() });
+        audit_log::insert(unit, &entry, &detail).await?;
     }
-    Ok(is_member)
+    Ok(true)
 }
 
 /// Ends a membership; the caller revokes the tokens that depended on it. False when there was none.

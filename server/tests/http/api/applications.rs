@@ -87,18 +87,61 @@ async fn an_application_is_registered_read_changed_and_deleted() {
     let unnamed = send_with(&mut admin, Method::PUT, &one, &headers[..2], &change).await;
     unnamed.assert_api_error(428, "precondition_required");
 
-    assert_eq!(send(&mut admin, Method::DELETE, &one, &json!({})).await.status, 204);
+    for stale in [tag.as_str(), "\"x\"", "", "*, *"] {
+        let headers = [("origin", PLATFORM), ("if-match", stale)];
+        let kept = send_with(&mut admin, Method::DELETE, &one, &headers, &json!({})).await;
+        kept.assert_api_error(412, "outdated");
+    }
+    let now_is = changed.header("etag").unwrap();
+    let headers = [("origin", PLATFORM), ("if-match", now_is)];
+    assert_eq!(send_with(&mut admin, Method::DELETE, &one, &headers, &json!({})).await.status, 204);
     admin.get(&one).await.assert_api_error(404, "not_found");
     send(&mut admin, Method::DELETE, &one, &json!({})).await.assert_api_error(404, "not_found");
     let names = platform.texts("select action from audit_log where actor_kind = 'person' and action like 'application.%' order by id").await;
-    let expected = [
-        "application.added",
-        "application.changed",
-        "application.disabled",
-        "application.disabled",
-        "application.removed",
-    ];
+    let expected =
+        ["application.added", "application.changed", "application.disabled", "application.removed"];
     assert_eq!(names, expected);
+}
+
+#[tokio::test]
+async fn an_application_may_be_disabled_from_the_beginning_and_deleted_unseen() {
+    let platform = Platform::new().await;
+    let mut admin = Person::signed_in(&platform, ADMIN).await;
+    let mut body = good();
+    body["disabled"] = true.into();
+    let created = send(&mut admin, Method::POST, LIST, &body).await;
+    assert_eq!((created.status, &created.json()["disabled"]), (201, &json!(true)));
+    let one = created.header("location").unwrap();
+    let read = admin.get(one).await;
+    assert_eq!((&read.json()["disabled"], read.header("etag")), (&json!(true), created.header("etag")));
+    let headers = [("origin", PLATFORM)];
+    assert_eq!(send_with(&mut admin, Method::DELETE, one, &headers, &json!({})).await.status, 204);
+}
+
+#[tokio::test]
+async fn what_is_as_it_was_is_no_change() {
+    let platform = Platform::new().await;
+    let token = platform.token(MEMBER).await;
+    let mut admin = Person::signed_in(&platform, ADMIN).await;
+    let was = admin.get(ONE).await;
+    let mut origins = was.json()["allowed_origins"].as_array().unwrap().clone();
+    origins.reverse();
+    let same = json!({ "name": "Acme Toolbar", "allowed_origins": origins, "disabled": false });
+    for body in [same, json!({})] {
+        let answer = send(&mut admin, Method::PUT, ONE, &body).await;
+        assert_eq!((answer.status, answer.header("etag")), (200, was.header("etag")), "{}", answer.body);
+    }
+    assert_eq!(Site::new(&platform, &token).get("/api/0/").await.status, 200);
+    let changes =
+        "select action from audit_log where client_id = 'acmeclient' and action like 'application.%'
+                   order by id";
+    assert_eq!(platform.texts(changes).await, ["application.added"]);
+    for disabled in [true, true, false, false] {
+        let answer = send(&mut admin, Method::PUT, ONE, &json!({ "disabled": disabled })).await;
+        assert_eq!(answer.json()["disabled"], json!(disabled));
+    }
+    let names = platform.texts(changes).await;
+    assert_eq!(names, ["application.added", "application.disabled", "application.enabled"]);
 }
 
 /// SECURITY: another organization's application is like one that there is not, whoever asks.
@@ -195,6 +238,8 @@ async fn what_is_not_acceptable_is_told_by_the_field() {
         (json!({ "name": "x", "scopes": "org:read" }), "scopes"),
         (json!({ "name": "x", "asks_always": "yes" }), "asks_always"),
         (json!({ "name": "x", "homepage_url": false }), "homepage_url"),
+        (json!({ "name": "x", "disabled": null }), "disabled"),
+        (json!({ "name": "x", "disabled": "true" }), "disabled"),
         (json!({ "name": "x" }), "allowed_origins"),
     ] {
         let answer = send(&mut admin, Method::POST, LIST, &body).await;

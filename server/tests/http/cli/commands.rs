@@ -142,6 +142,22 @@ fn an_application_is_changed_shown_listed_disabled_enabled_and_deleted() {
 }
 
 #[test]
+fn an_application_has_a_site_or_an_address_to_come_back_to_and_either_is_cleared_by_nothing() {
+    let folder = with_acme();
+    let app = add_app(&folder, &["--redirect-uri", "https://a.com/cb", "--response-type", "code"]).json();
+    let (origins, redirects) = ("allowed_origins", "redirect_uris");
+    assert_eq!((&app[origins], &app[redirects]), (&json!([]), &json!(["https://a.com/cb"])));
+    let client_id = app["client_id"].as_str().unwrap();
+    let update =
+        |line: &[&str]| on(folder.path(), &[&["app", "update", "--client-id", client_id], line].concat());
+    update(&["--redirect-uri", ""]).assert_refused("--origin \"\": it is empty");
+    let app = update(&["--redirect-uri", "", "--origin", "https://a.com"]).json();
+    assert_eq!((&app[origins], &app[redirects]), (&json!(["https://a.com"]), &json!([])));
+    let app = update(&["--redirect-uri", "https://a.com/cb", "--origin", ""]).json();
+    assert_eq!((&app[origins], &app[redirects]), (&json!([]), &json!(["https://a.com/cb"])));
+}
+
+#[test]
 fn an_application_that_names_no_scope_gets_to_read() {
     let app = add_app(&with_acme(), &["--origin", "https://a.com"]).json();
     assert_eq!(app["scopes"], json!(["org:read", "member:read", "project:read", "event:read"]));
@@ -195,7 +211,11 @@ fn what_is_malformed_is_named_with_what_would_be_accepted() {
     on(folder.path(), &name).assert_refused("it holds a character that is not allowed there");
     let slug = ["org", "add", "--slug", "A B", "--name", "x"];
     on(folder.path(), &slug).assert_refused("--slug \"A B\": a slug is");
-    assert_eq!(add_app(&folder, &[]).code, Some(2), "an application has a site");
+    add_app(&folder, &[]).assert_refused("--origin \"\": it is empty");
+    let both = ["--origin", "", "--redirect-uri", ""];
+    add_app(&folder, &both).assert_refused("--origin \"\": it is empty");
+    with(&["--redirect-uri", "https://a.com/cb", "--redirect-uri", ""])
+        .assert_refused("--redirect-uri \"\": it is empty");
 }
 
 #[test]

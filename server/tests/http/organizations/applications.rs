@@ -9,6 +9,7 @@ const LIST: &str = "/organizations/acme/applications/";
 const NEW: &str = "/organizations/acme/applications/new/";
 const EDIT: &str = "/organizations/acme/applications/acmeclient/edit/";
 const SHOW: &str = "/organizations/acme/applications/acmeclient/";
+const DELETE: &str = "/organizations/acme/applications/acmeclient/delete/";
 const GET: [&str; 7] = [
     "",
     "new/",
@@ -387,6 +388,128 @@ async fn whose_session_ended_in_the_middle_of_a_form_finds_what_they_typed() {
     }
 }
 
+/// What the form says of a response type that is taken away: no more, and no less.
+#[tokio::test]
+async fn without_codes_nothing_is_refreshed_and_what_is_out_already_runs_out() {
+    let platform = Platform::new().await;
+    let mut admin = Person::signed_in(&platform, ADMIN).await;
+    let tokens = platform.tokens(MEMBER).await;
+    let form = admin.get(EDIT).await;
+    form.assert_page(200, "tokens that are out already work until they expire, for up to an hour");
+    assert!(!admin.get(NEW).await.body.contains("for up to an hour"));
+    let mut fields = as_it_is();
+    fields.retain(|(name, _)| *name != "response_type.code");
+    send(&mut admin, &form, EDIT, &fields).await.location();
+    platform.refresh(&tokens.refresh).await.assert_api_error(400, "unauthorized_client");
+    let site = Site::new(&platform, &tokens.access);
+    assert_eq!(site.get("/api/0/").await.status, 200);
+    platform.advance(3600);
+    site.get("/api/0/").await.assert_api_error(401, "invalid_token");
+}
+
+/// SECURITY: a site or an address that is added inherits nothing, not even from itself.
+#[tokio::test]
+async fn what_was_allowed_is_forgotten_with_the_site_or_the_address_it_was_allowed_on() {
+    let shop = Asking::new().with("origin", "https://shop.acme.example");
+    for (field, without, falls, stays) in [
+        ("allowed_origins", "https://shop.acme.example", Asking::new(), [shop.clone(), Asking::redirect()]),
+        ("redirect_uris", "http://127.0.0.1:3000/cb", Asking::redirect(), [shop, Asking::new()]),
+    ] {
+        let platform = Platform::new().await;
+        let mut person = Person::signed_in(&platform, MEMBER).await;
+        let own_page = Asking::new().with("origin", crate::support::PLATFORM);
+        let loopback = Asking::redirect().with("redirect_uri", "http://127.0.0.1:49152/cb");
+        for asking in [&falls, &stays[0], &stays[1], &own_page, &loopback] {
+            person.token(asking).await;
+        }
+        let mut admin = Person::signed_in(&platform, ADMIN).await;
+        let mut fields = as_it_is();
+        fill(&mut admin, EDIT, &fields).await.location();
+        assert_eq!(platform.count("select count(*) from consents").await, 5, "{field}");
+        fields.retain(|(name, _)| *name != field);
+        fields.push((field, without));
+        fill(&mut admin, EDIT, &fields).await.location();
+        let gone = "select count(*) from consents where requesting_origin || redirect_uri = ";
+        let gone = match field {
+            "redirect_uris" => format!("{gone} '{ACME_SITE}{}'", crate::support::ACME_REDIRECT),
+            _ => format!("{gone} '{ACME_SITE}{}'", Asking::callback(APP)),
+        };
+        assert_eq!(platform.count(&gone).await, 0, "{field}");
+        assert_eq!(platform.count("select count(*) from consents").await, 4, "{field}");
+        fill(&mut admin, EDIT, &as_it_is()).await.location();
+        person.ask(&falls).await.assert_page(200, "id=\"allow\"");
+        for asking in stays.iter().chain([&own_page]) {
+            assert_eq!(person.ask(asking).await.status, 303, "{field}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_person_is_told_of_no_site_that_was_taken_away() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    person.token(&Asking::new()).await;
+    person.token(&Asking::new().with("origin", "https://shop.acme.example")).await;
+    let site = format!("<li class=\"site\">{ACME_SITE}</li>");
+    person.get("/account/applications/").await.assert_page(200, &site);
+    let mut admin = Person::signed_in(&platform, ADMIN).await;
+    let mut fields = as_it_is();
+    fields[1] = ("allowed_origins", "https://shop.acme.example");
+    fill(&mut admin, EDIT, &fields).await.location();
+    let page = person.get("/account/applications/").await;
+    page.assert_page(200, "<li class=\"site\">https://shop.acme.example</li>");
+    assert!(!page.body.contains(ACME_SITE), "{}", page.body);
+}
+
+/// How many people use an application is no measure of the work that its admins' changes are.
+#[tokio::test]
+async fn however_many_sign_ins_end_at_once_the_log_names_their_number() {
+    for path in [EDIT, "/organizations/acme/applications/acmeclient/disable/", DELETE] {
+        let platform = Platform::new().await;
+        let token = platform.token(MEMBER).await;
+        // Half of them by the callback, half of them each on a port of its own.
+        platform
+            .execute(
+                "insert into grants (id, client_id, organization_id, user_id, session_id, redirect_uri, callback_at,
+                                     requesting_origin, scopes, created_at, expires_at)
+                 with recursive n(i) as (select 1 union all select i + 1 from n where i < 20000)
+                 select 'g' || i, g.client_id, g.organization_id, g.user_id, g.session_id,
+                        iif(i % 2, g.redirect_uri, 'http://127.0.0.1:' || (i + 1024) || '/cb'),
+                        iif(i % 2, g.callback_at, null),
+                        iif(i % 2, g.requesting_origin, 'http://127.0.0.1:' || (i + 1024)),
+                        g.scopes, g.created_at, g.expires_at
+                 from n, grants g",
+            )
+            .await;
+        platform
+            .execute(
+                "insert into access_tokens (id, token_hash, last_four, grant_id, scopes, created_at, expires_at)
+                 select 't' || g.id, randomblob(32), 'abcd', g.id, g.scopes, g.created_at, g.expires_at
+                 from grants g where g.id like 'g%' and not exists (select 1 from access_tokens where grant_id = g.id)",
+            )
+            .await;
+        let live = "select count(*) from access_tokens where revoked_at is null";
+        assert!(platform.count(live).await >= 20_000);
+        let last = platform.count("select max(id) from audit_log").await;
+        let mut admin = Person::signed_in(&platform, ADMIN).await;
+        if path == EDIT {
+            let mut fields = as_it_is();
+            fields[1] = ("allowed_origins", "https://shop.acme.example");
+            fields[2] = ("redirect_uris", "");
+            fill(&mut admin, EDIT, &fields).await.location();
+        } else {
+            press(&mut admin, path, path).await.location();
+        }
+        assert_eq!(platform.count(live).await, 0, "{path}");
+        Site::new(&platform, &token).from(None).get("/api/0/").await.assert_api_error(401, "invalid_token");
+        let written = format!("select count(*) from audit_log where id > {last}");
+        assert!(platform.count(&written).await < 5, "{path}");
+        let ended = "select client_id || ' ' || user_id || ' ' || occurrences || ' ' || detail
+                     from audit_log where action = 'grant.revoked'";
+        assert_eq!(platform.texts(ended).await, ["acmeclient max 20001 {\"people\":1}"], "{path}");
+    }
+}
+
 async fn press(person: &mut Person, page: &str, path: &str) -> Answer {
     let csrf = person.get(page).await.csrf(path);
     person.post(path, &[("csrf", &csrf)]).await
@@ -423,6 +546,27 @@ async fn an_application_that_is_enabled_again_begins_anew() {
     assert_eq!(press(&mut admin, SHOW, &enable).await.location(), SHOW);
     Site::new(&platform, &token).get("/api/0/").await.assert_api_error(401, "invalid_token");
     assert_eq!(platform.whole_token(MEMBER).await.len(), token.len());
+}
+
+#[tokio::test]
+async fn what_is_disabled_or_enabled_already_stays_so_and_is_no_entry() {
+    let platform = Platform::new().await;
+    let mut admin = Person::signed_in(&platform, ADMIN).await;
+    let state = "select coalesce(disabled_at, '') || ' ' || revision from applications
+                 where client_id = 'acmeclient'";
+    let (disable, enable) = (format!("{SHOW}disable/"), format!("{SHOW}enable/"));
+    let csrf = admin.get(NEW).await.csrf(NEW);
+    let form = [("csrf", csrf.as_str())];
+    for path in [&enable, &disable, &enable] {
+        assert_eq!(admin.post(path, &form).await.location(), SHOW);
+        let stays = platform.text(state).await;
+        platform.advance(1);
+        assert_eq!(admin.post(path, &form).await.location(), SHOW);
+        assert_eq!(platform.text(state).await, stays, "{path}");
+    }
+    let entries =
+        "select action from audit_log where action in ('application.disabled', 'application.enabled')";
+    assert_eq!(platform.texts(entries).await, ["application.disabled", "application.enabled"]);
 }
 
 #[tokio::test]

@@ -146,7 +146,7 @@ async fn a_change_says_what_it_was_before() {
     let mut unit = platform.write().await;
     let application = applications::find(&mut unit, APP).await.unwrap().unwrap();
     let renamed = applications::Application { name: "Acme Bar".into(), ..application };
-    assert!(applications::touch(&mut unit, &renamed).await.unwrap());
+    assert_eq!(applications::touch(&mut unit, &renamed).await.unwrap(), Some(2));
     unit.commit().await.unwrap();
     let rows = rows(&page(&platform, "").await);
     assert!(

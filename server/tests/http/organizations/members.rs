@@ -208,8 +208,8 @@ async fn a_role_is_in_force_at_the_next_request() {
     assert_eq!(
         log(&platform).await,
         [
-            "member.role_changed by ada of arno {\"role\":\"member\"}",
-            "member.role_changed by ada of arno {\"role\":\"admin\"}"
+            "member.role_changed by ada of arno {\"role\":\"member\",\"was\":\"admin\"}",
+            "member.role_changed by ada of arno {\"role\":\"admin\",\"was\":\"member\"}"
         ]
     );
 }

@@ -35,11 +35,14 @@ const BY_ORGANIZATION: &[&str] = &[
     "audit_log::insert",
     "audit_log::list",
     "audit_log::list_named",
+    "consents::list_targets",
     "consents::remove_of_member",
+    "consents::remove_of_targets",
     "grants::count_live",
     "grants::count_of_member",
-    "grants::list_live",
+    "grants::list_kinds",
     "grants::revoke",
+    "grants::revoke_kinds",
     "invitations::insert",
     "invitations::list",
     "invitations::revoke",
@@ -236,7 +239,7 @@ async fn call(name: &str, unit: &mut Unit, own: &Tenant, other: &Tenant) {
         "applications::touch" => {
             let theirs = applications::find(unit, other.application).await.unwrap().unwrap();
             let taken = Application { organization_id: own.id.into(), name: "Ours".into(), ..theirs };
-            assert!(!applications::touch(unit, &taken).await.unwrap());
+            assert_eq!(applications::touch(unit, &taken).await.unwrap(), None);
         }
         "applications::touch_enabled" => {
             assert!(!applications::touch_enabled(unit, own.id, other.application).await.unwrap());
@@ -284,6 +287,20 @@ async fn call(name: &str, unit: &mut Unit, own: &Tenant, other: &Tenant) {
             assert_eq!(consents::remove_of_member(unit, own.id, stranger).await.unwrap(), 0);
             assert_eq!(consents::remove_of_member(unit, own.id, "bea").await.unwrap(), 1);
         }
+        "consents::list_targets" => {
+            assert!(consents::list_targets(unit, own.id, other.application).await.unwrap().is_empty());
+            assert_eq!(consents::list_targets(unit, own.id, own.application).await.unwrap().len(), 1);
+        }
+        "consents::remove_of_targets" => {
+            for (application, whose, removed) in
+                [(other.application, other.id, 0), (own.application, own.id, own.grants)]
+            {
+                let all = consents::list_targets(unit, whose, application).await.unwrap();
+                assert!(!all.is_empty());
+                let done = consents::remove_of_targets(unit, own.id, application, &all).await.unwrap();
+                assert_eq!(done, removed, "{application}");
+            }
+        }
         "grants::count_live" => {
             let live = grants::count_live(unit, own.id, other.application, NOW).await.unwrap();
             assert_eq!((live.people, live.access_tokens), (0, 0));
@@ -296,10 +313,9 @@ async fn call(name: &str, unit: &mut Unit, own: &Tenant, other: &Tenant) {
             let held = grants::count_of_member(unit, own.id, "bea", NOW).await.unwrap();
             assert_eq!((held.applications, held.access_tokens), (1, 1), "and as much of Globex's");
         }
-        "grants::list_live" => {
-            assert!(grants::list_live(unit, own.id, other.application, NOW).await.unwrap().is_empty());
-            let live = grants::list_live(unit, own.id, own.application, NOW).await.unwrap();
-            assert_eq!(live.len() as u64, own.grants);
+        "grants::list_kinds" => {
+            assert!(grants::list_kinds(unit, own.id, other.application, NOW).await.unwrap().is_empty());
+            assert!(!grants::list_kinds(unit, own.id, own.application, NOW).await.unwrap().is_empty());
         }
         "grants::revoke" => {
             let organization_id = own.id;
@@ -318,6 +334,16 @@ async fn call(name: &str, unit: &mut Unit, own: &Tenant, other: &Tenant) {
             assert_eq!(grants::revoke(unit, both, NOW).await.unwrap(), one);
             let all = grants::revoke(unit, Selection::Organization { organization_id }, NOW).await.unwrap();
             assert_eq!(all.grants, own.grants - 1, "whatever else is its own");
+        }
+        "grants::revoke_kinds" => {
+            for (application, whose, grants) in
+                [(other.application, other.id, 0), (own.application, own.id, own.grants)]
+            {
+                let kinds = grants::list_kinds(unit, whose, application, NOW).await.unwrap();
+                assert!(!kinds.is_empty());
+                let revoked = grants::revoke_kinds(unit, own.id, application, &kinds, NOW).await.unwrap();
+                assert_eq!(revoked, Revoked { grants, access_tokens: grants }, "{application}");
+            }
         }
         "invitations::insert" => {
             let invitation = invitation("new", own.id);
