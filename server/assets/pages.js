@@ -22,4 +22,6 @@ for (const snippet of document.querySelectorAll(".snippet")) {
 }
 
 // Whoever was told what is wrong goes on typing where it is.
-document.querySelector("[aria-invalid='true']")?.focus();
+const wrong = document.querySelector("[aria-invalid='true']");
+// A group has no focus of its own: its first box has.
+(wrong?.matches("fieldset") ? wrong.querySelector("input") : wrong)?.focus();

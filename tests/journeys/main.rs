@@ -8,6 +8,7 @@
 )]
 
 mod accessible;
+mod by_keyboard;
 mod canary;
 mod clients;
 mod hostile;

@@ -1,10 +1,7 @@
 //! An organization runs its own applications, by the pages.
 
 use anyhow::{Context, Result, ensure};
-use latchkey_journeys::{
-    browser::{ENTER, TAB},
-    data::{ADA, GRACE, PASSWORD},
-};
+use latchkey_journeys::data::{ADA, GRACE};
 
 use crate::journey::{Journey, journeys};
 
@@ -16,55 +13,9 @@ impl Journey {
         self.browser.see("#sign-out").await?;
         self.browser.open(&format!("{}{path}", self.stage.platform())).await
     }
-
-    /// Types where the focus is led to by the Tab key.
-    async fn tab_and_type(&self, css: &str, text: &str) -> Result<()> {
-        self.browser.tab_to(css).await?;
-        self.browser.press(text).await
-    }
 }
 
 journeys! {
-    // From the login to a sign-in that works, with no mouse.
-    fn an_admin_registers_an_application_and_tries_it_by_keyboard_alone(journey) on Loopback {
-        let browser = &journey.browser;
-        browser.open(&format!("{}/organizations/acme/applications/", journey.stage.platform())).await?;
-        browser.see("#email").await?;
-        browser.press(ADA.email).await?;
-        browser.press(TAB).await?;
-        browser.press(PASSWORD).await?;
-        browser.press(ENTER).await?;
-        browser.tab_to("#new").await?;
-        browser.press(ENTER).await?;
-        journey.tab_and_type("#name", "Web shop").await?;
-        journey.tab_and_type("#allowed_origins", "https://shop.acme.example/cart").await?;
-        browser.tab_to("#save").await?;
-        browser.press(ENTER).await?;
-        // Told what is wrong, where it is, with what would be right.
-        browser.read("#allowed_origins-wrong", "it is a URL; the origin is https://shop.acme.example").await?;
-        browser.until("document.activeElement.id === 'allowed_origins'").await?;
-        browser.tab_to("button[name=accept]").await?;
-        browser.press(ENTER).await?;
-        browser.see("#accepted").await?;
-        browser.tab_to("#save").await?;
-        browser.press(ENTER).await?;
-        browser.see("#registered").await?;
-        browser.tab_to("#try").await?;
-        browser.press(ENTER).await?;
-        browser.see("#step-frame[data-state=done]").await?;
-        let page = browser.window().await?;
-        browser.until("!document.querySelector('#sign-in').disabled").await?;
-        browser.tab_to("#sign-in").await?;
-        browser.press(ENTER).await?;
-        browser.switch_to_popup(&page).await?;
-        browser.tab_to("#allow").await?;
-        browser.press(ENTER).await?;
-        browser.popup_closes(&page).await?;
-        browser.see("#step-api[data-state=done]").await?;
-        browser.read("#result", "Acme Corporation").await?;
-        ensure!(!browser.shows(".steps .wrong").await?, "a step failed: {}", browser.text().await?);
-    }
-
     fn what_fails_on_the_way_is_told_at_its_step(journey) on Loopback {
         let path = format!("/organizations/acme/applications/{}/try/", journey.stage.clients.acme);
         journey.open_platform(ADA, &path).await?;

@@ -11,7 +11,12 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use fantoccini::{
-    Client, ClientBuilder, Locator, elements::Element, error::CmdError, wd::WebDriverCompatibleCommand,
+    Client, ClientBuilder, Locator,
+    actions::{InputSource, KeyAction, KeyActions},
+    elements::Element,
+    error::CmdError,
+    key::Key,
+    wd::WebDriverCompatibleCommand,
     wd::WindowHandle,
 };
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -32,6 +37,12 @@ const GLANCE: Duration = Duration::from_millis(40);
 pub const TAB: &str = "\u{e004}";
 /// The Enter key.
 pub const ENTER: &str = "\u{e007}";
+/// The space bar.
+pub const SPACE: &str = " ";
+/// The arrow that points down.
+pub const DOWN: &str = "\u{e015}";
+/// Control and A, and Control let go.
+pub const SELECT_ALL: &str = "\u{e009}a\u{e000}";
 /// How often the Tab key may be needed to get to something on a page.
 const MOST_TABS: usize = 80;
 
@@ -200,17 +211,33 @@ impl Browser {
         Ok(self.client.active_element().await?.send_keys(keys).await?)
     }
 
+    /// Presses the Tab key itself: sent to a field for a day, as [`Self::press`] does, it never gets out of it.
+    async fn tab(&self) -> Result<()> {
+        let value = Key::Tab.into();
+        let keys = KeyActions::new("keyboard".to_owned());
+        let keys = keys.then(KeyAction::Down { value }).then(KeyAction::Up { value });
+        Ok(self.client.perform_actions(keys).await?)
+    }
+
     /// Goes with the Tab key to an element, from wherever the focus is; fails where the key does not lead there.
     pub async fn tab_to(&self, css: &str) -> Result<()> {
         self.see(css).await?;
         let script = format!("return document.activeElement?.matches({})", json!(css));
         for _ in 0..MOST_TABS {
-            self.press(TAB).await?;
+            self.tab().await?;
             if self.run(&script).await? == Value::Bool(true) {
                 return Ok(());
             }
         }
         bail!("the Tab key does not lead to {css}")
+    }
+
+    /// Goes with the Tab key to a link or button, and does what a click does.
+    pub async fn enter(&self, css: &str) -> Result<()> {
+        self.tab_to(css).await?;
+        self.note_cookies().await;
+        self.note_page().await;
+        self.press(ENTER).await
     }
 
     /// What axe-core finds wrong with the current page: for each rule, where.

@@ -144,7 +144,9 @@ impl Problem {
     /// What would be accepted instead, where that can be told from what was typed.
     pub fn suggestion(&self) -> Option<&str> {
         match &self.error {
-            FieldError::UrlNotOrigin(origin) => Some(origin),
+            FieldError::UrlNotOrigin(origin)
+            | FieldError::NoScheme(origin)
+            | FieldError::UseHttps(origin) => Some(origin),
             _ => None,
         }
     }
@@ -221,7 +223,7 @@ impl Draft {
         let redirect_uris = reader.all(Field::RedirectUris, &self.redirect_uris, registration::redirect_uri);
         // Without either it could be used nowhere.
         if self.allowed_origins.is_empty() && self.redirect_uris.is_empty() {
-            reader.0.push(Problem { field: Field::AllowedOrigins, entry: None, error: FieldError::Empty });
+            reader.0.push(Problem { field: Field::AllowedOrigins, entry: None, error: FieldError::Nowhere });
         }
         let scopes = reader.all(Field::Scopes, &self.scopes, |list| {
             Scopes::parse(list).map_err(|_| FieldError::UnknownScope)
@@ -353,7 +355,7 @@ mod tests {
     #[test]
     fn an_application_that_could_be_used_nowhere_is_refused() {
         let nowhere = Draft { allowed_origins: vec![], ..draft() };
-        let problem = Problem { field: Field::AllowedOrigins, entry: None, error: FieldError::Empty };
+        let problem = Problem { field: Field::AllowedOrigins, entry: None, error: FieldError::Nowhere };
         assert_eq!(nowhere.read(), Err(vec![problem]));
         let by_redirect = Draft { redirect_uris: vec!["https://a.com/cb".into()], ..nowhere };
         assert!(by_redirect.read().is_ok());

@@ -28,6 +28,9 @@ use crate::{
     store::applications::Application,
 };
 
+/// The hidden field that names the site that asked, so that whoever corrects something else is still told.
+const ASKED: &str = "asked";
+
 /// Shows the form: as the application is, with the site `add_origin` in its list, or as it was left by somebody who had
 /// to sign in again.
 pub async fn get(
@@ -39,20 +42,18 @@ pub async fn get(
     let admin = visitor(&app, &mut unit, &visit, &slug).await?;
     let mut application = find(&mut unit, &admin, &client_id).await?;
     let mut draft = Draft::from(&application);
-    let mut notice = None;
-    let asked = visit.parameters.get("add_origin").and_then(|origin| registration::origin(origin).ok());
-    let asked = asked.map(|origin| origin.to_string());
-    if let Some(asked) = asked.as_ref().filter(|asked| !draft.allowed_origins.contains(asked)) {
-        draft.allowed_origins.push(asked.clone());
-        notice = Some(Notice::Asked(asked));
-    }
-    if let Some(kept) = kept_form::find(&app, &mut unit, &visit).await? {
-        draft = form::read(&kept);
+    let mut named = visit.parameters.get("add_origin");
+    draft.allowed_origins.extend(asked(named, &application));
+    let kept = kept_form::find(&app, &mut unit, &visit).await?;
+    if let Some(kept) = &kept {
+        draft = form::read(kept);
+        named = kept.get(ASKED);
         // The state that they looked at, which may not be the one it is in.
         application.revision = revision(kept.get("revision"))?;
-        notice = Some(Notice::SignedInAgain);
     }
-    let page = show(&admin, &visit.browser, &application, &draft, Problems::default(), notice);
+    let notice = kept.is_some().then_some(Notice::SignedInAgain);
+    let asked = asked(named, &application).filter(|asked| draft.allowed_origins.contains(asked));
+    let page = show(&admin, &visit.browser, &application, &draft, Problems::default(), notice, asked);
     Ok((visit.browser.remember(CookieJar::new()), page).into_response())
 }
 
@@ -71,7 +72,9 @@ pub async fn post(
     let looked_at = Application { revision: revision(sent.parameters.get("revision"))?, ..now_is.clone() };
     let draft = form::read(&sent.parameters);
     let show = |application: &Application, draft: &Draft, problems, notice| {
-        Ok(show(&admin, &sent.browser, application, draft, Problems(problems), Some(notice)))
+        let asked = asked(sent.parameters.get(ASKED), &now_is);
+        let asked = asked.filter(|asked| draft.allowed_origins.contains(asked));
+        Ok(show(&admin, &sent.browser, application, draft, Problems(problems), Some(notice), asked))
     };
     if let Some(accepted) = form::accept(&sent.parameters, &draft) {
         let problems = accepted.read().err().unwrap_or_default();
@@ -89,6 +92,12 @@ pub async fn post(
     Ok(Redirect::to(&path(&slug, &client_id, "?saved=yes")).into_response())
 }
 
+/// The site that is named as one that asked, where it is not registered already.
+fn asked(named: Option<&str>, application: &Application) -> Option<String> {
+    let asked = registration::origin(named?).ok()?;
+    (!application.runs_on(&asked)).then(|| asked.to_string())
+}
+
 fn revision(text: Option<&str>) -> Result<i64, Error> {
     let revision = text.and_then(|text| text.parse().ok());
     revision.ok_or(Error::parameter("revision", "is not that of an application"))
@@ -100,7 +109,8 @@ fn show(
     application: &Application,
     draft: &Draft,
     problems: Problems,
-    notice: Option<Notice<'_>>,
+    notice: Option<Notice>,
+    asked: Option<String>,
 ) -> Response {
     let slug = &admin.organization.slug;
     let page = FormPage {
@@ -113,6 +123,7 @@ fn show(
         draft,
         problems,
         notice,
+        asked,
     };
     page.respond()
 }

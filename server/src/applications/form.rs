@@ -40,12 +40,14 @@ pub struct FormPage<'a> {
     /// What is wrong with it.
     pub problems: Problems,
     /// What to know before the form is read.
-    pub notice: Option<Notice<'a>>,
+    pub notice: Option<Notice>,
+    /// A site that asked for the application and stands in the list, not saved yet.
+    pub asked: Option<String>,
 }
 
 /// Why the form does not stand there as it was left.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice<'a> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
     /// Something is wrong with it.
     Wrong,
     /// What was offered stands in its place, and is not saved yet.
@@ -54,8 +56,6 @@ pub enum Notice<'a> {
     SignedInAgain,
     /// Somebody changed the application in between.
     Outdated,
-    /// A site that asked for the application was put into the list, and is not saved yet.
-    Asked(&'a str),
 }
 
 /// What is wrong with the fields.
@@ -95,6 +95,15 @@ impl Problems {
         told.collect()
     }
 
+    /// The ids of what says so, each after a space, for what the field is described by.
+    pub fn ids_of(&self, name: &str) -> String {
+        let ids = (1..=self.of(name).len()).map(|number| match number {
+            1 => format!(" {name}-wrong"),
+            number => format!(" {name}-wrong-{number}"),
+        });
+        ids.collect()
+    }
+
     /// Whether anything is wrong with it.
     pub fn are_of(&self, name: &str) -> bool {
         self.0.iter().any(|problem| problem.field.as_str() == name)
@@ -107,7 +116,7 @@ impl FormPage<'_> {
         let status = match self.notice {
             Some(Notice::Wrong) => StatusCode::UNPROCESSABLE_ENTITY,
             Some(Notice::Outdated) => StatusCode::CONFLICT,
-            Some(Notice::Accepted | Notice::SignedInAgain | Notice::Asked(_)) | None => StatusCode::OK,
+            Some(Notice::Accepted | Notice::SignedInAgain) | None => StatusCode::OK,
         };
         page::respond_enhanced(status, self)
     }

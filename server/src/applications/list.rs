@@ -29,6 +29,7 @@ struct ListPage {
     workspace: Workspace,
     path: String,
     applications: Vec<Application>,
+    is_later_page: bool,
     /// Where the next page begins.
     after: Option<String>,
 }
@@ -49,12 +50,14 @@ pub async fn get(
     let mut unit = app.store.read().await?;
     let admin = visitor(&app, &mut unit, &visit, &slug).await?;
     let after = visit.parameters.get("after").unwrap_or_default();
+    let is_later_page = !after.is_empty();
     let found = store::applications::list(&mut unit, &admin.organization.id, after, PAGE + 1).await?;
     let (applications, after) = paging::cut(found, PAGE, |application| application.client_id.clone());
     let page = ListPage {
         workspace: Workspace::of_organization(&admin, &visit.browser, Place::Applications),
         path: list_path(&slug),
         applications,
+        is_later_page,
         after,
     };
     let page = page::respond_enhanced(StatusCode::OK, &page);

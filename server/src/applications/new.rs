@@ -75,7 +75,7 @@ fn show(
     browser: &Browser,
     draft: &Draft,
     problems: Problems,
-    notice: Option<Notice<'_>>,
+    notice: Option<Notice>,
 ) -> Response {
     let slug = &admin.organization.slug;
     let page = FormPage {
@@ -88,6 +88,7 @@ fn show(
         draft,
         problems,
         notice,
+        asked: None,
     };
     page.respond()
 }

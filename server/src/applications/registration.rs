@@ -1,7 +1,7 @@
 //! The rules a registration is held to: names, origins, redirect URIs.
 
 use latchkey_protocol::origin::{Origin, OriginError, is_loopback};
-use url::Url;
+use url::{Host, Url};
 
 /// The longest redirect URI, in bytes.
 pub const MAX_REDIRECT_URI: usize = 2048;
@@ -18,6 +18,9 @@ pub enum FieldError {
     /// Nothing was given.
     #[error("it is empty")]
     Empty,
+    /// Neither of two is given, of which an application needs one.
+    #[error("one of the two is needed: give a site it runs on, or a redirect URI")]
+    Nowhere,
     /// More than fits.
     #[error("it is longer than {0} characters")]
     TooLong(usize),
@@ -37,6 +40,9 @@ pub enum FieldError {
         "it is not an origin; an origin is a scheme, a host and, if it is not the default, a port, such as https://a.com or https://a.com:8443"
     )]
     NotAnOrigin,
+    /// A host alone.
+    #[error("it has no scheme; the origin is {0}")]
+    NoScheme(String),
     /// A URL where an origin is wanted.
     #[error("it is a URL; the origin is {0}")]
     UrlNotOrigin(String),
@@ -46,6 +52,9 @@ pub enum FieldError {
     /// Plain http away from the machine itself.
     #[error("http is accepted on loopback only (127.0.0.1, [::1], localhost, *.localhost); use https")]
     NotSecure,
+    /// The same of an origin that https may have as well.
+    #[error("http is accepted on loopback only (127.0.0.1, [::1], localhost, *.localhost); use {0}")]
+    UseHttps(String),
     /// A redirect URI that is not an absolute web address.
     #[error("it is not an absolute https:// address (or http:// on loopback)")]
     NotAbsolute,
@@ -135,8 +144,11 @@ pub fn origin(text: &str) -> Result<Origin, FieldError> {
         return Err(FieldError::TooLong(MAX_REDIRECT_URI));
     }
     // The URL parser repairs backslashes, tabs and missing slashes; what needs repair is not what was meant.
-    if text.contains(|c: char| c.is_whitespace() || is_hidden(c) || c == '\\') || !text.contains("://") {
+    if text.contains(|c: char| c.is_whitespace() || is_hidden(c) || c == '\\') {
         return Err(FieldError::NotAnOrigin);
+    }
+    if !text.contains("://") {
+        return Err(with_scheme(text).map_or(FieldError::NotAnOrigin, FieldError::NoScheme));
     }
     let url = Url::parse(text).map_err(|_| FieldError::NotAnOrigin)?;
     // Neither are `https:a://b`, `https:///a` and `https://@a`, whose parsed form shows nothing of it any more.
@@ -145,9 +157,16 @@ pub fn origin(text: &str) -> Result<Origin, FieldError> {
     if !is_web || authority.is_empty() || authority.contains('@') {
         return Err(FieldError::NotAnOrigin);
     }
-    let origin = match Origin::parse(&url.origin().ascii_serialization()) {
+    let serialized = url.origin().ascii_serialization();
+    let origin = match Origin::parse(&serialized) {
         Ok(origin) => origin,
-        Err(OriginError::NotLoopback) => return Err(FieldError::NotSecure),
+        // What answers at a port of its own for http does not answer there for https.
+        Err(OriginError::NotLoopback) => {
+            let host = serialized.strip_prefix("http://").filter(|_| url.port().is_none());
+            return Err(
+                host.map_or(FieldError::NotSecure, |it| FieldError::UseHttps(format!("https://{it}")))
+            );
+        }
         Err(OriginError::Scheme | OriginError::Host | OriginError::Port) => {
             return Err(FieldError::NotAnOrigin);
         }
@@ -157,6 +176,21 @@ pub fn origin(text: &str) -> Result<Origin, FieldError> {
         return Err(FieldError::UrlNotOrigin(origin.to_string()));
     }
     Ok(origin)
+}
+
+/// The origin that somebody meant who typed a host alone, such as `a.com` or `localhost:3000`.
+fn with_scheme(text: &str) -> Option<String> {
+    let url = Url::parse(&format!("https://{text}")).ok()?;
+    let Some(Host::Domain(host)) = url.host() else { return None };
+    let scheme = if is_loopback(host) { "http" } else { "https" };
+    if scheme == "https" && !host.contains('.') {
+        return None;
+    }
+    match origin(&format!("{scheme}://{text}")) {
+        Ok(origin) => Some(origin.to_string()),
+        Err(FieldError::UrlNotOrigin(origin)) => Some(origin),
+        Err(_) => None,
+    }
 }
 
 /// What stands before `://`, what up to the path, the query or the fragment (RFC 3986 §3.2), and the rest.
@@ -250,7 +284,13 @@ mod tests {
             ("", Empty),
             ("  ", Empty),
             ("null", NotAnOrigin),
-            ("a.com", NotAnOrigin),
+            ("a.com", NoScheme("https://a.com".into())),
+            ("A.com:8443/x", NoScheme("https://a.com:8443".into())),
+            ("localhost:3000", NoScheme("http://localhost:3000".into())),
+            ("//a.com", NotAnOrigin),
+            ("user@a.com", NotAnOrigin),
+            ("mailto:a@a.com", NotAnOrigin),
+            ("about:blank", NotAnOrigin),
             ("https:a.com", NotAnOrigin),
             ("https:/a.com", NotAnOrigin),
             ("https:\\\\a.com", NotAnOrigin),
@@ -272,8 +312,10 @@ mod tests {
             ("https://*.a.com", Wildcard),
             ("https://*foo.com", Wildcard),
             ("*", Wildcard),
-            ("http://site.example", NotSecure),
-            ("http://localhost.evil.example", NotSecure),
+            ("http://site.example", UseHttps("https://site.example".into())),
+            ("http://site.example:80/x", UseHttps("https://site.example".into())),
+            ("http://site.example:8080", NotSecure),
+            ("http://localhost.evil.example", UseHttps("https://localhost.evil.example".into())),
             ("https://a.com/x", UrlNotOrigin("https://a.com".into())),
             ("https://a.com:8443/?q", UrlNotOrigin("https://a.com:8443".into())),
             ("https://a.com/#x", UrlNotOrigin("https://a.com".into())),

@@ -481,6 +481,7 @@ fn title(status: StatusCode) -> &'static str {
         StatusCode::FORBIDDEN => "This is not allowed",
         StatusCode::NOT_FOUND => "There is nothing here",
         StatusCode::METHOD_NOT_ALLOWED => "This address works differently",
+        StatusCode::CONFLICT => "This can't be done yet",
         _ => "Something went wrong",
     }
 }

@@ -15,7 +15,7 @@ use crate::{
         transaction::Transaction,
     },
     secret::Secret,
-    store::{applications::Application, sessions::Session},
+    store::sessions::Session,
 };
 
 #[derive(Template)]
@@ -65,21 +65,11 @@ pub fn ask(
         name: &session.name,
         email: &session.email,
         duration: duration(&transaction.request, lifetimes),
-        links: links(&client.application),
+        links: client.application.links(),
         transaction: transaction.id.expose(),
         csrf: browser.csrf(&csrf_purpose(&transaction.id, &session.user_id)),
     };
     page::respond(StatusCode::OK, &page, &form_targets(target))
-}
-
-/// What the organization says elsewhere of its application.
-fn links(application: &Application) -> Vec<(&'static str, &str)> {
-    let links = [
-        ("Homepage", &application.homepage_url),
-        ("Privacy policy", &application.privacy_url),
-        ("Terms of service", &application.terms_url),
-    ];
-    links.into_iter().filter_map(|(name, url)| Some((name, url.as_deref()?))).collect()
 }
 
 /// Tells the person that they are not a member: not of which organization, which they may not see.

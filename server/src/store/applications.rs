@@ -323,4 +323,14 @@ impl Application {
     pub fn runs_on(&self, origin: &Origin) -> bool {
         self.origins.contains(origin)
     }
+
+    /// What the organization says of it elsewhere: the words for each link, and the link.
+    pub fn links(&self) -> Vec<(&'static str, &str)> {
+        let links = [
+            ("Homepage", &self.homepage_url),
+            ("Privacy policy", &self.privacy_url),
+            ("Terms of service", &self.terms_url),
+        ];
+        links.into_iter().filter_map(|(words, url)| Some((words, url.as_deref()?))).collect()
+    }
 }

@@ -25,6 +25,7 @@ mod login;
 mod logout;
 mod oauth;
 mod organizations;
+mod registration;
 mod retention;
 mod tenants;
 mod toolbar;

@@ -1,42 +1,19 @@
 //! `POST /oauth/introspect/` (RFC 7662).
 
 use axum::http::Method;
-use base64::{Engine, engine::general_purpose::STANDARD};
-use latchkey_server::{secret::Secret, store};
 use serde_json::json;
 
 use crate::support::{
-    ACME, ACME_LOCAL, ACME_SITE, ADMIN, APP, Answer, GLOBEX, MEMBER, NOW, PLATFORM, Platform, SERVER_SECRET,
-    Site,
+    ACME, ACME_LOCAL, ACME_SITE, ADMIN, APP, GLOBEX, MEMBER, NOW, PLATFORM, Platform, SERVER_SECRET, Site,
+    basic,
 };
-
-/// A resource server of the platform, of Acme or of Globex.
-async fn register(platform: &Platform, id: &str, organization_id: Option<&str>) {
-    let mut unit = platform.write().await;
-    let secret = Secret::new(SERVER_SECRET).digest();
-    store::resource_servers::insert(&mut unit, id, "API", &secret, organization_id, NOW).await.unwrap();
-    unit.commit().await.unwrap();
-}
-
-fn basic(id: &str, secret: &str) -> String {
-    format!("Basic {}", STANDARD.encode(format!("{}:{}", escape(id), escape(secret))))
-}
-
-fn escape(text: &str) -> String {
-    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
-}
-
-async fn ask(platform: &Platform, id: &str, token: &str) -> Answer {
-    let site = Site::new(platform, "").from(None).with(Some(&basic(id, SERVER_SECRET)));
-    site.send(Method::POST, "/oauth/introspect/", format!("token={token}")).await
-}
 
 #[tokio::test]
 async fn a_live_token_is_described() {
     let platform = Platform::new().await;
-    register(&platform, "rs", None).await;
+    platform.add_resource_server("rs", None).await;
     let token = platform.token(MEMBER).await;
-    let answer = ask(&platform, "rs", &token).await;
+    let answer = platform.introspect("rs", &token).await;
     let expected = json!({
         "active": true, "scope": "org:read member:read project:read event:write openid", "client_id": APP,
         "token_type": "Bearer", "iat": NOW, "exp": NOW + 3600, "sub": "max", "iss": PLATFORM,
@@ -49,7 +26,7 @@ async fn a_live_token_is_described() {
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert_eq!(answer.header("access-control-allow-origin"), None);
     let tokens = platform.tokens(MEMBER).await;
-    assert_eq!(ask(&platform, "rs", &tokens.access).await.json()["active"], true);
+    assert_eq!(platform.introspect("rs", &tokens.access).await.json()["active"], true);
 }
 
 /// Nothing tells the one from the other.
@@ -57,7 +34,7 @@ async fn a_live_token_is_described() {
 async fn whatever_is_not_to_be_accepted_is_the_same_answer() {
     let platform = Platform::new().await;
     for (id, organization) in [("rs", None), ("acme", Some(ACME.0)), ("globex", Some(GLOBEX.0))] {
-        register(&platform, id, organization).await;
+        platform.add_resource_server(id, organization).await;
     }
     let live = platform.token(MEMBER).await;
     let tokens = platform.tokens(MEMBER).await;
@@ -66,25 +43,25 @@ async fn whatever_is_not_to_be_accepted_is_the_same_answer() {
     );
     let mut answers = vec![];
     for token in ["x", "lkat_", unknown.expose(), &tokens.refresh, &live[1..]] {
-        answers.push(ask(&platform, "rs", token).await);
+        answers.push(platform.introspect("rs", token).await);
     }
-    assert_eq!(ask(&platform, "acme", &live).await.json()["active"], true);
-    answers.push(ask(&platform, "globex", &live).await);
+    assert_eq!(platform.introspect("acme", &live).await.json()["active"], true);
+    answers.push(platform.introspect("globex", &live).await);
     let revoked = platform.token(MEMBER).await;
     let form = format!("client_id={APP}&token={revoked}");
     Site::new(&platform, "").with(None).send(Method::POST, "/oauth/revoke/", form).await;
-    answers.push(ask(&platform, "rs", &revoked).await);
+    answers.push(platform.introspect("rs", &revoked).await);
     let left = platform.token(ADMIN).await;
     platform.execute("delete from memberships where user_id = 'arno'").await;
-    answers.push(ask(&platform, "rs", &left).await);
+    answers.push(platform.introspect("rs", &left).await);
     for table in ["applications", "organizations", "users"] {
         platform.execute(&format!("update {table} set disabled_at = 1")).await;
-        answers.push(ask(&platform, "rs", &live).await);
+        answers.push(platform.introspect("rs", &live).await);
         platform.execute(&format!("update {table} set disabled_at = null")).await;
     }
-    assert_eq!(ask(&platform, "rs", &live).await.json()["active"], true);
+    assert_eq!(platform.introspect("rs", &live).await.json()["active"], true);
     platform.advance(3600);
-    answers.push(ask(&platform, "rs", &live).await);
+    answers.push(platform.introspect("rs", &live).await);
     for answer in &answers {
         assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"active":false}"#));
         assert_eq!(answer.headers, answers[0].headers);
@@ -95,7 +72,7 @@ async fn whatever_is_not_to_be_accepted_is_the_same_answer() {
 #[tokio::test]
 async fn who_is_not_registered_is_refused() {
     let platform = Platform::new().await;
-    register(&platform, "rs", None).await;
+    platform.add_resource_server("rs", None).await;
     let token = platform.token(MEMBER).await;
     let form = || format!("token={token}");
     for authorization in [
@@ -118,13 +95,13 @@ async fn who_is_not_registered_is_refused() {
     let site = Site::new(&platform, "").from(None).with(None);
     site.send(Method::POST, "/oauth/introspect/", in_the_body).await.assert_api_error(401, "invalid_client");
     platform.execute("update resource_servers set disabled_at = 1").await;
-    ask(&platform, "rs", &token).await.assert_api_error(401, "invalid_client");
+    platform.introspect("rs", &token).await.assert_api_error(401, "invalid_client");
 }
 
 #[tokio::test]
 async fn no_site_calls_it_and_its_form_is_read_like_every_other() {
     let platform = Platform::new().await;
-    register(&platform, "rs", None).await;
+    platform.add_resource_server("rs", None).await;
     let token = platform.token(MEMBER).await;
     let site = Site::new(&platform, "").with(Some(&basic("rs", SERVER_SECRET)));
     assert_eq!(

@@ -197,6 +197,50 @@ async fn errors_stand_at_their_fields_and_what_was_typed_is_kept() {
     assert_eq!(stored(&platform).await, 2);
 }
 
+#[tokio::test]
+async fn what_was_meant_is_offered_and_every_error_describes_its_field() {
+    let platform = Platform::new().await;
+    let mut admin = Person::signed_in(&platform, ADMIN).await;
+    let mut fields = GOOD.to_vec();
+    fields[1] = ("allowed_origins", "shop.example\nhttp://site.example\nlocalhost:3000\nnull");
+    let page = fill(&mut admin, NEW, &fields).await;
+    for offer in ["0 https://shop.example", "1 https://site.example", "2 http://localhost:3000"] {
+        page.assert_page(422, &format!("name=\"accept\" value=\"{offer}\""));
+    }
+    assert_eq!(page.body.matches("name=\"accept\"").count(), 3);
+    page.assert_page(
+        422,
+        "aria-describedby=\"allowed_origins-hint allowed_origins-wrong allowed_origins-wrong-2 \
+         allowed_origins-wrong-3 allowed_origins-wrong-4\" aria-invalid=\"true\"",
+    );
+    page.assert_page(422, "aria-describedby=\"redirect_uris-hint\">");
+    fields[1] = ("allowed_origins", "");
+    let page = fill(&mut admin, NEW, &fields).await;
+    page.assert_page(
+        422,
+        "id=\"allowed_origins-wrong\">One of the two is needed: give a site it runs on, or a redirect URI.",
+    );
+}
+
+#[tokio::test]
+async fn the_links_of_an_application_stand_on_its_page() {
+    let platform = Platform::new().await;
+    let mut admin = Person::signed_in(&platform, ADMIN).await;
+    let links = [
+        ("homepage_url", "https://shop.example/about"),
+        ("privacy_url", "https://shop.example/privacy?a&b"),
+        ("terms_url", "https://shop.example/terms"),
+    ];
+    let page = fill(&mut admin, NEW, &[&GOOD[..], &links].concat()).await.location().to_owned();
+    let page = admin.get(&page).await;
+    for (words, url) in
+        ["Homepage", "Privacy policy", "Terms of service"].iter().zip(links.map(|(_, url)| url))
+    {
+        let url = url.replace('&', "&#38;");
+        page.assert_page(200, &format!("<dt>{words}</dt><dd><a class=\"value\" href=\"{url}\""));
+    }
+}
+
 /// SECURITY: registration, by the pages as by the command line.
 #[tokio::test]
 async fn hostile_values_are_refused_at_their_field() {
@@ -593,6 +637,17 @@ async fn a_site_that_asked_and_is_not_registered_is_shown_and_added_only_when_sa
     assert_eq!(platform.count(new).await, 0);
     let mut fields = as_it_is();
     fields[1] = ("allowed_origins", "https://www.acme.example\nhttps://new.acme.example");
+    // Whoever corrects something else is told again, as long as the site stands in the list.
+    let asked = form.field("asked");
+    let again = |origins| [("asked", asked.as_str()), ("name", ""), ("allowed_origins", origins)];
+    let told = send(&mut admin, &form, EDIT, &again("https://new.acme.example")).await;
+    told.assert_page(
+        422,
+        "<strong class=\"value\">https://new.acme.example</strong> asked for this application",
+    );
+    assert_eq!(told.field("asked"), "https://new.acme.example");
+    let without = send(&mut admin, &form, EDIT, &again("https://www.acme.example")).await;
+    assert!(!without.body.contains("id=\"asked\""), "{}", without.body);
     send(&mut admin, &form, EDIT, &fields).await.location();
     assert_eq!(platform.count(new).await, 1);
     assert!(!admin.get(SHOW).await.body.contains("new.acme.example</p>"));
@@ -682,4 +737,10 @@ async fn a_long_list_comes_in_pages() {
     let second = admin.get(&next).await;
     assert_eq!(second.body.matches("<li>\n<div class=\"what\">").count(), 11);
     assert!(!second.body.contains("id=\"next\""));
+    assert_eq!(second.link("first"), LIST);
+    // Where nothing comes any more, it is not that there is nothing.
+    let beyond = admin.get(&format!("{LIST}?after=zzz")).await;
+    beyond.assert_page(200, "Nothing comes after this.");
+    assert_eq!(beyond.link("first"), LIST);
+    assert!(!beyond.body.contains("Nothing is registered yet"));
 }

@@ -285,6 +285,7 @@ async fn the_last_owner_who_is_active_cannot_go() {
         owner.get(&format!("{PATH}ada/remove/")).await,
     ] {
         answer.assert_error_page(409, "This is the last owner of the organization");
+        answer.assert_page(409, "<h1>This can&#39;t be done yet</h1>");
     }
     assert_eq!(state(&platform).await, before);
     owner.get(PATH).await.assert_page(200, "Owner<span class=\"muted\">: the last one, who can't go before");

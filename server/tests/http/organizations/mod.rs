@@ -2,4 +2,5 @@
 
 mod applications;
 mod audit;
+mod disabling;
 mod members;

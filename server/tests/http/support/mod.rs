@@ -3,6 +3,7 @@
 
 mod answer;
 mod asking;
+pub(crate) mod hostile;
 pub(crate) mod leak;
 mod person;
 mod platform;
@@ -17,4 +18,4 @@ pub(crate) use platform::{
     GLOBEX_SITE, LOCAL_REDIRECT, MEMBER, NOW, OUTSIDER, OWNER, PASSWORD, PEER, PLATFORM, Platform, STRANGER,
 };
 pub(crate) use site::{Site, anonymous};
-pub(crate) use tokens::{CHALLENGE, Form, SERVER_SECRET, Tokens, VERIFIER};
+pub(crate) use tokens::{CHALLENGE, Form, SERVER_SECRET, Tokens, VERIFIER, basic};

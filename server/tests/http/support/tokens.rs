@@ -1,8 +1,10 @@
 //! The code flow of Acme's application: codes, and what is exchanged for them.
 
 use axum::http::Method;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use latchkey_server::{secret::Secret, store};
 
-use super::{ACME_REDIRECT, APP, Answer, Asking, Person, Platform, Site};
+use super::{ACME_REDIRECT, APP, Answer, Asking, NOW, Person, Platform, Site};
 
 /// RFC 7636 Appendix B.
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -121,9 +123,29 @@ impl Platform {
         Tokens::of(&self.refresh(token).await)
     }
 
+    /// A resource server of the platform, or of an organization alone.
+    pub(crate) async fn add_resource_server(&self, id: &str, organization_id: Option<&str>) {
+        let mut unit = self.write().await;
+        let secret = Secret::new(SERVER_SECRET).digest();
+        store::resource_servers::insert(&mut unit, id, "API", &secret, organization_id, NOW).await.unwrap();
+        unit.commit().await.unwrap();
+    }
+
+    /// What a resource server is told of a token.
+    pub(crate) async fn introspect(&self, id: &str, token: &str) -> Answer {
+        let site = Site::new(self, "").from(None).with(Some(&basic(id, SERVER_SECRET)));
+        site.send(Method::POST, "/oauth/introspect/", format!("token={token}")).await
+    }
+
     /// Makes a signing key, as the server does at its first start.
     pub(crate) async fn make_key(&self) {
         let (store, clock, entropy) = (&self.app.store, &self.app.clock, &self.app.entropy);
         self.app.signing_keys.ensure(store, clock, entropy).await.unwrap();
     }
+}
+
+/// HTTP Basic as OAuth writes it (RFC 6749 §2.3.1).
+pub(crate) fn basic(id: &str, secret: &str) -> String {
+    let escape = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    format!("Basic {}", STANDARD.encode(format!("{}:{}", escape(id), escape(secret))))
 }
