@@ -150,6 +150,7 @@ pub async fn post(
         email: sent.parameters.get("email").unwrap_or_default(),
         role: pages::role(&sent.parameters, "role")?,
         authority: admin.authority(),
+        invited_by: Some(&admin.session.user_id),
     };
     let lasts = app.config.lifetimes.invitation_secs;
     let invited = match invitation::invite(&mut unit, &app.entropy, wish, now, lasts).await {
