@@ -424,6 +424,7 @@ async fn who_is_invited_stands_in_the_list_and_the_link_is_shown_once() {
     let page = invite(&mut admin, " New@Example.org ", "admin").await;
     page.assert_page(200, "<h2 id=\"link\">The link for <bdi>New@Example.org</bdi></h2>");
     page.assert_page(200, "22 January 2027, 08:00 UTC</time>. Role: Admin.");
+    page.assert_page(200, "Do not reload this page: that makes another link, and this one stops working.");
     let link = link(&page);
     let token =
         link.strip_prefix("https://platform.example/invitations/").unwrap().strip_suffix('/').unwrap();
