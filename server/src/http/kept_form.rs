@@ -26,9 +26,7 @@ const CSRF: &str = "csrf";
 /// Turns somebody away from a form that they sent: where they are to sign in, what they typed waits for them.
 ///
 /// Nobody is known here: how many forms one address leaves is counted as its authorization requests are.
-pub async fn refuse(app: &App, unit: Unit, form: &PageForm, error: Error) -> PageError {
-    // There is one writer, and what was typed is to be written.
-    drop(unit);
+pub async fn refuse(app: &App, form: &PageForm, error: Error) -> PageError {
     if !matches!(error, Error::SessionRequired) {
         return form.refuse(error);
     }

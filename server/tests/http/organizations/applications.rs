@@ -1,8 +1,13 @@
 //! `/organizations/{organization}/applications/`
 
+use axum::{
+    body::Body,
+    http::{Method, Request},
+};
+
 use crate::support::{
     ACME_LOCAL, ACME_SITE, ADMIN, APP, Answer, Asking, BOTH, GLOBEX_APP, GLOBEX_SITE, MEMBER, OUTSIDER,
-    OWNER, PASSWORD, Person, Platform, STRANGER, Site, anonymous,
+    OWNER, PASSWORD, PLATFORM, Person, Platform, STRANGER, Site, anonymous,
 };
 
 const LIST: &str = "/organizations/acme/applications/";
@@ -363,6 +368,63 @@ async fn whose_session_ended_in_the_middle_of_a_form_finds_what_they_typed() {
         latchkey_server::retention::sweep(&platform.app).await.unwrap();
         assert_eq!(platform.count("select count(*) from kept_forms").await, 0);
     }
+}
+
+/// There is one writer: who may not have it never waits for it, nor lets others wait.
+#[tokio::test]
+async fn whoever_may_change_nothing_is_turned_away_without_the_writer() {
+    let platform = Platform::new().await;
+    let mut nobody = Person::new(&platform);
+    nobody.get("/login/").await;
+    let mut member = Person::signed_in(&platform, MEMBER).await;
+    let mut admin = Person::signed_in(&platform, ADMIN).await;
+    let writer = platform.write().await;
+    let members = "/organizations/acme/members/";
+    for path in [
+        NEW.to_owned(),
+        EDIT.to_owned(),
+        format!("{SHOW}disable/"),
+        format!("{SHOW}enable/"),
+        format!("{SHOW}delete/"),
+        members.to_owned(),
+        format!("{members}max/role/"),
+        format!("{members}max/remove/"),
+        format!("{members}invitations/open/revoke/"),
+        format!("/invitations/{}/", "a".repeat(43)),
+    ] {
+        let forged = [("csrf", "x")];
+        admin.post(&path, &forged).await.assert_error_page(403, "The form does not come from this page");
+        nobody.post(&path, &forged).await.assert_error_page(403, "The form does not come from this page");
+        let purpose = if path.contains("members") { "members of acme" } else { "applications of acme" };
+        if path.starts_with("/organizations") {
+            let csrf = member.csrf(purpose);
+            let answer = member.post(&path, &[("csrf", csrf.as_str())]).await;
+            answer.assert_error_page(403, "This is for admins and owners of the organization");
+        }
+        // What these were sent is kept.
+        if ![NEW, EDIT, members].contains(&path.as_str()) {
+            let invitation = format!("invitation {}", "a".repeat(43));
+            let csrf = nobody.csrf(if path.starts_with("/invitations") { &invitation } else { purpose });
+            let answer = nobody.post(&path, &[("csrf", csrf.as_str())]).await;
+            assert!(answer.location().starts_with("/login/?next="), "{path}");
+        }
+    }
+    for origin in [None, Some("https://evil.example"), Some(PLATFORM)] {
+        for (method, path, body) in [
+            (Method::POST, "/api/0/organizations/acme/api-applications/", "{}"),
+            (Method::PUT, "/api/0/organizations/acme/api-applications/acmeclient/", "{}"),
+            (Method::DELETE, "/api/0/organizations/acme/api-applications/acmeclient/", ""),
+        ] {
+            let mut request =
+                Request::builder().method(method).uri(path).header("content-type", "application/json");
+            if let Some(origin) = origin {
+                request = request.header("origin", origin);
+            }
+            let answer = platform.send(request.body(Body::from(body)).unwrap()).await;
+            assert_eq!(answer.status, 403, "{origin:?} {path}: {}", answer.body);
+        }
+    }
+    drop(writer);
 }
 
 async fn press(person: &mut Person, page: &str, path: &str) -> Answer {
