@@ -45,6 +45,7 @@ create table kept_forms (
 ) strict;
 
 create index kept_forms_by_expiry on kept_forms (expires_at);
+create index kept_forms_by_browser on kept_forms (browser_hash, expires_at);
 
 -- What tells a person one session of theirs from another.
 alter table sessions add column address text;

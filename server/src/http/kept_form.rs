@@ -44,9 +44,11 @@ async fn keep(app: &App, form: &PageForm) -> Result<String, Error> {
     let now = app.clock.now();
     let mut unit = app.store.write(By::server(now)).await?;
     let (digest, browser) = (id.digest(), form.browser.digest());
-    store::kept_forms::insert(&mut unit, &digest, &browser, &form.path, &fields, now + KEPT_SECS).await?;
+    let is_kept =
+        store::kept_forms::insert(&mut unit, &digest, &browser, &form.path, &fields, now + KEPT_SECS).await?;
     unit.commit().await?;
-    Ok(format!("{}?{NAME}={}", form.path, id.expose()))
+    // Where there is no room for it, they sign in all the same.
+    Ok(if is_kept { format!("{}?{NAME}={}", form.path, id.expose()) } else { form.path.clone() })
 }
 
 /// What this browser typed before its person signed in again.

@@ -370,6 +370,35 @@ async fn whose_session_ended_in_the_middle_of_a_form_finds_what_they_typed() {
     }
 }
 
+#[tokio::test]
+async fn of_the_forms_that_were_left_so_many_are_kept() {
+    let platform = Platform::new().await;
+    let mut nobody = Person::new(&platform);
+    nobody.get("/login/").await;
+    let csrf = nobody.csrf("applications of acme");
+    for i in 0..7 {
+        let name = format!("form-{i}");
+        let login = nobody.post(NEW, &[("csrf", csrf.as_str()), ("name", &name)]).await.location().to_owned();
+        assert!(login.contains("%3Fkept%3D"), "{login}");
+        platform.advance(1);
+    }
+    let kept = platform.texts("select fields from kept_forms order by expires_at").await;
+    assert_eq!(kept, [2, 3, 4, 5, 6].map(|i| format!("name=form-{i}")), "the latest of the browser");
+    platform
+        .execute(
+            "with recursive n(i) as (select 1 union all select i + 1 from n where i < 9995)
+             insert into kept_forms (id_hash, browser_hash, path, fields, expires_at)
+             select cast('i' || i as blob), cast('b' || i as blob), '/', '', 4000000000 from n",
+        )
+        .await;
+    let mut other = Person::new(&platform);
+    other.get("/login/").await;
+    let csrf = other.csrf("applications of acme");
+    let login = other.post(NEW, &[("csrf", csrf.as_str()), ("name", "late")]).await.location().to_owned();
+    assert_eq!(login, "/login/?next=%2Forganizations%2Facme%2Fapplications%2Fnew%2F", "nothing is kept");
+    assert_eq!(platform.count("select count(*) from kept_forms").await, 10_000);
+}
+
 /// There is one writer: who may not have it never waits for it, nor lets others wait.
 #[tokio::test]
 async fn whoever_may_change_nothing_is_turned_away_without_the_writer() {
