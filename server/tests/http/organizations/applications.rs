@@ -541,6 +541,32 @@ async fn of_the_sites_that_asked_so_many_are_kept() {
 }
 
 #[tokio::test]
+async fn a_flood_of_sites_pushes_out_none_that_asks_often_and_none_of_another_organization_s() {
+    let platform = Platform::new().await;
+    let flush = async || {
+        platform.app.refused_origins.flush(&platform.app.store, &platform.app.clock).await.unwrap();
+    };
+    let note = |client_id, origin: &str| platform.app.refused_origins.note(client_id, origin);
+    for _ in 0..3 {
+        note(APP, "https://real.example");
+    }
+    flush().await;
+    for i in 0..3000 {
+        if i % 100 == 0 {
+            platform.advance(60);
+            flush().await;
+        }
+        note(APP, &format!("https://a{i}.example"));
+    }
+    note(GLOBEX_APP, "https://globex.example");
+    flush().await;
+    let kept = |client_id| format!("select origin from refused_origins where client_id = '{client_id}'");
+    assert_eq!(platform.texts(&kept(GLOBEX_APP)).await, ["https://globex.example"]);
+    let of_acme = platform.texts(&kept(APP)).await;
+    assert!(of_acme.len() == 20 && of_acme.contains(&"https://real.example".to_owned()), "{of_acme:?}");
+}
+
+#[tokio::test]
 async fn the_link_from_a_site_leads_an_admin_to_the_form_and_nobody_else_anywhere() {
     let platform = Platform::new().await;
     let link = "/toolbar/acmeclient/setup/?origin=https%3A%2F%2Fnew.acme.example";
