@@ -6,6 +6,7 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
     http::{StatusCode, Uri},
+    middleware::from_fn,
     response::Response,
     routing::{MethodRouter, any, get, post},
 };
@@ -26,6 +27,7 @@ use crate::{
         exchange::ExchangeLayer,
         load, page,
         parameters::MAX_BODY,
+        readable,
     },
     members::{self, accept, remove, role, withdraw},
     oauth::{authorize, introspect, metadata, revoke, signing_keys, token, userinfo},
@@ -114,10 +116,13 @@ fn pages(app: &App) -> Router<App> {
                 .fallback(authorize::method_not_allowed),
         )
         .merge(organization_pages())
-        .route("/invitations/{token}", get(accept::get).post(accept::post))
         .route("/toolbar/{client_id}", get(frame::get))
         .route("/toolbar/{client_id}/setup", get(setup::get))
         .route("/toolbar/{client_id}/callback", get(callback::get))
+        .method_not_allowed_fallback(page::method_not_allowed)
+        .layer(from_fn(readable::or_no_page))
+        // Of an invitation that cannot be read its own page says that it cannot be used.
+        .route("/invitations/{token}", get(accept::get).post(accept::post))
         .method_not_allowed_fallback(page::method_not_allowed)
         .layer(load::shed_page(app))
 }
@@ -154,7 +159,7 @@ fn documents() -> Router<App> {
         .route(metadata::PROTECTED_RESOURCE, get(metadata::protected_resource))
         .route("/oauth/jwks", get(signing_keys::get))
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(cors::any_origin())
+        .layer(ServiceBuilder::new().layer(cors::any_origin()).layer(from_fn(readable::or_no_api)))
 }
 
 /// For whoever watches over the process.
@@ -200,7 +205,7 @@ fn session_api(app: &App) -> Router<App> {
             get(api_applications::get).put(api_applications::put).delete(api_applications::delete),
         )
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(load::shed_api(app))
+        .layer(ServiceBuilder::new().layer(load::shed_api(app)).layer(from_fn(readable::or_no_api)))
 }
 
 /// For who holds a token, which comes in the header: every route through the gate, each with its rule.
@@ -210,7 +215,12 @@ fn api(app: &App) -> Router<App> {
             router.route(route.path, guard(app, route.rule(), (route.methods)()))
         })
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(ServiceBuilder::new().layer(cors::registered_origins(app)).layer(load::shed_api(app)))
+        .layer(
+            ServiceBuilder::new()
+                .layer(cors::registered_origins(app))
+                .layer(load::shed_api(app))
+                .layer(from_fn(readable::or_no_api)),
+        )
 }
 
 /// Whatever is no path of ours, and so never comes before one: a backend's, for who holds a token, with the rules and the

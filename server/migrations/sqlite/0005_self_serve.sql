@@ -25,6 +25,8 @@ create table invitations (
     -- The address in lower case. There is one open invitation of an organization for it.
     email_key       text    not null,
     role            text    not null check (role in ('member', 'admin', 'owner')),
+    -- Who made it: it ends when they could no longer make it. Null where that was the command line.
+    invited_by      text    references users (id) on delete cascade,
     created_at      integer not null,
     expires_at      integer not null,
     unique (organization_id, email_key)
@@ -43,6 +45,7 @@ create table kept_forms (
 ) strict;
 
 create index kept_forms_by_expiry on kept_forms (expires_at);
+create index kept_forms_by_browser on kept_forms (browser_hash, expires_at);
 
 -- What tells a person one session of theirs from another.
 alter table sessions add column address text;

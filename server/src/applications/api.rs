@@ -11,7 +11,6 @@ use serde::Serialize;
 
 use crate::{
     applications::{body::Body, change, draft::Draft},
-    audit::By,
     directory::admin::{self, Admin},
     http::{
         address::ClientAddress,
@@ -112,8 +111,7 @@ pub async fn post(
     sent: JsonForm,
 ) -> Result<Response, ApiError> {
     let now = app.clock.now();
-    let mut unit = app.store.write(By::server(now)).await?;
-    let admin = sender(&app, &mut unit, &sent.headers, sent.address, &slug).await?;
+    let (mut unit, admin) = sender(&app, &sent.headers, sent.address, &slug).await?;
     let body = Body::read(&sent.object)?;
     let details = body.complete(None)?.read().map_err(Error::Fields)?;
     let application = details.register(app.entropy.id()?, admin.organization.id.clone(), now);
@@ -138,8 +136,7 @@ pub async fn put(
     sent: JsonForm,
 ) -> Result<Response, ApiError> {
     let now = app.clock.now();
-    let mut unit = app.store.write(By::server(now)).await?;
-    let admin = sender(&app, &mut unit, &sent.headers, sent.address, &slug).await?;
+    let (mut unit, admin) = sender(&app, &sent.headers, sent.address, &slug).await?;
     let application = find(&mut unit, &admin, &client_id).await?;
     let looked_at = looked_at(&sent.headers, &application)?;
     let body = Body::read(&sent.object)?;
@@ -169,8 +166,7 @@ pub async fn delete(
     headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
     let now = app.clock.now();
-    let mut unit = app.store.write(By::server(now)).await?;
-    let admin = sender(&app, &mut unit, &headers, address, &slug).await?;
+    let (mut unit, admin) = sender(&app, &headers, address, &slug).await?;
     let application = find(&mut unit, &admin, &client_id).await?;
     if headers.contains_key(header::IF_MATCH) && looked_at(&headers, &application)? != application.revision {
         return Err(Error::Outdated.into());
@@ -181,18 +177,15 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The admin who changes something, from a page of the platform's own, and on whose behalf the unit writes from now on.
+/// The admin who changes something, from a page of the platform's own, and the unit that writes on their behalf.
 async fn sender(
     app: &App,
-    unit: &mut Unit,
     headers: &HeaderMap,
     address: ClientAddress,
     slug: &str,
-) -> Result<Admin, Error> {
+) -> Result<(Unit, Admin), Error> {
     crate::http::origin_check::require_same_origin(headers, &app.config.public_url)?;
-    let admin = admin::require(app, unit, headers, slug).await?;
-    admin.act(app, unit, address);
-    Ok(admin)
+    admin::writer(app, headers, address, slug).await
 }
 
 async fn find(unit: &mut Unit, admin: &Admin, client_id: &str) -> Result<Application, Error> {

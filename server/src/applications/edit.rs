@@ -14,7 +14,6 @@ use crate::{
         pages::{csrf_purpose, find, path, refuse, sender, visitor},
         registration,
     },
-    audit::By,
     directory::admin::Admin,
     http::{
         browser::Browser,
@@ -63,10 +62,9 @@ pub async fn post(
     Path((slug, client_id)): Path<(String, String)>,
     sent: PageForm,
 ) -> Result<Response, PageError> {
-    let mut unit = app.store.write(By::server(app.clock.now())).await?;
-    let admin = match sender(&app, &mut unit, &sent, &slug).await {
-        Ok(admin) => admin,
-        Err(error) => return Err(refuse(&app, unit, &sent, error).await),
+    let (mut unit, admin) = match sender(&app, &sent, &slug).await {
+        Ok(sender) => sender,
+        Err(error) => return Err(refuse(&app, &sent, error).await),
     };
     let now_is = find(&mut unit, &admin, &client_id).await?;
     let looked_at = Application { revision: revision(sent.parameters.get("revision"))?, ..now_is.clone() };

@@ -14,7 +14,6 @@ use crate::{
         change,
         pages::{csrf_purpose, find, list_path, path, sender, visitor},
     },
-    audit::By,
     http::{
         error::{Error, PageError},
         form::PageForm,
@@ -88,8 +87,7 @@ pub async fn disable(
     sent: PageForm,
 ) -> Result<Redirect, PageError> {
     let now = app.clock.now();
-    let mut unit = app.store.write(By::server(now)).await?;
-    let admin = sender(&app, &mut unit, &sent, &slug).await.map_err(|error| sent.refuse(error))?;
+    let (mut unit, admin) = sender(&app, &sent, &slug).await.map_err(|error| sent.refuse(error))?;
     let revoked = change::disable(&mut unit, &admin.organization.id, &client_id, now).await?;
     revoked.ok_or(Error::NotFound)?;
     unit.commit().await?;
@@ -103,10 +101,9 @@ pub async fn enable(
     sent: PageForm,
 ) -> Result<Redirect, PageError> {
     let page = path(&slug, &client_id, "");
-    let mut unit = app.store.write(By::server(app.clock.now())).await?;
     // There is no page at the form's own address to come back to.
-    let admin = sender(&app, &mut unit, &sent, &slug).await;
-    let admin = admin.map_err(|error| PageError::to_sign_in(error, &page))?;
+    let sender = sender(&app, &sent, &slug).await;
+    let (mut unit, admin) = sender.map_err(|error| PageError::to_sign_in(error, &page))?;
     if !store::applications::touch_enabled(&mut unit, &admin.organization.id, &client_id).await? {
         return Err(Error::NotFound.into());
     }
@@ -121,8 +118,7 @@ pub async fn delete(
     sent: PageForm,
 ) -> Result<Redirect, PageError> {
     let now = app.clock.now();
-    let mut unit = app.store.write(By::server(now)).await?;
-    let admin = sender(&app, &mut unit, &sent, &slug).await.map_err(|error| sent.refuse(error))?;
+    let (mut unit, admin) = sender(&app, &sent, &slug).await.map_err(|error| sent.refuse(error))?;
     let revoked = change::remove(&mut unit, &admin.organization.id, &client_id, now).await?;
     revoked.ok_or(Error::NotFound)?;
     unit.commit().await?;

@@ -12,7 +12,6 @@ use crate::{
         form::{self, FormPage, Notice, Problems},
         pages::{csrf_purpose, list_path, path, refuse, sender, visitor},
     },
-    audit::By,
     directory::admin::Admin,
     http::{
         browser::Browser,
@@ -47,10 +46,9 @@ pub async fn post(
     Path(slug): Path<String>,
     sent: PageForm,
 ) -> Result<Response, PageError> {
-    let mut unit = app.store.write(By::server(app.clock.now())).await?;
-    let admin = match sender(&app, &mut unit, &sent, &slug).await {
-        Ok(admin) => admin,
-        Err(error) => return Err(refuse(&app, unit, &sent, error).await),
+    let (mut unit, admin) = match sender(&app, &sent, &slug).await {
+        Ok(sender) => sender,
+        Err(error) => return Err(refuse(&app, &sent, error).await),
     };
     let draft = form::read(&sent.parameters);
     if let Some(accepted) = form::accept(&sent.parameters, &draft) {

@@ -24,9 +24,9 @@ pub fn path(slug: &str, client_id: &str, below: &str) -> String {
     format!("/organizations/{slug}/applications/{client_id}/{below}")
 }
 
-/// The admin who sent a form of such a page: see [`admin::sender`].
-pub async fn sender(app: &App, unit: &mut Unit, form: &PageForm, slug: &str) -> Result<Admin, Error> {
-    admin::sender(app, unit, form, slug, &csrf_purpose(slug)).await
+/// The admin who sent a form of such a page, and the unit that writes on their behalf: see [`admin::sender`].
+pub async fn sender(app: &App, form: &PageForm, slug: &str) -> Result<(Unit, Admin), Error> {
+    admin::sender(app, form, slug, &csrf_purpose(slug)).await
 }
 
 /// The admin's organization's application; another organization's answers like one that there is not.

@@ -1,6 +1,7 @@
 //! Sites that ask for an application they are not registered for, so that its admins see what their site lacks.
 //!
-//! Anybody can make a site ask: so many are taken note of between two writings, and so many kept of one application.
+//! Anybody can make a site ask: so many of one application are taken note of between two writings, and so many of all.
+//! Who floods one application pushes out nothing of another's.
 
 use std::{
     collections::HashMap,
@@ -18,12 +19,57 @@ use crate::{
 
 /// How often they are written down.
 const EVERY: Duration = Duration::from_secs(5);
-/// How many different ones are noted until then.
-const MOST: usize = 200;
+/// How many different ones of an application are noted until then.
+const EACH: usize = 20;
+/// How many are noted of all applications. One of which nothing is noted yet finds a place all the same.
+const MOST: usize = 2000;
 
-/// Sites that asked and are not written down yet: by client id and origin, how often.
+/// Sites that asked and are not written down yet.
 #[derive(Debug, Clone, Default)]
-pub struct RefusedOrigins(Arc<Mutex<HashMap<(String, String), u32>>>);
+pub struct RefusedOrigins(Arc<Mutex<Noted>>);
+
+#[derive(Debug, Default)]
+struct Noted {
+    /// By client id and origin, how often.
+    applications: HashMap<String, HashMap<String, u32>>,
+    /// How many different ones there are in all.
+    all: usize,
+}
+
+impl Noted {
+    fn note(&mut self, client_id: &str, origin: &str) {
+        if let Some(of_one) = self.applications.get_mut(client_id) {
+            if let Some(occurrences) = of_one.get_mut(origin) {
+                *occurrences = occurrences.saturating_add(1);
+                return;
+            }
+            if of_one.len() >= EACH || self.all >= MOST {
+                return;
+            }
+        } else if self.all >= MOST {
+            self.make_room();
+        }
+        self.applications.entry(client_id.to_owned()).or_default().insert(origin.to_owned(), 1);
+        self.all += 1;
+    }
+
+    /// Forgets one of the application of which the most are noted: the one that asked least.
+    fn make_room(&mut self) {
+        let Some((client_id, of_one)) = self.applications.iter_mut().max_by_key(|(_, of_one)| of_one.len())
+        else {
+            return;
+        };
+        let least =
+            of_one.iter().min_by_key(|(_, occurrences)| **occurrences).map(|(origin, _)| origin.clone());
+        if least.is_some_and(|least| of_one.remove(&least).is_some()) {
+            self.all -= 1;
+        }
+        if of_one.is_empty() {
+            let client_id = client_id.clone();
+            self.applications.remove(&client_id);
+        }
+    }
+}
 
 impl RefusedOrigins {
     /// Takes note of a site, where there is room: one that a browser would name.
@@ -32,12 +78,7 @@ impl RefusedOrigins {
             return;
         }
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (client_id.to_owned(), origin.to_owned());
-        if let Some(occurrences) = noted.get_mut(&key) {
-            *occurrences = occurrences.saturating_add(1);
-        } else if noted.len() < MOST {
-            noted.insert(key, 1);
-        }
+        noted.note(client_id, origin);
     }
 
     /// Writes down what was noted, as long as the server runs.
@@ -53,15 +94,53 @@ impl RefusedOrigins {
 
     /// Writes down what was noted.
     pub async fn flush(&self, store: &Store, clock: &Clock) -> Result<(), StoreError> {
-        let noted = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        if noted.is_empty() {
+        let Noted { applications, .. } =
+            std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        if applications.is_empty() {
             return Ok(());
         }
         let now = clock.now();
         let mut unit = store.write(By::server(now)).await?;
-        for ((client_id, origin), occurrences) in noted {
-            store::refused_origins::insert(&mut unit, &client_id, &origin, occurrences, now).await?;
+        for (client_id, origins) in applications {
+            for (origin, occurrences) in origins {
+                store::refused_origins::insert(&mut unit, &client_id, &origin, occurrences, now).await?;
+            }
         }
         unit.commit().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(noted: &Noted) -> usize {
+        noted.applications.values().map(HashMap::len).sum()
+    }
+
+    #[test]
+    fn one_application_never_takes_the_place_of_another() {
+        let mut noted = Noted::default();
+        for origin in 0..500 {
+            noted.note("flooded", &format!("https://a{origin}.example"));
+        }
+        noted.note("other", "https://www.example");
+        assert_eq!((noted.applications["flooded"].len(), noted.applications["other"].len()), (EACH, 1));
+    }
+
+    #[test]
+    fn an_application_of_which_nothing_is_noted_finds_a_place() {
+        let mut noted = Noted::default();
+        for (client, origin) in
+            (0..MOST / EACH).flat_map(|client| (0..EACH).map(move |origin| (client, origin)))
+        {
+            noted.note(&format!("c{client}"), &format!("https://a{origin}.example"));
+        }
+        assert_eq!((noted.all, count(&noted)), (MOST, MOST));
+        for client in 0..MOST * 2 {
+            noted.note(&format!("new{client}"), "https://www.example");
+            assert_eq!(noted.applications[&format!("new{client}")].len(), 1);
+            assert_eq!((noted.all, count(&noted)), (MOST, MOST));
+        }
     }
 }

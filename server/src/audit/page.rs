@@ -30,8 +30,10 @@ use crate::{
 
 /// How many entries stand on a page.
 const PAGE: u32 = 50;
-/// How many applications, and how many people, there are to choose from.
+/// How many applications there are to choose from.
 const MOST_CHOICES: u32 = 500;
+/// How many people.
+const MOST_PEOPLE: u32 = 200;
 /// The longest id, in bytes.
 const MAX_ID: usize = 64;
 
@@ -179,9 +181,9 @@ async fn show(
     // An id that nothing stands under is whatever somebody typed: it is not shown again.
     let is_known = !rows.is_empty();
     let applications = store::applications::list_names(unit, &organization.id, MOST_CHOICES).await?;
-    let members = store::memberships::list(unit, &organization.id).await?;
-    let people = members.into_iter().take(MOST_CHOICES as usize);
-    let people = people.map(|member| (member.user_id, format!("{} ({})", member.name, member.email)));
+    let members = store::memberships::list_after(unit, &organization.id, "", MOST_PEOPLE).await?;
+    let people =
+        members.into_iter().map(|member| (member.user_id, format!("{} ({})", member.name, member.email)));
     Ok(AuditPage {
         workspace: Workspace::of_organization(admin, &visit.browser, Place::Audit),
         wrong: asked.wrong.clone(),

@@ -144,6 +144,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Value, Cl
                 email: &email,
                 role: role.into(),
                 authority: Authority::Command,
+                invited_by: None,
             };
             let lasts = Lifetimes::default().invitation_secs;
             let invited = invitation::invite(&mut unit, &context.entropy, wish, now, lasts).await;

@@ -47,27 +47,31 @@ pub async fn visitor(app: &App, unit: &mut Unit, visit: &Visit, slug: &str) -> R
     require(app, unit, &visit.headers, slug).await.map_err(|error| visit.refuse(error))
 }
 
-/// The admin who sent a form of such a page, on whose behalf the unit writes from now on. It counts where it brings the
-/// token of this purpose.
-pub async fn sender(
-    app: &App,
-    unit: &mut Unit,
-    form: &PageForm,
-    slug: &str,
-    purpose: &str,
-) -> Result<Admin, Error> {
+/// The admin who sent a form of such a page, and the unit that writes on their behalf. It counts where it brings the token
+/// of this purpose.
+pub async fn sender(app: &App, form: &PageForm, slug: &str, purpose: &str) -> Result<(Unit, Admin), Error> {
     form.require_token(purpose)?;
-    let admin = require(app, unit, &form.headers, slug).await?;
-    admin.act(app, unit, form.address);
-    Ok(admin)
+    writer(app, &form.headers, form.address, slug).await
+}
+
+/// The admin who changes something, and the unit that writes on their behalf.
+///
+/// There is one writer, and nobody has it from those who may: whoever may not is turned away by what a snapshot says. It
+/// is asked again of the unit itself, since it may be otherwise by then.
+pub async fn writer(
+    app: &App,
+    headers: &HeaderMap,
+    address: ClientAddress,
+    slug: &str,
+) -> Result<(Unit, Admin), Error> {
+    require(app, &mut app.store.read().await?, headers, slug).await?;
+    let mut unit = app.store.write(By::server(app.clock.now())).await?;
+    let admin = require(app, &mut unit, headers, slug).await?;
+    unit.act_for(By::person(&admin.session.user_id, address, app.clock.now()));
+    Ok((unit, admin))
 }
 
 impl Admin {
-    /// What is written from now on is written on their behalf.
-    pub fn act(&self, app: &App, unit: &mut Unit, address: ClientAddress) {
-        unit.act_for(By::person(&self.session.user_id, address, app.clock.now()));
-    }
-
     /// What they may do to memberships.
     pub const fn authority(&self) -> Authority {
         Authority::Of(self.role)

@@ -26,9 +26,7 @@ const CSRF: &str = "csrf";
 /// Turns somebody away from a form that they sent: where they are to sign in, what they typed waits for them.
 ///
 /// Nobody is known here: how many forms one address leaves is counted as its authorization requests are.
-pub async fn refuse(app: &App, unit: Unit, form: &PageForm, error: Error) -> PageError {
-    // There is one writer, and what was typed is to be written.
-    drop(unit);
+pub async fn refuse(app: &App, form: &PageForm, error: Error) -> PageError {
     if !matches!(error, Error::SessionRequired) {
         return form.refuse(error);
     }
@@ -46,9 +44,11 @@ async fn keep(app: &App, form: &PageForm) -> Result<String, Error> {
     let now = app.clock.now();
     let mut unit = app.store.write(By::server(now)).await?;
     let (digest, browser) = (id.digest(), form.browser.digest());
-    store::kept_forms::insert(&mut unit, &digest, &browser, &form.path, &fields, now + KEPT_SECS).await?;
+    let is_kept =
+        store::kept_forms::insert(&mut unit, &digest, &browser, &form.path, &fields, now + KEPT_SECS).await?;
     unit.commit().await?;
-    Ok(format!("{}?{NAME}={}", form.path, id.expose()))
+    // Where there is no room for it, they sign in all the same.
+    Ok(if is_kept { format!("{}?{NAME}={}", form.path, id.expose()) } else { form.path.clone() })
 }
 
 /// What this browser typed before its person signed in again.

@@ -18,5 +18,6 @@ pub mod origin_check;
 pub mod page;
 pub mod paging;
 pub mod parameters;
+pub mod readable;
 pub mod visit;
 pub mod workspace;

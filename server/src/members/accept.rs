@@ -67,10 +67,12 @@ pub async fn get(State(app): State<App>, token: Token, visit: Visit) -> Result<R
 pub async fn post(State(app): State<App>, token: Token, sent: PageForm) -> Result<Response, PageError> {
     let token = read(token);
     sent.require_token(&csrf_purpose(&token))?;
+    let to_sign_in = |error| PageError::to_sign_in(error, &invitation::path(&token));
+    // Nobody who is signed out takes the one writer.
+    session::require(&app, &mut app.store.read().await?, &sent.headers).await.map_err(to_sign_in)?;
     let now = app.clock.now();
     let mut unit = app.store.write(By::server(now)).await?;
-    let session = session::require(&app, &mut unit, &sent.headers).await;
-    let session = session.map_err(|error| PageError::to_sign_in(error, &invitation::path(&token)))?;
+    let session = session::require(&app, &mut unit, &sent.headers).await.map_err(to_sign_in)?;
     let Some(open) = Open::find(&mut unit, &token, now).await? else { return Ok(gone()) };
     if open.standing(&mut unit, &session).await? != Standing::Theirs {
         return Ok(show(&mut unit, &open, &session, &sent.browser, &token).await?);

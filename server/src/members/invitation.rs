@@ -31,6 +31,8 @@ pub struct Wish<'a> {
     pub role: Role,
     /// On whose word.
     pub authority: Authority,
+    /// Who that is; nobody where it is the command line.
+    pub invited_by: Option<&'a str>,
 }
 
 /// An invitation that was made, with its secret, which nobody can be told again.
@@ -84,7 +86,7 @@ pub async fn invite(
     now: UnixSeconds,
     lasts_secs: UnixSeconds,
 ) -> Result<Invited, InviteError> {
-    let Wish { organization_id, role, authority, .. } = wish;
+    let Wish { organization_id, role, authority, invited_by, .. } = wish;
     authority.require_over(role)?;
     let email = registration::email(wish.email)?;
     if let Some(user) = store::users::find_by_email(unit, &email).await?
@@ -103,6 +105,7 @@ pub async fn invite(
         organization_id: organization_id.to_owned(),
         email,
         role,
+        invited_by: invited_by.map(str::to_owned),
         created_at: now,
         expires_at: now + lasts_secs,
     };

@@ -10,7 +10,6 @@ use axum_extra::extract::cookie::CookieJar;
 use latchkey_protocol::scope::Role;
 
 use crate::{
-    audit::By,
     directory::admin::{Admin, visitor},
     http::{
         browser::Browser,
@@ -140,16 +139,16 @@ pub async fn post(
     sent: PageForm,
 ) -> Result<Response, PageError> {
     let now = app.clock.now();
-    let mut unit = app.store.write(By::server(now)).await?;
-    let admin = match sender(&app, &mut unit, &sent, &slug).await {
-        Ok(admin) => admin,
-        Err(error) => return Err(kept_form::refuse(&app, unit, &sent, error).await),
+    let (mut unit, admin) = match sender(&app, &sent, &slug).await {
+        Ok(sender) => sender,
+        Err(error) => return Err(kept_form::refuse(&app, &sent, error).await),
     };
     let wish = Wish {
         organization_id: &admin.organization.id,
         email: sent.parameters.get("email").unwrap_or_default(),
         role: pages::role(&sent.parameters, "role")?,
         authority: admin.authority(),
+        invited_by: Some(&admin.session.user_id),
     };
     let lasts = app.config.lifetimes.invitation_secs;
     let invited = match invitation::invite(&mut unit, &app.entropy, wish, now, lasts).await {

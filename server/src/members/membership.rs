@@ -1,7 +1,8 @@
 //! What is done to a membership, whichever way it is asked for: by a page or by the command line.
 //!
 //! Only an owner makes, demotes and removes owners, and the last one who is active cannot go. Who is removed loses at
-//! once all that stood on the membership.
+//! once all that stood on the membership, and so do the links that they made: nobody keeps a way back by an invitation to
+//! another account of theirs.
 
 use latchkey_protocol::scope::Role;
 
@@ -88,6 +89,7 @@ pub async fn change_role(
     }
     keep_an_owner(unit, organization_id, &user, role).await?;
     store::memberships::touch(unit, organization_id, user_id, change.to).await?;
+    withdraw_invitations(unit, organization_id, user_id, Some(change.to)).await?;
     Ok(())
 }
 
@@ -120,7 +122,23 @@ pub async fn remove(
     store::consents::remove_of_member(unit, organization_id, user_id).await?;
     // And does not come back by a link that somebody sent them before.
     store::invitations::revoke_of_email(unit, organization_id, &user.email).await?;
+    withdraw_invitations(unit, organization_id, user_id, None).await?;
     Ok(revoked)
+}
+
+/// Withdraws the invitations that a person made and, being this from now on, could no longer make.
+async fn withdraw_invitations(
+    unit: &mut Unit,
+    organization_id: &str,
+    user_id: &str,
+    is: Option<Role>,
+) -> Result<(), StoreError> {
+    for role in Role::ALL {
+        if !is.is_some_and(|is| Authority::Of(is).require_over(*role).is_ok()) {
+            store::invitations::revoke_of_inviter(unit, organization_id, user_id, *role).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The member; a person of no organization, and one of another, are like one that there is not.

@@ -19,9 +19,9 @@ pub fn list_path(slug: &str) -> String {
     format!("/organizations/{slug}/members/")
 }
 
-/// The admin who sent a form of such a page: see [`admin::sender`].
-pub async fn sender(app: &App, unit: &mut Unit, form: &PageForm, slug: &str) -> Result<Admin, Error> {
-    admin::sender(app, unit, form, slug, &csrf_purpose(slug)).await
+/// The admin who sent a form of such a page, and the unit that writes on their behalf: see [`admin::sender`].
+pub async fn sender(app: &App, form: &PageForm, slug: &str) -> Result<(Unit, Admin), Error> {
+    admin::sender(app, form, slug, &csrf_purpose(slug)).await
 }
 
 /// Reads a role that a form's select sent.

@@ -9,7 +9,6 @@ use axum::{
 use axum_extra::extract::cookie::CookieJar;
 
 use crate::{
-    audit::By,
     directory::admin::visitor,
     http::{
         error::PageError,
@@ -76,8 +75,7 @@ pub async fn post(
     sent: PageForm,
 ) -> Result<Redirect, PageError> {
     let now = app.clock.now();
-    let mut unit = app.store.write(By::server(now)).await?;
-    let admin = sender(&app, &mut unit, &sent, &slug).await.map_err(|error| sent.refuse(error))?;
+    let (mut unit, admin) = sender(&app, &sent, &slug).await.map_err(|error| sent.refuse(error))?;
     membership::remove(&mut unit, &admin.organization.id, &user_id, admin.authority(), now).await?;
     unit.commit().await?;
     let is_out = user_id == admin.session.user_id;

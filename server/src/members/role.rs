@@ -7,7 +7,6 @@ use axum::{
 use latchkey_protocol::scope::Role;
 
 use crate::{
-    audit::By,
     http::{
         error::{Error, PageError},
         form::PageForm,
@@ -26,10 +25,9 @@ pub async fn post(
     sent: PageForm,
 ) -> Result<Redirect, PageError> {
     let list = list_path(&slug);
-    let mut unit = app.store.write(By::server(app.clock.now())).await?;
     // There is no page at the form's own address to come back to.
-    let admin = sender(&app, &mut unit, &sent, &slug).await;
-    let admin = admin.map_err(|error| PageError::to_sign_in(error, &list))?;
+    let sender = sender(&app, &sent, &slug).await;
+    let (mut unit, admin) = sender.map_err(|error| PageError::to_sign_in(error, &list))?;
     let change = Change {
         from: Some(pages::role(&sent.parameters, "was")?),
         to: pages::role(&sent.parameters, "role")?,

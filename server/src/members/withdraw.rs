@@ -6,7 +6,6 @@ use axum::{
 };
 
 use crate::{
-    audit::By,
     http::{
         error::{Error, PageError},
         form::PageForm,
@@ -24,10 +23,9 @@ pub async fn post(
     sent: PageForm,
 ) -> Result<Redirect, PageError> {
     let list = list_path(&slug);
-    let mut unit = app.store.write(By::server(app.clock.now())).await?;
     // There is no page at the form's own address to come back to.
-    let admin = sender(&app, &mut unit, &sent, &slug).await;
-    let admin = admin.map_err(|error| PageError::to_sign_in(error, &list))?;
+    let sender = sender(&app, &sent, &slug).await;
+    let (mut unit, admin) = sender.map_err(|error| PageError::to_sign_in(error, &list))?;
     if !store::invitations::revoke(&mut unit, &admin.organization.id, &invitation_id).await? {
         return Err(Error::NotFound.into());
     }

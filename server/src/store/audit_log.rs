@@ -150,7 +150,7 @@ macro_rules! page {
              where organization_id = $1 and id < $2 and ",
             $lead,
             "  and ($3 is null or created_at >= $3) and ($4 is null or action = $4)
-               and ($5 is null or client_id = $5) and ($6 is null or user_id = $6)
+               and ($5 is null or client_id = $5)
              order by id desc limit $7"
         )
     };
@@ -163,6 +163,45 @@ const fn statement_for(filter: &Filter<'_>) -> &'static str {
         Filter { client_id: Some(_), .. } => page!("client_id = $5"),
         Filter { action: Some(_), .. } => page!("action = $4"),
         _ => page!("true"),
+    }
+}
+
+/// A page, with the names. It is cut before any name is looked up. The applications are the organization's own: it may
+/// have written down the client id of another's.
+macro_rules! named {
+    ($($page:expr),+) => {
+        concat!(
+            "select l.id, l.created_at, l.action, l.actor_kind, l.actor_id, l.address, l.client_id, l.user_id, l.detail,
+                    l.occurrences, coalesce(doer.name, doing.name) as actor_name, doer.email as actor_email,
+                    application.name as application_name, person.name as person_name, person.email as person_email
+             from (",
+            $($page),+,
+            ") l
+             left join users doer on l.actor_kind = 'person' and doer.id = l.actor_id
+             left join applications doing on l.actor_kind = 'application' and doing.client_id = l.actor_id
+                 and doing.organization_id = $1
+             left join applications application on application.client_id = l.client_id
+                 and application.organization_id = $1
+             left join users person on person.id = l.user_id
+             order by l.id desc"
+        )
+    };
+}
+
+/// The same with names. Of a person there is a page of what is about them, and one of what they did: of both together, the
+/// latest.
+const fn named_statement_for(filter: &Filter<'_>) -> &'static str {
+    match filter {
+        Filter { user_id: Some(_), .. } => named!(
+            "select * from (",
+            page!("user_id = $6"),
+            ") union select * from (",
+            page!("actor_id = $6 and actor_kind = 'person'"),
+            ") order by id desc limit $7"
+        ),
+        Filter { client_id: Some(_), .. } => named!(page!("client_id = $5")),
+        Filter { action: Some(_), .. } => named!(page!("action = $4")),
+        _ => named!(page!("true")),
     }
 }
 
@@ -193,32 +232,12 @@ pub async fn list_named(
     organization_id: &str,
     filter: &Filter<'_>,
 ) -> Result<Vec<Named>, StoreError> {
-    // The page is cut before any name is looked up. The applications are the organization's own: it may have written
-    // down the client id of another's.
-    const LIST_NAMED: &str =
-        "select l.id, l.created_at, l.action, l.actor_kind, l.actor_id, l.address, l.client_id, l.user_id, l.detail,
-                l.occurrences, coalesce(doer.name, doing.name) as actor_name, doer.email as actor_email,
-                application.name as application_name, person.name as person_name, person.email as person_email
-         from (select id, organization_id, created_at, action, actor_kind, actor_id, address, client_id, user_id,
-                      detail, occurrences
-               from audit_log
-               where organization_id = $1 and ($2 is null or id < $2) and ($3 is null or created_at >= $3)
-                 and ($4 is null or action = $4) and ($5 is null or client_id = $5)
-                 and ($6 is null or user_id = $6 or (actor_kind = 'person' and actor_id = $6))
-               order by id desc limit $7) l
-         left join users doer on l.actor_kind = 'person' and doer.id = l.actor_id
-         left join applications doing on l.actor_kind = 'application' and doing.client_id = l.actor_id
-             and doing.organization_id = l.organization_id
-         left join applications application on application.client_id = l.client_id
-             and application.organization_id = l.organization_id
-         left join users person on person.id = l.user_id
-         order by l.id desc";
     statement!(
         unit,
         fetch_all Named,
-        LIST_NAMED,
+        named_statement_for(filter),
         organization_id,
-        filter.before,
+        filter.before.unwrap_or(i64::MAX),
         filter.since,
         filter.action.map(Action::as_str),
         filter.client_id,
@@ -251,7 +270,7 @@ mod tests {
     use super::*;
     use crate::{
         audit::By,
-        store::{DatabaseUrl, Store},
+        store::{DatabaseUrl, Store, plan},
     };
 
     #[tokio::test]
@@ -274,6 +293,30 @@ mod tests {
             let plan: Vec<_> = plan.into_iter().map(|(_, _, _, step)| step).collect();
             let wanted = format!("SEARCH audit_log USING INDEX {index} (organization_id=?{column} AND id<?)");
             assert_eq!(plan, [wanted], "{filter:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_with_names_is_found_by_the_same_indexes() {
+        let (client_id, user_id, action) = (Some("c"), Some("u"), Some(Action::TokenRefused));
+        let none = Filter::default();
+        let person = [
+            "audit_log_by_person (organization_id=? AND user_id=?",
+            "audit_log_by_actor (organization_id=? AND actor_id=?",
+        ];
+        for (filter, indexes) in [
+            (none, &["audit_log_by_organization (organization_id=?"][..]),
+            (Filter { action, ..none }, &["audit_log_by_action (organization_id=? AND action=?"]),
+            (Filter { client_id, ..none }, &["audit_log_by_application (organization_id=? AND client_id=?"]),
+            (Filter { user_id, ..none }, &person),
+            (Filter { user_id, client_id, action, ..none }, &person),
+        ] {
+            let steps = plan::steps(named_statement_for(&filter)).await;
+            let of_log: Vec<_> = steps.iter().filter(|step| step.contains("audit_log")).collect();
+            let wanted: Vec<_> = indexes.iter().map(|index| format!("{index} AND id<?)")).collect();
+            assert_eq!(of_log, wanted.iter().collect::<Vec<_>>(), "{filter:?}: {steps:?}");
+            let joined: Vec<_> = steps.iter().filter(|step| step.contains("sqlite_autoindex")).collect();
+            assert_eq!(joined.len(), 4, "{filter:?}: {steps:?}");
         }
     }
 }

@@ -26,6 +26,8 @@ pub struct Invitation {
     pub email: String,
     /// What they become.
     pub role: Role,
+    /// The person who made it; nobody where that was the command line.
+    pub invited_by: Option<String>,
     /// When it was made.
     pub created_at: UnixSeconds,
     /// Until when it can be accepted.
@@ -38,6 +40,7 @@ struct Row {
     organization_id: String,
     email: String,
     role: String,
+    invited_by: Option<String>,
     created_at: UnixSeconds,
     expires_at: UnixSeconds,
 }
@@ -51,6 +54,7 @@ impl TryFrom<Row> for Invitation {
             id: row.id,
             organization_id: row.organization_id,
             email: row.email,
+            invited_by: row.invited_by,
             created_at: row.created_at,
             expires_at: row.expires_at,
         })
@@ -60,12 +64,13 @@ impl TryFrom<Row> for Invitation {
 /// Adds an invitation, in place of the one that the organization has open for the same address.
 pub async fn insert(unit: &mut Unit, token: &Digest256, invitation: &Invitation) -> Result<(), StoreError> {
     const INSERT: &str = "insert into invitations
-                              (id, token_hash, organization_id, email, email_key, role, created_at, expires_at)
-                          values ($1, $2, $3, $4, $5, $6, $7, $8)
+                              (id, token_hash, organization_id, email, email_key, role, invited_by, created_at,
+                               expires_at)
+                          values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
                           on conflict (organization_id, email_key)
                           do update set id = excluded.id, token_hash = excluded.token_hash, email = excluded.email,
-                                        role = excluded.role, created_at = excluded.created_at,
-                                        expires_at = excluded.expires_at";
+                                        role = excluded.role, invited_by = excluded.invited_by,
+                                        created_at = excluded.created_at, expires_at = excluded.expires_at";
     statement!(
         unit,
         execute,
@@ -76,6 +81,7 @@ pub async fn insert(unit: &mut Unit, token: &Digest256, invitation: &Invitation)
         &invitation.email,
         email_key(&invitation.email),
         invitation.role.as_str(),
+        invitation.invited_by.as_deref(),
         invitation.created_at,
         invitation.expires_at
     )?;
@@ -90,7 +96,8 @@ pub async fn find(
     token: &Digest256,
     now: UnixSeconds,
 ) -> Result<Option<Invitation>, StoreError> {
-    const FIND: &str = "select id, organization_id, email, role, created_at, expires_at from invitations
+    const FIND: &str =
+        "select id, organization_id, email, role, invited_by, created_at, expires_at from invitations
                         where token_hash = $1 and expires_at > $2";
     statement!(unit, fetch_optional Row, FIND, token.as_bytes(), now)?.map(Invitation::try_from).transpose()
 }
@@ -101,7 +108,8 @@ pub async fn list(
     organization_id: &str,
     now: UnixSeconds,
 ) -> Result<Vec<Invitation>, StoreError> {
-    const LIST: &str = "select id, organization_id, email, role, created_at, expires_at from invitations
+    const LIST: &str =
+        "select id, organization_id, email, role, invited_by, created_at, expires_at from invitations
                         where organization_id = $1 and expires_at > $2 order by email_key";
     let rows = statement!(unit, fetch_all Row, LIST, organization_id, now)?;
     rows.into_iter().map(Invitation::try_from).collect()
@@ -114,7 +122,7 @@ pub async fn consume(
     now: UnixSeconds,
 ) -> Result<Option<Invitation>, StoreError> {
     const CONSUME: &str = "delete from invitations where token_hash = $1 and expires_at > $2
-                           returning id, organization_id, email, role, created_at, expires_at";
+                           returning id, organization_id, email, role, invited_by, created_at, expires_at";
     statement!(unit, fetch_optional Row, CONSUME, token.as_bytes(), now)?
         .map(Invitation::try_from)
         .transpose()
@@ -140,15 +148,31 @@ pub async fn revoke_of_email(
     log_revoked(unit, organization_id, revoked).await
 }
 
+/// Withdraws the invitations to become this that a person made in the organization. False where there are none.
+pub async fn revoke_of_inviter(
+    unit: &mut Unit,
+    organization_id: &str,
+    user_id: &str,
+    role: Role,
+) -> Result<bool, StoreError> {
+    const REVOKE_OF_INVITER: &str = "delete from invitations
+                                     where organization_id = $1 and invited_by = $2 and role = $3 returning email";
+    let role = role.as_str();
+    let revoked = statement!(unit, fetch_all(String,), REVOKE_OF_INVITER, organization_id, user_id, role)?;
+    log_revoked(unit, organization_id, revoked).await
+}
+
 async fn log_revoked(
     unit: &mut Unit,
     organization_id: &str,
-    revoked: Option<(String,)>,
+    revoked: impl IntoIterator<Item = (String,)> + Send,
 ) -> Result<bool, StoreError> {
-    let Some((email,)) = revoked else { return Ok(false) };
-    let entry = Entry::new(organization_id, Action::InvitationRevoked);
-    audit_log::insert(unit, &entry, &json!({ "email": email })).await?;
-    Ok(true)
+    let revoked: Vec<_> = revoked.into_iter().collect();
+    for (email,) in &revoked {
+        let entry = Entry::new(organization_id, Action::InvitationRevoked);
+        audit_log::insert(unit, &entry, &json!({ "email": email })).await?;
+    }
+    Ok(!revoked.is_empty())
 }
 
 /// Deletes invitations that nobody accepted in time, at most this many.

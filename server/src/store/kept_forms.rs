@@ -6,7 +6,13 @@ use crate::{
     store::{StoreError, Unit, statement},
 };
 
-/// Keeps a form's fields for the page at this path.
+/// How many are kept of one browser.
+pub const EACH: i64 = 5;
+/// How many are kept in all.
+pub const MOST: i64 = 10_000;
+
+/// Keeps a form's fields for the page at this path, in place of the oldest one where the browser left [`EACH`] already.
+/// False where there are [`MOST`].
 pub async fn insert(
     unit: &mut Unit,
     id: &Digest256,
@@ -14,11 +20,15 @@ pub async fn insert(
     path: &str,
     fields: &str,
     expires_at: UnixSeconds,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
+    const REMOVE: &str = "delete from kept_forms where id_hash in
+                              (select id_hash from kept_forms where browser_hash = $1
+                               order by expires_at desc, rowid desc limit -1 offset $2)";
     const INSERT: &str = "insert into kept_forms (id_hash, browser_hash, path, fields, expires_at)
-                          values ($1, $2, $3, $4, $5)";
-    statement!(unit, execute, INSERT, id.as_bytes(), browser.as_bytes(), path, fields, expires_at)?;
-    Ok(())
+                          select $1, $2, $3, $4, $5 where (select count(*) from kept_forms) < $6";
+    let (id, browser) = (id.as_bytes(), browser.as_bytes());
+    statement!(unit, execute, REMOVE, browser, EACH - 1)?;
+    Ok(statement!(unit, execute, INSERT, id, browser, path, fields, expires_at, MOST)? == 1)
 }
 
 /// The fields of a form that this browser sent to this path.

@@ -1,4 +1,4 @@
-//! Sites that asked for an application they are not registered for: the latest ones of each application, no more.
+//! Sites that asked for an application they are not registered for: the most frequent ones of each application, no more.
 
 use crate::{
     clock::UnixSeconds,
@@ -19,7 +19,8 @@ pub struct Refused {
     pub occurrences: i64,
 }
 
-/// Writes down that a site asked so often, and forgets those of the application that asked longest ago.
+/// Writes down that a site asked so often, and forgets those of the application that asked least, and of these who asked longest
+/// ago. This one has a place all the same: how often it asks shows later.
 pub async fn insert(
     unit: &mut Unit,
     client_id: &str,
@@ -35,9 +36,9 @@ pub async fn insert(
                                         occurrences = refused_origins.occurrences + excluded.occurrences";
     const REMOVE: &str = "delete from refused_origins where client_id = $1 and origin not in
                               (select origin from refused_origins where client_id = $1
-                               order by last_at desc, origin limit $2)";
+                               order by origin = $3 desc, occurrences desc, last_at desc, origin limit $2)";
     statement!(unit, execute, INSERT, client_id, origin, i64::from(occurrences), now)?;
-    statement!(unit, execute, REMOVE, client_id, MOST)?;
+    statement!(unit, execute, REMOVE, client_id, MOST, origin)?;
     Ok(())
 }
 

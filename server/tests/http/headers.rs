@@ -40,6 +40,38 @@ fn expected(status: u16, policy: &str) -> String {
     )
 }
 
+/// Whatever cannot be read is answered by us, and not by the framework.
+#[tokio::test]
+async fn of_addresses_that_cannot_be_read() {
+    let platform = Platform::new().await;
+    for path in [
+        "/organizations/%ff/",
+        "/organizations/%ff/applications/",
+        "/organizations/acme/applications/%c3%28/edit/",
+        "/organizations/%ff/members/",
+        "/organizations/%ff/audit/",
+        "/toolbar/%ff/",
+        "/toolbar/%ff/setup/",
+    ] {
+        let answer = anonymous(&platform, path).await;
+        answer.assert_error_page(404, "There is nothing at this address");
+        assert_eq!(snapshot(&answer), expected(404, PAGE), "{path}");
+    }
+    for path in [
+        "/api/0/organizations/%ff/",
+        "/api/0/organizations/%ff/members/",
+        "/api/0/organizations/%ff/api-applications/",
+        "/api/0/organizations/acme/api-applications/%ff/",
+        "/toolbar/%ff/status/",
+    ] {
+        let answer = anonymous(&platform, path).await;
+        answer.assert_api_error(404, "not_found");
+        assert_eq!(snapshot(&answer), expected(404, NOTHING), "{path}");
+    }
+    let site = Site::new(&platform, "").with(None).get("/api/0/organizations/%ff/").await;
+    assert!(site.header("access-control-allow-origin").is_some(), "its site can read that");
+}
+
 #[tokio::test]
 async fn of_pages() {
     let platform = Platform::new().await;

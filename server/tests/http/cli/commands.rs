@@ -6,7 +6,7 @@ use serde_json::json;
 use tempfile::{TempDir, tempdir};
 
 use super::{Said, database, latchkey, on, on_with, run};
-use crate::support::{Asking, MEMBER, NOW, OWNER, PASSWORD, Person, Platform, STRANGER, Site};
+use crate::support::{ADMIN, Asking, MEMBER, NOW, OWNER, PASSWORD, Person, Platform, STRANGER, Site};
 
 const ADD_USER: [&str; 7] =
     ["user", "add", "--email", "Ada@example.org", "--name", "Ada", "--password-stdin"];
@@ -342,6 +342,25 @@ async fn an_invitation_is_withdrawn_by_the_line_or_by_what_it_makes_needless() {
     assert_eq!(on(&["member", "list"]).json()["invitations"], json!([]));
     on(&["member", "invite", "--email", "nonsense", "--role", "member"])
         .assert_refused("--email \"nonsense\": it is not an e-mail address");
+}
+
+#[tokio::test]
+async fn who_is_removed_or_demoted_by_the_line_leaves_no_invitation_behind() {
+    for line in [
+        &["member", "remove", "--email", ADMIN][..],
+        &["member", "role", "--email", ADMIN, "--role", "member"],
+    ] {
+        let platform = Platform::new().await;
+        let on = |line: &[&str]| on(&platform.folder(), &[line, &["--org", "acme"]].concat());
+        let mut admin = Person::signed_in(&platform, ADMIN).await;
+        let csrf = admin.csrf("members of acme");
+        let form = [("csrf", csrf.as_str()), ("email", "second@x.org"), ("role", "admin")];
+        admin.post("/organizations/acme/members/", &form).await.assert_page(200, "invitation-link");
+        on(&["member", "invite", "--email", STRANGER, "--role", "owner"]).json();
+        on(line).json();
+        let open = platform.texts("select email from invitations").await;
+        assert_eq!(open, [STRANGER], "what the line itself made stays");
+    }
 }
 
 #[test]

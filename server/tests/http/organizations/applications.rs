@@ -1,8 +1,13 @@
 //! `/organizations/{organization}/applications/`
 
+use axum::{
+    body::Body,
+    http::{Method, Request},
+};
+
 use crate::support::{
     ACME_LOCAL, ACME_SITE, ADMIN, APP, Answer, Asking, BOTH, GLOBEX_APP, GLOBEX_SITE, MEMBER, OUTSIDER,
-    OWNER, PASSWORD, Person, Platform, STRANGER, Site, anonymous,
+    OWNER, PASSWORD, PLATFORM, Person, Platform, STRANGER, Site, anonymous,
 };
 
 const LIST: &str = "/organizations/acme/applications/";
@@ -554,6 +559,92 @@ async fn however_many_sign_ins_end_at_once_the_log_names_their_number() {
     }
 }
 
+#[tokio::test]
+async fn of_the_forms_that_were_left_so_many_are_kept() {
+    let platform = Platform::new().await;
+    let mut nobody = Person::new(&platform);
+    nobody.get("/login/").await;
+    let csrf = nobody.csrf("applications of acme");
+    for i in 0..7 {
+        let name = format!("form-{i}");
+        let login = nobody.post(NEW, &[("csrf", csrf.as_str()), ("name", &name)]).await.location().to_owned();
+        assert!(login.contains("%3Fkept%3D"), "{login}");
+        platform.advance(1);
+    }
+    let kept = platform.texts("select fields from kept_forms order by expires_at").await;
+    assert_eq!(kept, [2, 3, 4, 5, 6].map(|i| format!("name=form-{i}")), "the latest of the browser");
+    platform
+        .execute(
+            "with recursive n(i) as (select 1 union all select i + 1 from n where i < 9995)
+             insert into kept_forms (id_hash, browser_hash, path, fields, expires_at)
+             select cast('i' || i as blob), cast('b' || i as blob), '/', '', 4000000000 from n",
+        )
+        .await;
+    let mut other = Person::new(&platform);
+    other.get("/login/").await;
+    let csrf = other.csrf("applications of acme");
+    let login = other.post(NEW, &[("csrf", csrf.as_str()), ("name", "late")]).await.location().to_owned();
+    assert_eq!(login, "/login/?next=%2Forganizations%2Facme%2Fapplications%2Fnew%2F", "nothing is kept");
+    assert_eq!(platform.count("select count(*) from kept_forms").await, 10_000);
+}
+
+/// There is one writer: who may not have it never waits for it, nor lets others wait.
+#[tokio::test]
+async fn whoever_may_change_nothing_is_turned_away_without_the_writer() {
+    let platform = Platform::new().await;
+    let mut nobody = Person::new(&platform);
+    nobody.get("/login/").await;
+    let mut member = Person::signed_in(&platform, MEMBER).await;
+    let mut admin = Person::signed_in(&platform, ADMIN).await;
+    let writer = platform.write().await;
+    let members = "/organizations/acme/members/";
+    for path in [
+        NEW.to_owned(),
+        EDIT.to_owned(),
+        format!("{SHOW}disable/"),
+        format!("{SHOW}enable/"),
+        format!("{SHOW}delete/"),
+        members.to_owned(),
+        format!("{members}max/role/"),
+        format!("{members}max/remove/"),
+        format!("{members}invitations/open/revoke/"),
+        format!("/invitations/{}/", "a".repeat(43)),
+    ] {
+        let forged = [("csrf", "x")];
+        admin.post(&path, &forged).await.assert_error_page(403, "The form does not come from this page");
+        nobody.post(&path, &forged).await.assert_error_page(403, "The form does not come from this page");
+        let purpose = if path.contains("members") { "members of acme" } else { "applications of acme" };
+        if path.starts_with("/organizations") {
+            let csrf = member.csrf(purpose);
+            let answer = member.post(&path, &[("csrf", csrf.as_str())]).await;
+            answer.assert_error_page(403, "This is for admins and owners of the organization");
+        }
+        // What these were sent is kept.
+        if ![NEW, EDIT, members].contains(&path.as_str()) {
+            let invitation = format!("invitation {}", "a".repeat(43));
+            let csrf = nobody.csrf(if path.starts_with("/invitations") { &invitation } else { purpose });
+            let answer = nobody.post(&path, &[("csrf", csrf.as_str())]).await;
+            assert!(answer.location().starts_with("/login/?next="), "{path}");
+        }
+    }
+    for origin in [None, Some("https://evil.example"), Some(PLATFORM)] {
+        for (method, path, body) in [
+            (Method::POST, "/api/0/organizations/acme/api-applications/", "{}"),
+            (Method::PUT, "/api/0/organizations/acme/api-applications/acmeclient/", "{}"),
+            (Method::DELETE, "/api/0/organizations/acme/api-applications/acmeclient/", ""),
+        ] {
+            let mut request =
+                Request::builder().method(method).uri(path).header("content-type", "application/json");
+            if let Some(origin) = origin {
+                request = request.header("origin", origin);
+            }
+            let answer = platform.send(request.body(Body::from(body)).unwrap()).await;
+            assert_eq!(answer.status, 403, "{origin:?} {path}: {}", answer.body);
+        }
+    }
+    drop(writer);
+}
+
 async fn press(person: &mut Person, page: &str, path: &str) -> Answer {
     let csrf = person.get(page).await.csrf(path);
     person.post(path, &[("csrf", &csrf)]).await
@@ -668,6 +759,32 @@ async fn of_the_sites_that_asked_so_many_are_kept() {
     assert_eq!(platform.count("select count(*) from refused_origins").await, 20);
     let latest = "select origin from refused_origins order by last_at desc limit 1";
     assert_eq!(platform.text(latest).await, "https://latest.example");
+}
+
+#[tokio::test]
+async fn a_flood_of_sites_pushes_out_none_that_asks_often_and_none_of_another_organization_s() {
+    let platform = Platform::new().await;
+    let flush = async || {
+        platform.app.refused_origins.flush(&platform.app.store, &platform.app.clock).await.unwrap();
+    };
+    let note = |client_id, origin: &str| platform.app.refused_origins.note(client_id, origin);
+    for _ in 0..3 {
+        note(APP, "https://real.example");
+    }
+    flush().await;
+    for i in 0..3000 {
+        if i % 100 == 0 {
+            platform.advance(60);
+            flush().await;
+        }
+        note(APP, &format!("https://a{i}.example"));
+    }
+    note(GLOBEX_APP, "https://globex.example");
+    flush().await;
+    let kept = |client_id| format!("select origin from refused_origins where client_id = '{client_id}'");
+    assert_eq!(platform.texts(&kept(GLOBEX_APP)).await, ["https://globex.example"]);
+    let of_acme = platform.texts(&kept(APP)).await;
+    assert!(of_acme.len() == 20 && of_acme.contains(&"https://real.example".to_owned()), "{of_acme:?}");
 }
 
 #[tokio::test]

@@ -343,6 +343,46 @@ async fn who_is_removed_loses_at_once_what_the_page_said_before() {
     page.assert_page(200, "<h1>Leave <bdi>Acme Rockets</bdi>?</h1>");
 }
 
+/// The addresses that have an invitation of Acme's open.
+async fn invited(platform: &Platform) -> Vec<String> {
+    platform.texts("select email from invitations order by email").await
+}
+
+#[tokio::test]
+async fn nobody_keeps_a_way_back_by_an_invitation_that_they_made() {
+    let all = ["admin@x.org", "by-ada@x.org", "member@x.org", "owner@x.org"];
+    for (role, left) in [
+        (None, &["by-ada@x.org"][..]),
+        (Some("member"), &["by-ada@x.org"]),
+        (Some("admin"), &["admin@x.org", "by-ada@x.org", "member@x.org"]),
+        (Some("owner"), &all),
+    ] {
+        let platform = Platform::new().await;
+        platform.execute("update memberships set role = 'owner' where user_id = 'arno'").await;
+        let mut owner = Person::signed_in(&platform, OWNER).await;
+        let mut other = Person::signed_in(&platform, ADMIN).await;
+        invite(&mut owner, "by-ada@x.org", "owner").await.assert_page(200, "invitation-link");
+        // Of two who invite the same address, the later one has made the invitation.
+        invite(&mut owner, "owner@x.org", "member").await.assert_page(200, "invitation-link");
+        for role in ["member", "admin", "owner"] {
+            let page = invite(&mut other, &format!("{role}@x.org"), role).await;
+            page.assert_page(200, "invitation-link");
+        }
+        assert_eq!(invited(&platform).await, all);
+        let withdrawn = "Invitations they made that nobody has accepted are withdrawn.";
+        owner.get(&format!("{PATH}arno/remove/")).await.assert_page(200, withdrawn);
+        match role {
+            Some(role) => give(&mut owner, "arno", "owner", role).await.location().to_owned(),
+            None => remove(&mut owner, "arno").await.location().to_owned(),
+        };
+        assert_eq!(invited(&platform).await, left, "{role:?}");
+        let logged =
+            "select count(*) from audit_log where action = 'invitation.revoked' and actor_id = 'ada'";
+        let gone = i64::try_from(all.len() - left.len()).unwrap();
+        assert_eq!(platform.count(logged).await, gone, "{role:?}");
+    }
+}
+
 #[tokio::test]
 async fn who_leaves_or_steps_back_is_led_out_of_the_pages() {
     let platform = Platform::new().await;
@@ -385,6 +425,7 @@ async fn who_is_invited_stands_in_the_list_and_the_link_is_shown_once() {
     let page = invite(&mut admin, " New@Example.org ", "admin").await;
     page.assert_page(200, "<h2 id=\"link\">The link for <bdi>New@Example.org</bdi></h2>");
     page.assert_page(200, "22 January 2027, 08:00 UTC</time>. Role: Admin.");
+    page.assert_page(200, "Do not reload this page: that makes another link, and this one stops working.");
     let link = link(&page);
     let token =
         link.strip_prefix("https://platform.example/invitations/").unwrap().strip_suffix('/').unwrap();

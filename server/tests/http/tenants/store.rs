@@ -47,6 +47,7 @@ const BY_ORGANIZATION: &[&str] = &[
     "invitations::list",
     "invitations::revoke",
     "invitations::revoke_of_email",
+    "invitations::revoke_of_inviter",
     "memberships::count_owners",
     "memberships::find",
     "memberships::insert",
@@ -363,6 +364,11 @@ async fn call(name: &str, unit: &mut Unit, own: &Tenant, other: &Tenant) {
             assert!(invitations::revoke_of_email(unit, own.id, &email).await.unwrap());
             assert!(!invitations::revoke_of_email(unit, own.id, &email).await.unwrap());
         }
+        "invitations::revoke_of_inviter" => {
+            // The same person made one in each.
+            assert!(invitations::revoke_of_inviter(unit, own.id, "bea", Role::Member).await.unwrap());
+            assert!(!invitations::revoke_of_inviter(unit, own.id, "bea", Role::Member).await.unwrap());
+        }
         "memberships::count_owners" => {
             assert_eq!(memberships::count_owners(unit, own.id).await.unwrap(), 1, "and each has one");
         }
@@ -415,6 +421,7 @@ fn invitation(id: &str, organization_id: &str) -> Invitation {
         organization_id: organization_id.into(),
         email: "new@example.org".into(),
         role: Role::Member,
+        invited_by: Some("bea".into()),
         created_at: NOW,
         expires_at: NOW + 60,
     }
