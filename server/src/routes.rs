@@ -215,12 +215,7 @@ fn api(app: &App) -> Router<App> {
             router.route(route.path, guard(app, route.rule(), (route.methods)()))
         })
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(
-            ServiceBuilder::new()
-                .layer(cors::registered_origins(app))
-                .layer(load::shed_api(app))
-                .layer(from_fn(readable::or_no_api)),
-        )
+        .layer(ServiceBuilder::new().layer(cors::registered_origins(app)).layer(load::shed_api(app)))
 }
 
 /// Whatever is no path of ours, and so never comes before one: a backend's, for who holds a token, with the rules and the

@@ -197,7 +197,7 @@ async fn of_failures() {
     let platform = Platform::new().await;
     let token = platform.token(MEMBER).await;
     let large = Site::new(&platform, &token);
-    let answer = large.send(axum::http::Method::POST, "/oauth/revoke/", "x".repeat(1 << 16)).await;
+    let answer = large.send(axum::http::Method::POST, "/oauth/revoke/", "x".repeat(1 << 17)).await;
     assert_eq!(snapshot(&answer), expected(413, NOTHING));
     platform.execute("update access_tokens set scopes = 'x'").await;
     let answer = Site::new(&platform, &token).get("/api/0/").await;

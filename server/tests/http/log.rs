@@ -1,10 +1,5 @@
 //! What each call leaves in the log, whichever way it comes: who it was and where, and never the token.
 
-use std::{
-    io::{Result, Write},
-    sync::{Arc, Mutex},
-};
-
 use axum::{body::Body, http::Request};
 use latchkey_server::{
     config::Config,
@@ -14,41 +9,11 @@ use latchkey_server::{
     },
 };
 use serde_json::Value;
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::{
     gateway::Backend,
-    support::{ACME, ACME_SITE, APP, MEMBER, PEER, Platform},
+    support::{ACME, ACME_SITE, APP, MEMBER, PEER, Platform, log},
 };
-
-/// What was logged.
-#[derive(Debug, Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-impl Log {
-    /// The text so far, which is forgotten.
-    fn take(&self) -> String {
-        String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
-    }
-}
 
 async fn platform(backend: &Backend) -> Platform {
     let scopes = || [("GET".to_owned(), "event:read".to_owned())].into();
@@ -100,16 +65,13 @@ async fn every_call_leaves_a_line_that_says_who_it_was_and_never_the_token() {
     let platform = platform(&backend).await;
     let token = platform.token(MEMBER).await;
     let token_id = platform.text("select id from access_tokens").await;
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(log.clone()).finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
     for (path, told, route) in ENTRANCES {
         for (organization, status, message) in
             [("acme", 200, "api call"), ("globex", 403, "api call refused")]
         {
-            log.take();
+            log::take();
             assert_eq!(ask(&platform, &token, organization, path, told).await, status, "{path}");
-            let text = log.take();
+            let text = log::take();
             assert!(!text.contains(&token) && !text.contains("secret") && !text.contains("lkat_"), "{text}");
             let lines: Vec<Value> = text
                 .lines()

@@ -150,7 +150,7 @@ fn an_application_has_a_site_or_an_address_to_come_back_to_and_either_is_cleared
     let client_id = app["client_id"].as_str().unwrap();
     let update =
         |line: &[&str]| on(folder.path(), &[&["app", "update", "--client-id", client_id], line].concat());
-    update(&["--redirect-uri", ""]).assert_refused("--origin \"\": it is empty");
+    update(&["--redirect-uri", ""]).assert_refused("--origin \"\": one of the two is needed");
     let app = update(&["--redirect-uri", "", "--origin", "https://a.com"]).json();
     assert_eq!((&app[origins], &app[redirects]), (&json!(["https://a.com"]), &json!([])));
     let app = update(&["--redirect-uri", "https://a.com/cb", "--origin", ""]).json();
@@ -211,9 +211,9 @@ fn what_is_malformed_is_named_with_what_would_be_accepted() {
     on(folder.path(), &name).assert_refused("it holds a character that is not allowed there");
     let slug = ["org", "add", "--slug", "A B", "--name", "x"];
     on(folder.path(), &slug).assert_refused("--slug \"A B\": a slug is");
-    add_app(&folder, &[]).assert_refused("--origin \"\": it is empty");
+    add_app(&folder, &[]).assert_refused("--origin \"\": one of the two is needed");
     let both = ["--origin", "", "--redirect-uri", ""];
-    add_app(&folder, &both).assert_refused("--origin \"\": it is empty");
+    add_app(&folder, &both).assert_refused("--origin \"\": one of the two is needed");
     with(&["--redirect-uri", "https://a.com/cb", "--redirect-uri", ""])
         .assert_refused("--redirect-uri \"\": it is empty");
 }

@@ -5,6 +5,7 @@ mod answer;
 mod asking;
 pub(crate) mod hostile;
 pub(crate) mod leak;
+pub(crate) mod log;
 mod person;
 mod platform;
 mod site;

@@ -102,6 +102,7 @@ impl Platform {
     }
 
     pub(crate) async fn with(config: Config) -> Self {
+        super::log::begin();
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let file = folder.path().join("latchkey.db");
         let store = Store::open(&DatabaseUrl::Sqlite(file.clone())).await.unwrap();

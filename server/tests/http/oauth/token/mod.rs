@@ -116,7 +116,7 @@ async fn parameters_come_once_in_the_body_as_a_form() {
         assert!(!answer.body.contains("lkac_"), "{}", answer.body);
         assert!([400, 401].contains(&answer.status), "{path} {kind}");
     }
-    let large = format!("{body}&x={}", "x".repeat(17 << 10));
+    let large = format!("{body}&x={}", "x".repeat(97 << 10));
     post(&platform, "/oauth/token/", FORM, &large).await.assert_api_error(413, "invalid_request");
     assert_eq!(platform.exchange(&form).await.status, 200);
 }
