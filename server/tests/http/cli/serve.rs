@@ -193,7 +193,7 @@ fn the_public_url_is_an_origin() {
     for (url, says) in [
         ("http://platform.example", "http is accepted on loopback only"),
         ("https://platform.example/base", "it is a URL; the origin is https://platform.example"),
-        ("platform.example", "it is not an origin"),
+        ("platform.example", "it has no scheme; the origin is https://platform.example"),
     ] {
         let said = run(latchkey(&["serve", "--database", &database, "--public-url", url]));
         said.assert_refused(&format!("--public-url {url:?}: {says}"));
