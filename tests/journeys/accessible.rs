@@ -5,6 +5,7 @@ use latchkey_journeys::{
     data::{ADA, EVE, PASSWORD},
     stage::built,
 };
+use serde_json::json;
 
 use crate::journey::{Journey, journeys};
 
@@ -15,6 +16,7 @@ const PAGES: &[&str] = &[
     "/account/applications/",
     "/account/password/",
     "/organizations/acme/applications/",
+    "/organizations/acme/applications/?after=zzz",
     "/organizations/acme/applications/new/",
     "/organizations/acme/applications/{client}/",
     "/organizations/acme/applications/{client}/edit/",
@@ -45,7 +47,7 @@ impl Journey {
     }
 
     async fn hold_every_page(&self) -> Result<()> {
-        let axe = std::fs::read_to_string(built("XTASK_CLIENTS")?.join("node_modules/axe-core/axe.min.js"))?;
+        let axe = axe()?;
         let (browser, platform) = (&self.browser, self.stage.platform());
         // What anybody sees.
         for path in ["/", "/nowhere/", "/oauth/authorize/?client_id=nobody", "/login/"] {
@@ -88,12 +90,91 @@ impl Journey {
             browser.open(&format!("{platform}{path}")).await?;
             self.hold(&axe, &path).await?;
         }
-        browser.open(&format!("{platform}/organizations/acme/applications/new/")).await?;
-        browser.fill("#allowed_origins", "https://a.example/x").await?;
+        self.hold_forms_that_are_shown_again(&axe).await?;
+        self.hold_invitations(&axe).await
+    }
+
+    /// As Ada.
+    async fn hold_forms_that_are_shown_again(&self, axe: &str) -> Result<()> {
+        let (browser, platform) = (&self.browser, self.stage.platform());
+        let applications = format!("{platform}/organizations/acme/applications/");
+        browser.open(&format!("{applications}new/")).await?;
+        browser.fill("#allowed_origins", "https://a.example/x\nnull").await?;
+        browser
+            .run("for (const box of document.querySelectorAll('[type=checkbox]')) box.checked = false")
+            .await?;
         browser.click("#save").await?;
         browser.see("#error").await?;
-        self.hold(&axe, "a form with errors").await
+        self.hold(axe, "a form with errors").await?;
+        browser.fill("#name", "Web shop").await?;
+        browser.fill("#allowed_origins", "https://a.example").await?;
+        browser.click("#save").await?;
+        browser.see("#scopes-wrong").await?;
+        browser.until("document.activeElement.closest('#scopes')").await?;
+        self.hold(axe, "a form with errors at boxes alone").await?;
+        browser.click("[name='scope.org:read']").await?;
+        browser.click("[name='response_type.token']").await?;
+        let session = json!({ "name": "__Host-latchkey_session", "url": platform });
+        browser.devtools("Network.deleteCookies", session).await?;
+        browser.click("#save").await?;
+        self.log_in(ADA).await?;
+        browser.see("#kept").await?;
+        self.hold(axe, "a form that was kept").await?;
+        // What somebody else changed in between has another revision.
+        browser.open(&format!("{applications}{}/edit/", self.stage.clients.acme)).await?;
+        browser.run("document.querySelector('[name=revision]').value = 0").await?;
+        browser.click("#save").await?;
+        browser.read("#error", "Somebody else changed this application").await?;
+        self.hold(axe, "a form that is outdated").await?;
+        browser.open(&format!("{platform}/account/password/")).await?;
+        browser.fill("#current-password", "not the password").await?;
+        browser.fill("#new-password", "not the password either").await?;
+        browser.click("#change").await?;
+        browser.see("#error").await?;
+        self.hold(axe, "a password that was refused").await
     }
+
+    /// As Ada, who invites Eve, and then as Eve.
+    async fn hold_invitations(&self, axe: &str) -> Result<()> {
+        let (browser, platform) = (&self.browser, self.stage.platform());
+        browser.open(&format!("{platform}/organizations/acme/members/")).await?;
+        browser.fill("#email", "nobody").await?;
+        browser.click("#send-invitation").await?;
+        browser.see("#email-wrong").await?;
+        self.hold(axe, "an invitation that was refused").await?;
+        browser.fill("#email", EVE.email).await?;
+        browser.click("#send-invitation").await?;
+        let link = browser.see("#invitation-link").await?.text().await?;
+        self.hold(axe, "the link of an invitation").await?;
+        browser.open(&link).await?;
+        browser.see("#switch").await?;
+        self.hold(axe, "somebody else's invitation").await?;
+        browser.click("#switch").await?;
+        self.log_in(EVE).await?;
+        browser.see("#accept").await?;
+        self.hold(axe, "an invitation").await
+    }
+
+    /// What stands on a customer's site.
+    async fn hold_what_a_site_shows(&self) -> Result<()> {
+        let axe = axe()?;
+        let browser = &self.browser;
+        browser.open(&format!("{}/", self.stage.site("stranger"))).await?;
+        browser.see(".latchkey-notice").await?;
+        self.hold(&axe, "a site that is not registered").await?;
+        self.open_site("/").await?;
+        browser.enter_toolbar().await?;
+        browser.until("document.querySelector('#sign-in')?.disabled === false").await?;
+        self.hold(&axe, "the toolbar").await?;
+        self.sign_in(ADA).await?;
+        browser.enter_toolbar().await?;
+        browser.see("#sign-out").await?;
+        self.hold(&axe, "the toolbar of who is signed in").await
+    }
+}
+
+fn axe() -> Result<String> {
+    Ok(std::fs::read_to_string(built("XTASK_CLIENTS")?.join("node_modules/axe-core/axe.min.js"))?)
 }
 
 journeys! {
@@ -103,5 +184,13 @@ journeys! {
 
     fn axe_finds_nothing_on_any_page_in_dark(journey) on Loopback with dark {
         journey.hold_every_page().await?;
+    }
+
+    fn axe_finds_nothing_in_what_a_site_shows_in_light(journey) on Loopback {
+        journey.hold_what_a_site_shows().await?;
+    }
+
+    fn axe_finds_nothing_in_what_a_site_shows_in_dark(journey) on Loopback with dark {
+        journey.hold_what_a_site_shows().await?;
     }
 }

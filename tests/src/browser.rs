@@ -240,12 +240,14 @@ impl Browser {
         self.press(ENTER).await
     }
 
-    /// What axe-core finds wrong with the current page: for each rule, where.
+    /// What axe-core finds wrong with the current page or frame: for each rule, where. The heading of what stands in a
+    /// frame is the page's.
     pub async fn audit(&self, axe: &str) -> Result<Vec<String>> {
         self.run(axe).await?;
         let found = self
             .run(
-                "return axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) =>
+                "const rules = { 'page-has-heading-one': { enabled: self === top } };
+                return axe.run(document, { resultTypes: ['violations'], rules }).then(({ violations }) =>
                     violations.flatMap(({ id, help, nodes }) =>
                         nodes.map(({ target, any, all, none }) => `${id} (${help}): ${target}: ` +
                             [...any, ...all, ...none].map(({ message }) => message).join('; '))))",
