@@ -134,7 +134,7 @@ async fn withdraw_invitations(
     is: Option<Role>,
 ) -> Result<(), StoreError> {
     for role in Role::ALL {
-        if !is.is_some_and(|is| Authority::Of(is).require_over(*role).is_ok()) {
+        if is.is_none_or(|is| Authority::Of(is).require_over(*role).is_err()) {
             store::invitations::revoke_of_inviter(unit, organization_id, user_id, *role).await?;
         }
     }
