@@ -10,12 +10,13 @@ use axum::{
 use serde::Serialize;
 
 use crate::{
-    applications::{body::Body, change, draft::Draft},
+    applications::{body::Body, change, draft::Draft, pages::find},
     directory::admin::{self, Admin},
     http::{
         address::ClientAddress,
         error::{ApiError, Error},
         json::JsonForm,
+        origin_check::require_same_origin,
         paging,
         parameters::Parameters,
     },
@@ -184,13 +185,8 @@ async fn sender(
     address: ClientAddress,
     slug: &str,
 ) -> Result<(Unit, Admin), Error> {
-    crate::http::origin_check::require_same_origin(headers, &app.config.public_url)?;
+    require_same_origin(headers, &app.config.public_url)?;
     admin::writer(app, headers, address, slug).await
-}
-
-async fn find(unit: &mut Unit, admin: &Admin, client_id: &str) -> Result<Application, Error> {
-    let found = store::applications::find_of_organization(unit, &admin.organization.id, client_id).await?;
-    found.ok_or(Error::NotFound)
 }
 
 /// The revision that `If-Match` names (RFC 9110 §13.1.1). Without one, a change could undo somebody else's unseen; `*`

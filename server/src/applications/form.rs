@@ -9,7 +9,7 @@ use crate::{
         ResponseType,
         draft::{DEFAULT_SCOPES, Draft, Field, Problem},
     },
-    http::{page, parameters::Parameters, workspace::Workspace},
+    http::{error::capitalized, page, parameters::Parameters, workspace::Workspace},
 };
 
 /// What stands before a scope in the name of its box.
@@ -75,8 +75,7 @@ pub struct Told {
 impl Told {
     /// In words, as a sentence begins.
     pub fn sentence(&self) -> String {
-        let mut characters = self.words.chars();
-        characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+        capitalized(&self.words)
     }
 }
 

@@ -331,11 +331,7 @@ impl Error {
     /// What is wrong, with a capital at its beginning; a parameter's name stays as it is.
     fn sentence(&self) -> String {
         let text = self.to_string();
-        let mut characters = text.chars();
-        match (self, characters.next()) {
-            (Self::Parameter { .. }, _) | (_, None) => text,
-            (_, Some(initial)) => initial.to_uppercase().chain(characters).collect(),
-        }
+        if let Self::Parameter { .. } = self { text } else { capitalized(&text) }
     }
 
     /// What a 401 says of how to authenticate (RFC 9110 §11.6.1). The gate answers for bearer tokens itself.
@@ -377,6 +373,12 @@ impl Error {
         self.leave_cause(&mut response);
         response
     }
+}
+
+/// What is wrong, as a sentence begins.
+pub fn capitalized(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
 /// The cause of an error, on its way to the one place that logs it.
