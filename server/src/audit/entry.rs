@@ -5,7 +5,7 @@ use url::form_urlencoded;
 
 use crate::{
     audit::Action,
-    http::moment::Minute,
+    http::{error::capitalized, moment::Minute},
     store::audit_log::{Named, Row},
 };
 
@@ -123,12 +123,7 @@ impl Detail {
 }
 
 fn label(name: &str) -> String {
-    let words = name.replace('_', " ");
-    let mut characters = words.chars();
-    match characters.next() {
-        Some(initial) => initial.to_uppercase().chain(characters).collect(),
-        None => words,
-    }
+    capitalized(&name.replace('_', " "))
 }
 
 fn text(name: &str, value: &Value) -> Option<String> {
