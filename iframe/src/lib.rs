@@ -39,6 +39,10 @@ use crate::{
     view::{Observer, Shown, View},
 };
 
+#[cfg(all(target_arch = "wasm32", not(debug_assertions)))]
+#[global_allocator]
+static ALLOCATOR: latchkey_allocator::Allocator = latchkey_allocator::Allocator::new();
+
 /// Starts the page, with the messages that came before it could. Without its elements it does nothing.
 #[wasm_bindgen]
 pub fn start(early: Vec<MessageEvent>) {

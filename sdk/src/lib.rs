@@ -12,7 +12,7 @@
 extern crate alloc;
 
 #[cfg(target_arch = "wasm32")]
-pub mod allocator;
+pub use latchkey_allocator as allocator;
 pub mod api;
 pub mod authorize;
 mod client;

@@ -1,6 +1,6 @@
 //! What a visitor downloads. The figures are committed in .config/size.toml, so that a change shows in the diff.
 
-use std::{collections::BTreeMap, fs, io::Write, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     build::{self, Built},
     command::root,
-    wasm,
+    compress, wasm,
 };
 
 /// The most that the SDK's JavaScript and wasm may weigh together, in bytes of brotli.
@@ -118,14 +118,12 @@ fn weigh(folder: &Path) -> Result<Weights> {
 
 impl Weight {
     fn of(content: &[u8]) -> Result<Self> {
-        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-        gzip.write_all(content)?;
-        let mut brotli = Vec::new();
-        let mut encoder = brotli::CompressorWriter::new(&mut brotli, 1 << 16, 11, 22);
-        encoder.write_all(content)?;
-        drop(encoder);
         let length = |bytes: &[u8]| bytes.len() as u64;
-        Ok(Self { raw: length(content), gzip: length(&gzip.finish()?), brotli: length(&brotli) })
+        Ok(Self {
+            raw: length(content),
+            gzip: length(&compress::gzip(content)?),
+            brotli: length(&compress::brotli(content)?),
+        })
     }
 }
 
