@@ -362,7 +362,7 @@ class Host {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     port1.onmessage = (event) => this.core.heard(event.data);
-    this.#frame.contentWindow.postMessage({ type: "latchkey.hello", version, client_id, scope }, platform, [port2]);
+    this.#frame.contentWindow.postMessage({ type: "latchkey.hello", version, client_id, scope, response_type: "token", tokens: "page" }, platform, [port2]);
   }
 
   post(type, about, value, code) {

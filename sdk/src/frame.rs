@@ -25,7 +25,7 @@ pub fn sort(message: FromFrame) -> Heard {
         FromFrame::SigningIn {} => Event::SigningIn,
         FromFrame::Answered {} => Event::Answered,
         FromFrame::SignedIn { access_token, session } => {
-            Event::SignedIn(Held { token: access_token, session })
+            Event::SignedIn(Held { token: access_token.unwrap_or_default(), session })
         }
         FromFrame::Failed { code, description } => {
             Event::Failed(Failure { code, message: description.unwrap_or_default() })
@@ -35,6 +35,7 @@ pub fn sort(message: FromFrame) -> Heard {
         FromFrame::Resize { width, height } => {
             return Heard::Resize(width.clamp(48, 480), height.clamp(32, 480));
         }
+        _ => Event::Answered,
     })
 }
 

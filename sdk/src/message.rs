@@ -26,7 +26,7 @@ pub fn decode(data: &JsValue) -> Option<FromFrame> {
         "signed_in" => {
             let session = get(data, "session");
             FromFrame::SignedIn {
-                access_token: filled(data, "access_token")?,
+                access_token: Some(filled(data, "access_token")?),
                 session: decode_session(&session, number(&session, "expires_at")?)?,
             }
         }
@@ -71,6 +71,7 @@ pub fn parts(message: &ToFrame) -> (&'static str, &'static str, &str, &'static s
         ToFrame::Ended { state, code } => ("ended", "state", state, code.as_str()),
         ToFrame::SignedOut {} => ("signed_out", "", "", ""),
         ToFrame::Page { path } => ("page", "path", path, ""),
+        _ => ("", "", "", ""),
     }
 }
 

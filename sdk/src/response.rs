@@ -34,6 +34,7 @@ impl Options {
         }
         Some(match response.outcome {
             Outcome::Token { access_token, expires_in, .. } => Ok(Token { access_token, expires_in }),
+            Outcome::Code { .. } => Err(Failure::new(ErrorCode::ServerError, "")),
             Outcome::Error { error, error_description } => Err(Failure {
                 code: ErrorCode::from_oauth(&error),
                 message: error_description.unwrap_or_default(),
