@@ -49,11 +49,15 @@ export class Dock {
     this.#dress();
   }
 
-  /** Goes to "bottom-right", "bottom-left", "top-left" or "top-right". */
+  /**
+   * Goes to "bottom-right", "bottom-left", "top-left" or "top-right", and returns where it is then, which the frame is
+   * to be told: false where it is not docked, and cannot go.
+   */
   place(corner) {
     this.#right = /right/.test(corner);
     this.#bottom = /bottom/.test(corner);
     this.#dress("transition:left .2s,top .2s");
+    return !this.#placed && corner;
   }
 
   /** Stands that far from its corner, while it is dragged. */
@@ -61,12 +65,12 @@ export class Dock {
     this.#dress("", dx, dy);
   }
 
-  /** Goes to the nearest corner, and returns which that is. */
+  /** Goes to the nearest corner, as place() does. */
   drop() {
     const { x, y, width, height } = this.#element.getBoundingClientRect();
-    const corner = (2 * y + height < innerHeight ? "top-" : "bottom-") + (2 * x + width < innerWidth ? "left" : "right");
-    this.place(corner);
-    return corner;
+    return this.place(
+      (2 * y + height < innerHeight ? "top-" : "bottom-") + (2 * x + width < innerWidth ? "left" : "right"),
+    );
   }
 
   /** Takes the frame off the page. */
