@@ -363,9 +363,10 @@ class Host {
     this.#port = port1;
     port1.onmessage = ({ data }) => {
       const { type, corner, dx, dy } = Object(data);
-      if (type == "place") this.#dock.place(corner);
+      const placed = (corner) => corner && port1.postMessage({ type: "placed", corner });
+      if (type == "place") placed(this.#dock.place(corner));
       else if (type == "move") this.#dock.move(dx, dy);
-      else if (type == "drop") port1.postMessage({ type: "placed", corner: this.#dock.drop() });
+      else if (type == "drop") placed(this.#dock.drop());
       else this.core.heard(data);
     };
     this.#frame.contentWindow.postMessage({ type: "latchkey.hello", version, client_id, scope, response_type: "token", tokens: "page" }, platform, [port2]);
