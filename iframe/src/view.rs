@@ -39,7 +39,7 @@ pub(crate) struct View {
 }
 
 /// The width the toolbar asks for; its height follows from its content.
-const WIDTH: u32 = 400;
+const WIDTH: u32 = 416;
 /// Its height before there was room to measure it.
 const HEIGHT: u32 = 60;
 /// The size of the pill that it collapses to.
