@@ -155,6 +155,7 @@ class Client extends EventTarget {
     }
     this.#host = new Host(
       container,
+      options.headless,
       (state, session, token) => {
         this.#state = state;
         this.#session = session;
@@ -257,7 +258,8 @@ class Host {
   core;
 
   /** Without a container the frame is docked to the page's corner. */
-  constructor(container, changed, report) {
+  constructor(container, headless, changed, report) {
+    this.headless = headless;
     this.#container = container;
     this.changed = changed;
     this.report = report;
@@ -354,7 +356,7 @@ class Host {
         this.core.hear("violation", `${effectiveDirective} ${disposition} ${blockedURI}`),
       options,
     );
-    this.#dock = new Dock(frame, this.#container);
+    this.#dock = new Dock(frame, this.#container, this.headless);
   }
 
   hello(platform, version, client_id, scope) {
