@@ -155,7 +155,6 @@ class Client extends EventTarget {
     }
     this.#host = new Host(
       container,
-      options.headless,
       (state, session, token) => {
         this.#state = state;
         this.#session = session;
@@ -258,8 +257,7 @@ class Host {
   core;
 
   /** Without a container the frame is docked to the page's corner. */
-  constructor(container, headless, changed, report) {
-    this.headless = headless;
+  constructor(container, changed, report) {
     this.#container = container;
     this.changed = changed;
     this.report = report;
@@ -356,7 +354,7 @@ class Host {
         this.core.hear("violation", `${effectiveDirective} ${disposition} ${blockedURI}`),
       options,
     );
-    this.#dock = new Dock(frame, this.#container, this.headless);
+    this.#dock = new Dock(frame, this.#container);
   }
 
   hello(platform, version, client_id, scope) {
