@@ -1,7 +1,6 @@
 // The JavaScript face of the SDK. Importing it does nothing, in a browser and on a server alike: everything begins
 // with init(). The core behind it is WebAssembly, loaded once.
 import load, { Core } from "./latchkey_sdk.js";
-import { Dock } from "./dock.js";
 
 /** What every promise of the SDK is rejected with. */
 export class LatchkeyError extends Error {
@@ -250,7 +249,6 @@ class Host {
   #ended = new AbortController();
   #timer;
   #frame;
-  #dock;
   #port;
   #popup;
   #setup;
@@ -343,6 +341,8 @@ class Host {
     const frame = (this.#frame = document.createElement("iframe"));
     frame.src = url;
     frame.title = "Sign-in toolbar";
+    // Until it answers it is there but not seen: a frame that is refused shows a broken page.
+    this.#dress(360, 56, ["opacity:0"]);
     const options = { signal: this.#ended.signal };
     const tell = (what) => () => this.core.hear(what, location.pathname);
     frame.addEventListener("load", tell("loaded"), options);
@@ -354,22 +354,15 @@ class Host {
         this.core.hear("violation", `${effectiveDirective} ${disposition} ${blockedURI}`),
       options,
     );
-    this.#dock = new Dock(frame, this.#container);
+    (this.#container ?? document.body).append(frame);
   }
 
   hello(platform, version, client_id, scope) {
     this.#port?.close();
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
-    port1.onmessage = ({ data }) => {
-      const { type, corner, dx, dy } = Object(data);
-      const placed = (corner) => corner && port1.postMessage({ type: "placed", corner });
-      if (type == "place") placed(this.#dock.place(corner));
-      else if (type == "move") this.#dock.move(dx, dy);
-      else if (type == "drop") placed(this.#dock.drop());
-      else this.core.heard(data);
-    };
-    this.#frame.contentWindow.postMessage({ type: "latchkey.hello", version, client_id, scope, response_type: "token", tokens: "page" }, platform, [port2]);
+    port1.onmessage = (event) => this.core.heard(event.data);
+    this.#frame.contentWindow.postMessage({ type: "latchkey.hello", version, client_id, scope }, platform, [port2]);
   }
 
   post(type, about, value, code) {
@@ -377,7 +370,12 @@ class Host {
   }
 
   resize(width, height) {
-    this.#dock.resize(width, height);
+    this.#dress(width, height, []);
+  }
+
+  #dress(width, height, more) {
+    const place = this.#container ? CONTAINED : [...DOCKED, `width:${width}px`];
+    this.#frame.style.cssText = style([...FRAME, ...place, `height:${height}px`, ...more]);
   }
 
   // The window.
@@ -444,7 +442,7 @@ class Host {
     this.#ended.abort();
     this.#port?.close();
     this.#port = null;
-    this.#dock?.remove();
+    this.#frame?.remove();
   }
 }
 
