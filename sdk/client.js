@@ -1,4 +1,4 @@
-import { Core } from "./latchkey_sdk.js";
+import { Core, wasmUrl } from "./latchkey_sdk.js";
 import { Dock } from "./dock.js";
 import { CODES, LatchkeyError, invalid, refused, text } from "./errors.js";
 import { VERSION, isWindowMessage, readMessage, readSession } from "./messages.js";
@@ -60,6 +60,12 @@ const aborted = () => new LatchkeyError("aborted");
 
 /** What is kept of a page's own policy that cuts the windows it opens off from it. */
 const CUTS = /^\s*(same-origin|noopener-allow-popups)\s*(;|$)/;
+
+/** What on this page stands in the way of signing in, with or without a client. */
+export async function diagnose(given) {
+  const { diagnose } = await import("./diagnose.js");
+  return diagnose({ wasm: wasmUrl(), ...given, version: VERSION });
+}
 
 /** One application on one page: what its table decides, and the page's own hands in the browser. */
 export class Client extends EventTarget {
@@ -175,9 +181,8 @@ export class Client extends EventTarget {
     return this.#token;
   }
 
-  async diagnose() {
-    const { diagnose } = await import("./diagnose.js");
-    return diagnose(this.#options);
+  diagnose() {
+    return diagnose(this.#options.given);
   }
 
   destroy() {

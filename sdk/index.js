@@ -1,13 +1,13 @@
 // The JavaScript face of the SDK. Importing it does nothing, in a browser and on a server alike: everything begins
 // with init(). The core behind it is WebAssembly, loaded once.
 import load from "./latchkey_sdk.js";
-import { Client } from "./client.js";
+import { Client, diagnose } from "./client.js";
 import { LatchkeyError, invalid, text } from "./errors.js";
 import { VERSION, isWindowMessage } from "./messages.js";
 import { check, timeoutOf } from "./options.js";
 import { pendingKey, takeResponse } from "./response.js";
 
-export { LatchkeyError };
+export { LatchkeyError, diagnose };
 
 /** Clients that are loading or alive, by platform and client id. */
 const clients = new Map();
@@ -35,11 +35,6 @@ export function init(given) {
     });
   }
   return clients.get(key);
-}
-
-/** What on this page stands in the way of signing in, with or without a client. */
-export async function diagnose(given) {
-  return (await import("./diagnose.js")).diagnose(given);
 }
 
 async function start(given, taken, left) {

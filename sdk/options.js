@@ -66,6 +66,7 @@ export function check(given) {
     // A page of the site's own where responses may arrive, if it was given on purpose.
     hasRedirectUri: given.redirectUri != null,
     origin: location.origin,
+    given,
   };
 }
 

@@ -46,11 +46,14 @@ function decodeText(bytes) {
 /// Compiles the whole file at once: it is too small for streaming to gain anything, and whoever serves it need not
 /// know its media type. It is loaded once for all, and after a failure anew.
 const LOAD: &str = "
+function wasmUrl() {
+    return new URL('{stem}_bg.wasm', import.meta.url);
+}
 async function instantiate(source) {
     // A module that is compiled already, its bytes, or where they are.
     const isHere = source instanceof WebAssembly.Module || source instanceof ArrayBuffer || ArrayBuffer.isView(source);
     if (!isHere) {
-        const response = await fetch(source ?? new URL('{stem}_bg.wasm', import.meta.url));
+        const response = await fetch(source ?? wasmUrl());
         source = await response.arrayBuffer();
     }
     const made = await WebAssembly.instantiate(source, __wbg_get_imports());
@@ -63,7 +66,7 @@ function load(source) {
         throw error;
     });
 }
-export { load as default };
+export { load as default, wasmUrl };
 ";
 
 /// Replaces the text from `start` to the `end` after it, both included. False where there is none.
