@@ -82,17 +82,24 @@ fn every_message_of_the_frame_is_read_and_none_that_lacks_a_part() {
     for literal in literals::FROM_FRAME {
         let whole = message(literal);
         assert!(read_message(&whole).is_object(), "{literal}");
-        for name in Object::keys(whole.unchecked_ref()).iter() {
-            let optional =
-                ["code", "description", "access_token"].iter().any(|it| name == *it) && !literal.contains("broken");
-            for wrong in [JsValue::UNDEFINED, JsValue::NULL, json("{}"), json("[]"), json("-0.5"), JsValue::TRUE] {
+        for name in Object::keys(whole.unchecked_ref::<Object>()).iter() {
+            let optional = ["code", "description", "access_token"].iter().any(|it| name == *it)
+                && !literal.contains("broken");
+            for wrong in
+                [JsValue::UNDEFINED, JsValue::NULL, json("{}"), json("[7]"), json("-0.5"), JsValue::TRUE]
+            {
                 let broken = message(literal);
                 Reflect::set(&broken, &name, &wrong).unwrap();
                 let is_read = read_message(&broken).is_object();
                 let may_be = optional && (wrong.is_null() || wrong.is_undefined())
                     || wrong.as_f64().is_some() && (name == "dx" || name == "dy");
                 let required = name == "code" && literal.contains("failed");
-                assert_eq!(is_read, may_be && !required, "{literal}: {} as {wrong:?}", name.as_string().unwrap());
+                assert_eq!(
+                    is_read,
+                    may_be && !required,
+                    "{literal}: {} as {wrong:?}",
+                    name.as_string().unwrap()
+                );
             }
         }
     }
@@ -128,11 +135,9 @@ fn hostile_shapes_are_no_message_anywhere() {
 
 #[wasm_bindgen_test]
 fn the_messages_of_the_platforms_pages_are_read_in_this_version_alone() {
-    for (literal, kind) in [
-        (literals::RESPONSE, "response"),
-        (literals::ALIVE, "alive"),
-        (literals::RECEIVED, "received"),
-    ] {
+    for (literal, kind) in
+        [(literals::RESPONSE, "response"), (literals::ALIVE, "alive"), (literals::RECEIVED, "received")]
+    {
         assert!(is_window_message(&json(literal), kind), "{literal}");
         assert!(!is_window_message(&json(literal), "another"), "{literal}");
         let other = literal.replace(&format!("\"version\":{VERSION}"), "\"version\":99");
@@ -166,8 +171,9 @@ const TOKEN: &str = "access_token=lkat_1&token_type=Bearer&expires_in=3600&scope
     &iss=https%3A%2F%2Fp.example&client_id=c1&origin=https%3A%2F%2Fshop.example";
 
 fn judged(response: &str, response_type: &str, origin: Option<&str>) -> Result<JsValue, JsValue> {
-    let options =
-        json(&format!(r#"{{"platform":"https://p.example","clientId":"c1","responseType":"{response_type}"}}"#));
+    let options = json(&format!(
+        r#"{{"platform":"https://p.example","clientId":"c1","responseType":"{response_type}"}}"#
+    ));
     accept(response, &options, "s1", &origin.map_or(JsValue::UNDEFINED, JsValue::from_str))
 }
 
@@ -244,7 +250,10 @@ fn a_refusal_keeps_the_servers_words_and_never_takes_a_code_that_only_a_browser_
         ("__proto__", ErrorCode::ServerError),
     ] {
         let refusal = refusal(error);
-        assert_eq!((text(&refusal, "code").as_str(), text(&refusal, "message").as_str()), (code.as_str(), "No thanks"));
+        assert_eq!(
+            (text(&refusal, "code").as_str(), text(&refusal, "message").as_str()),
+            (code.as_str(), "No thanks")
+        );
         assert_eq!(text(&refused_by_server(error, &JsValue::UNDEFINED), "code"), code.as_str());
     }
 }
@@ -264,17 +273,25 @@ fn every_code_has_a_hint_that_says_what_to_do() {
 /// Options of `init`, with one of them another.
 fn options(change: &str) -> JsValue {
     let given = json(r#"{"clientId":"c1","platform":"https://p.example"}"#);
-    Object::assign(given.unchecked_ref(), json(change).unchecked_ref()).into()
+    Object::assign(given.unchecked_ref::<Object>(), json(change).unchecked_ref::<Object>()).into()
 }
 
 #[wasm_bindgen_test]
 fn two_options_are_enough_and_an_origin_may_have_a_slash_behind_it() {
     let checked = check(&options("{}")).unwrap();
-    for (name, value) in [("clientId", "c1"), ("mode", "auto"), ("tokens", "page"), ("responseType", "token"), ("scope", "")] {
+    for (name, value) in
+        [("clientId", "c1"), ("mode", "auto"), ("tokens", "page"), ("responseType", "token"), ("scope", "")]
+    {
         assert_eq!(text(&checked, name), value);
     }
     assert!(text(&checked, "redirectUri").starts_with(&text(&checked, "origin")));
-    for platform in ["https://p.example/", "http://localhost", "http://p.localhost:8000", "http://127.0.0.1:8000", "http://[::1]:8000"] {
+    for platform in [
+        "https://p.example/",
+        "http://localhost",
+        "http://p.localhost:8000",
+        "http://127.0.0.1:8000",
+        "http://[::1]:8000",
+    ] {
         let checked = check(&options(&format!(r#"{{"platform":"{platform}"}}"#))).unwrap();
         assert_eq!(text(&checked, "platform"), platform.trim_end_matches('/'));
     }
@@ -305,18 +322,31 @@ fn what_cannot_be_used_is_refused_by_the_name_of_the_option() {
             Reflect::set(&given, &option.into(), &value).unwrap();
             let error = check(&given).unwrap_err();
             assert_eq!(text(&error, "code"), "invalid_options");
-            assert!(text(&error, "message").starts_with(&format!("{option}:")), "{} for {option}", text(&error, "message"));
+            assert!(
+                text(&error, "message").starts_with(&format!("{option}:")),
+                "{} for {option}",
+                text(&error, "message")
+            );
             assert_eq!(text(&error, "hint"), text(&error, "message"));
         }
     }
     let error = check(&options(r#"{"tokens":"frame","mode":"popup"}"#)).unwrap_err();
     assert!(text(&error, "message").starts_with("tokens:"));
-    for (name, wrong) in [("prompt", r#""""#), ("prompt", "1"), ("scopes", r#""x""#), ("signal", "{}"), ("timeoutMs", "-1")] {
+    for (name, wrong) in
+        [("prompt", r#""""#), ("prompt", "1"), ("scopes", r#""x""#), ("signal", "{}"), ("timeoutMs", "-1")]
+    {
         let given = json(&format!(r#"{{"{name}":{wrong}}}"#));
         let error = check_login(&given, &json(r#"{"scope":""}"#)).unwrap_err();
         assert!(text(&error, "message").starts_with(&format!("{name}:")), "{}", text(&error, "message"));
     }
-    for ms in [json("0"), json("-1"), JsValue::from_f64(f64::NAN), JsValue::from_f64(f64::INFINITY), json("\"9\""), json("2147483648")] {
+    for ms in [
+        json("0"),
+        json("-1"),
+        JsValue::from_f64(f64::NAN),
+        JsValue::from_f64(f64::INFINITY),
+        json("\"9\""),
+        json("2147483648"),
+    ] {
         assert!(text(&timeout_of(&ms, 1.0).unwrap_err(), "message").starts_with("timeoutMs:"));
     }
     assert_eq!(timeout_of(&JsValue::UNDEFINED, 7.0), Ok(7.0));
@@ -332,7 +362,13 @@ fn a_request_for_the_callback_names_the_site_and_one_for_the_site_does_not() {
     let request = json(r#"{"state":"s1","nonce":"n1","code_challenge":"c"}"#);
     let ask = json(r#"{"scope":"a&state=x b","prompt":"none#"}"#);
     assert_eq!(
-        authorize_url(&options("token"), &request, &json("{}"), "https://p.example/toolbar/c1/callback/", true),
+        authorize_url(
+            &options("token"),
+            &request,
+            &json("{}"),
+            "https://p.example/toolbar/c1/callback/",
+            true
+        ),
         "https://p.example/oauth/authorize/?client_id=c1&response_type=token\
          &redirect_uri=https%3A%2F%2Fp.example%2Ftoolbar%2Fc1%2Fcallback%2F\
          &origin=https%3A%2F%2Fshop.example&state=s1&nonce=n1"
