@@ -146,7 +146,7 @@ const isLoopback = ({ hostname }) => /^(localhost|.*\.localhost|127(\.\d+){3}|\[
 
 /** The findings about what was gathered. */
 export function judge(facts) {
-  const { mode = "auto", responseType = "token", tokens = "page", headless } = facts.options;
+  const { mode = "auto", responseType = "token", tokens = "page" } = facts.options;
   const platform = urlOf(facts.options.platform);
   if (!platform || !/^https?:$/.test(platform.protocol)) {
     return [setting("error", "platform", "platform", null, "platform is no address: give the platform's origin, such as https://platform.example.")];
@@ -155,7 +155,7 @@ export function judge(facts) {
     return [setting("error", "client", "clientId", null, "clientId is missing: the application's page on the platform shows it.")];
   }
   // In auto mode a frame that is kept out is gone without; one that keeps the token is not.
-  const isFrameNeeded = mode == "iframe" || tokens == "frame" || !!headless;
+  const isFrameNeeded = mode == "iframe" || tokens == "frame";
   const wants = {
     mode,
     platform,

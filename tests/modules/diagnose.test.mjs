@@ -60,7 +60,6 @@ test("a policy without the frame is told with the whole directive", () => {
   assert.deepEqual(only({ headers, options: { mode: "iframe" } }), ["error", "frame-src", CSP, value]);
   assert.deepEqual(only({ headers }), ["warning", "frame-src", CSP, value], "auto goes without the frame");
   assert.deepEqual(only({ headers, options: { tokens: "frame" } })[0], "error", "where the token is, it can't");
-  assert.deepEqual(only({ headers, options: { headless: true } })[0], "error");
   for (const mode of ["popup", "redirect"]) {
     const status = { body: { redirect_uri: "registered" } };
     assert.deepEqual(judge(facts({ headers, status, options: { mode } })), [], mode);
