@@ -22,3 +22,4 @@ mod self_serve;
 mod sign_in;
 mod sign_out;
 mod toolbar;
+mod ways;

@@ -19,6 +19,7 @@ mod doctor;
 mod fuzz;
 mod glue;
 mod javascript;
+mod modules;
 mod names;
 mod native;
 mod nginx;
