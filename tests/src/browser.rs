@@ -72,6 +72,8 @@ pub struct Options {
     pub blocks_popups: bool,
     /// Whether the person wants dark pages.
     pub dark: bool,
+    /// Whether the person wants nothing to move by itself.
+    pub still: bool,
 }
 
 impl Browser {
@@ -406,6 +408,9 @@ fn capabilities(
     arguments.push(json!("--window-size=1200,900"));
     // The https sites of the journeys are on this machine, whatever their names say.
     arguments.push(json!("--host-resolver-rules=MAP *.example 127.0.0.1"));
+    if options.still {
+        arguments.push(json!("--force-prefers-reduced-motion"));
+    }
     if options.dark {
         arguments.push(json!("--blink-settings=preferredColorScheme=0"));
     }
