@@ -113,6 +113,9 @@ impl Stage {
         };
         let mut beside = vec![("/latchkey", sdk.as_path()), ("/clients", COUNTERPARTS.as_ref())];
         beside.extend(modules.iter().map(|folder| ("/modules", folder.as_path())));
+        // Only who compares them has them installed.
+        let peers = built("XTASK_PEERS").ok();
+        beside.extend(peers.iter().map(|folder| ("/peers", folder.as_path())));
         let sites = Sites::start(site, &www, &beside, settings);
         let password = Marked { kind: Kind::Password, value: data::PASSWORD.into() };
         Ok(Self {
