@@ -2,8 +2,10 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+use clap::ValueEnum;
 use ipnet::IpNet;
 use latchkey_protocol::origin::Origin;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::UnixSeconds,
@@ -131,6 +133,17 @@ impl Default for Limits {
     }
 }
 
+/// Whether the sign-in window still knows the page that opened it when it comes back from the platform's login.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Opener {
+    /// It does: no page on the way sends `Cross-Origin-Opener-Policy`.
+    #[default]
+    Kept,
+    /// It does not: the login passes through a page that does, such as another identity provider's.
+    Cut,
+}
+
 /// The settings of a running server.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -146,6 +159,9 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// The platform's own paths behind a proxy that asks for the gate's decision.
     pub guarded: Vec<Guarded>,
+    /// What the platform's login does to the link between the sign-in window and its opener. Sites are told by
+    /// [`crate::toolbar::status`], so that the SDK chooses another way before it opens a window that could not answer.
+    pub opener: Opener,
 }
 
 impl Config {
@@ -158,6 +174,7 @@ impl Config {
             trusted_proxies: vec![],
             upstreams: vec![],
             guarded: vec![],
+            opener: Opener::default(),
         }
     }
 

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::{
     cli::CliError,
-    config::{Lifetimes, Limits},
+    config::{Lifetimes, Limits, Opener},
     gateway::{
         guarded::{self, Guarded},
         upstream::{self, Upstream},
@@ -69,6 +69,11 @@ pub(super) struct Options {
     #[arg(skip)]
     #[serde(default)]
     guarded: Vec<guarded::Settings>,
+    /// Whether the sign-in window still knows the page that opened it after the login: cut where the login passes
+    /// through a page with Cross-Origin-Opener-Policy, such as another identity provider's. Sites are then answered
+    /// through a redirect URI of their own [default: kept]
+    #[arg(long, global = true, env = "LATCHKEY_OPENER", value_name = "OPENER")]
+    opener: Option<Opener>,
     /// The most connections that are open at once [default: 900]
     #[arg(long, global = true, env = "LATCHKEY_MAX_CONNECTIONS", value_name = "NUMBER")]
     max_connections: Option<NonZeroU32>,
@@ -130,6 +135,7 @@ impl Options {
             upstream: self.upstream.or(file.upstream),
             upstreams: file.upstreams,
             guarded: file.guarded,
+            opener: self.opener.or(file.opener),
             max_connections: self.max_connections.or(file.max_connections),
             max_requests: self.max_requests.or(file.max_requests),
             max_remembered_tokens: self.max_remembered_tokens.or(file.max_remembered_tokens),
@@ -180,6 +186,11 @@ impl Options {
     pub(super) fn guarded(&self, upstreams: &[Upstream]) -> Result<Vec<Guarded>, CliError> {
         guarded::read_all(&self.guarded, upstreams)
             .map_err(|(prefix, problem)| CliError::Guarded(prefix, problem))
+    }
+
+    /// Whether the sign-in window keeps its opener through the platform's login.
+    pub(super) fn opener(&self) -> Opener {
+        self.opener.unwrap_or_default()
     }
 
     /// How much is done at once.
