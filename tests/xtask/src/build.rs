@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     command::{root, shown},
-    glue, javascript, native, node,
+    compress, glue, javascript, native, node,
     toolchain::{self, Toolchain},
     wasm::{self, Crate, IFRAME, SDK},
 };
@@ -67,6 +67,7 @@ pub(crate) fn wasm() -> Result<Built> {
     package.push(root().join("LICENSE"));
     folder(&built, &built.sdk, SDK, &package)?;
     folder(&built, &built.assets, IFRAME, &sources(&root().join("iframe"), &[".js", ".css"])?)?;
+    compress::folders(&[built.sdk.clone(), built.assets.clone(), root().join("server/assets")])?;
     drop(lock);
     Ok(built)
 }

@@ -12,6 +12,7 @@ mod bench;
 mod browsers;
 mod build;
 mod command;
+mod compress;
 mod counterparts;
 mod demo;
 mod doctor;
