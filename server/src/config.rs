@@ -30,6 +30,10 @@ pub struct Lifetimes {
     pub transaction_secs: UnixSeconds,
     /// A session at the platform.
     pub session_secs: UnixSeconds,
+    /// A handle that nobody makes a frame's session of.
+    pub handle_secs: UnixSeconds,
+    /// A session that a frame keeps, which never lasts longer than the session at the platform that it came from.
+    pub frame_session_secs: UnixSeconds,
     /// An invitation that nobody accepts.
     pub invitation_secs: UnixSeconds,
     /// An entry of the audit log.
@@ -47,6 +51,8 @@ impl Default for Lifetimes {
             refresh_grace_secs: 30,
             transaction_secs: 600,
             session_secs: 14 * DAY,
+            handle_secs: 60,
+            frame_session_secs: 7 * DAY,
             invitation_secs: 7 * DAY,
             audit_secs: 180 * DAY,
         }

@@ -307,7 +307,7 @@ pub struct Session {
 
 /// An organization, as the API describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Organization {
     /// Its id, for ever.
     pub id: String,
@@ -319,7 +319,7 @@ pub struct Organization {
 
 /// A person, as the API describes the one a token belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct User {
     /// Their id, for ever.
     pub id: String,

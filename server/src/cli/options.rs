@@ -99,6 +99,10 @@ pub(super) struct Options {
     /// How long a session at the platform lives [default: 1209600, 14 days]
     #[arg(long, global = true, env = "LATCHKEY_SESSION_SECS", value_name = "SECONDS")]
     session_secs: Option<NonZeroU32>,
+    /// How long an application's frame keeps a person signed in, and never longer than the session at the platform
+    /// [default: 604800, 7 days]
+    #[arg(long, global = true, env = "LATCHKEY_FRAME_SESSION_SECS", value_name = "SECONDS")]
+    frame_session_secs: Option<NonZeroU32>,
     /// How long the audit log is kept [default: 15552000, 180 days]
     #[arg(long, global = true, env = "LATCHKEY_AUDIT_SECS", value_name = "SECONDS")]
     audit_secs: Option<NonZeroU32>,
@@ -140,6 +144,7 @@ impl Options {
             refresh_idle_secs: self.refresh_idle_secs.or(file.refresh_idle_secs),
             refresh_total_secs: self.refresh_total_secs.or(file.refresh_total_secs),
             session_secs: self.session_secs.or(file.session_secs),
+            frame_session_secs: self.frame_session_secs.or(file.frame_session_secs),
             audit_secs: self.audit_secs.or(file.audit_secs),
             log_format: self.log_format.or(file.log_format),
             log: self.log.or(file.log),
@@ -213,6 +218,7 @@ impl Options {
             refresh_idle_secs: secs(self.refresh_idle_secs, default.refresh_idle_secs),
             refresh_total_secs: secs(self.refresh_total_secs, default.refresh_total_secs),
             session_secs: secs(self.session_secs, default.session_secs),
+            frame_session_secs: secs(self.frame_session_secs, default.frame_session_secs),
             audit_secs: secs(self.audit_secs, default.audit_secs),
             ..default
         }

@@ -18,6 +18,7 @@ mod doctor;
 mod fuzz;
 mod glue;
 mod javascript;
+mod modules;
 mod names;
 mod native;
 mod nginx;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 
 use crate::{
-    browsers, build, command, counterparts,
+    browsers, build, command, counterparts, modules,
     native::{self, ensure_c_compiler},
     nginx, packages, size,
     tally::Tally,
@@ -37,6 +37,8 @@ enum Stage {
     Docs,
     /// Unit, HTTP and documentation tests
     Native,
+    /// The SDK's own JavaScript modules, in Node
+    Modules,
     /// cargo xtask build
     Build,
     /// The wasm crates' tests in Chromium
@@ -55,7 +57,7 @@ impl Stage {
     }
 
     fn has_tests(self) -> bool {
-        matches!(self, Self::Native | Self::Wasm | Self::Packages | Self::Journeys)
+        matches!(self, Self::Native | Self::Modules | Self::Wasm | Self::Packages | Self::Journeys)
     }
 
     fn run(self, filter: Option<&str>, tally: &mut Tally) -> Result<()> {
@@ -65,6 +67,7 @@ impl Stage {
             Self::LintWasm => wasm::lint(),
             Self::Docs => docs(),
             Self::Native => native_tests(filter, tally),
+            Self::Modules => modules::test(filter, tally),
             Self::Build => build::run(false),
             Self::Wasm => wasm::test(filter, tally),
             Self::Size => size::run(false),
@@ -227,6 +230,8 @@ mod tests {
 
     #[test]
     fn a_filter_alone_leaves_the_stages_without_tests_out() {
-        assert_eq!(stages(&[], Some("code")), [Stage::Native, Stage::Build, Stage::Wasm, Stage::Packages, Stage::Journeys]);
+        let expected =
+            [Stage::Native, Stage::Modules, Stage::Build, Stage::Wasm, Stage::Packages, Stage::Journeys];
+        assert_eq!(stages(&[], Some("code")), expected);
     }
 }
