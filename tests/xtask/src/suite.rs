@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use crate::{
     browsers, build, command, counterparts, modules,
     native::{self, ensure_c_compiler},
-    nginx, size,
+    nginx, packages, size,
     tally::Tally,
     toolchain, wasm,
 };
@@ -45,6 +45,8 @@ enum Stage {
     Wasm,
     /// The SDK's weight against the committed figures
     Size,
+    /// The npm package and the script tag, built into sites by each bundler and signed in on
+    Packages,
     /// Whole journeys in Chromium, across two sites
     Journeys,
 }
@@ -55,7 +57,7 @@ impl Stage {
     }
 
     fn has_tests(self) -> bool {
-        matches!(self, Self::Native | Self::Modules | Self::Wasm | Self::Journeys)
+        matches!(self, Self::Native | Self::Modules | Self::Wasm | Self::Packages | Self::Journeys)
     }
 
     fn run(self, filter: Option<&str>, tally: &mut Tally) -> Result<()> {
@@ -69,6 +71,7 @@ impl Stage {
             Self::Build => build::run(false),
             Self::Wasm => wasm::test(filter, tally),
             Self::Size => size::run(false),
+            Self::Packages => package_tests(filter, tally),
             Self::Journeys => journeys(filter, tally),
         }
     }
@@ -109,7 +112,8 @@ fn chosen(options: &Options) -> Vec<Stage> {
     } else {
         Stage::value_variants().to_vec()
     };
-    if stages.contains(&Stage::Journeys) && !stages.contains(&Stage::Build) {
+    let builds_on = |stage: &Stage| matches!(stage, Stage::Packages | Stage::Journeys);
+    if stages.iter().any(builds_on) && !stages.contains(&Stage::Build) {
         stages.push(Stage::Build);
     }
     stages.sort();
@@ -151,6 +155,8 @@ fn docs() -> Result<()> {
 }
 
 const JOURNEYS: &str = "latchkey-journeys";
+/// The test among the journeys that has a stage of its own, since it needs sites built by others.
+const PACKAGES: &str = "packages";
 
 /// The tests that need no browser: this helper's, then everything else's in one go.
 fn native_tests(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
@@ -178,7 +184,7 @@ fn journeys(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
     let [server] = native::binaries(false, ["latchkey"])?;
     let mut test = native::workspace("test");
     test.arg("--no-fail-fast");
-    for (name, _) in &tests {
+    for (name, _) in tests.iter().filter(|(name, _)| name != PACKAGES) {
         test.args(["--test", name]);
     }
     test.args(filter)
@@ -188,6 +194,19 @@ fn journeys(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
         .env("XTASK_NGINX", nginx);
     chromium.announce_to(&mut test);
     command::run_counted(&mut test, tally).context("the journeys")
+}
+
+/// The npm package and the script tag, as others use them.
+fn package_tests(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
+    let chromium = browsers::chromium()?;
+    let built = build::wasm()?;
+    let sites = packages::build(&built)?;
+    let [server] = native::binaries(false, ["latchkey"])?;
+    let mut test = native::workspace("test");
+    test.args(["--no-fail-fast", "--test", PACKAGES]).args(filter);
+    test.env("XTASK_SERVER", server).env("XTASK_SDK", built.sdk).env("XTASK_PACKAGES", sites);
+    chromium.announce_to(&mut test);
+    command::run_counted(&mut test, tally).context("the packages")
 }
 
 #[cfg(test)]
@@ -206,11 +225,13 @@ mod tests {
     #[test]
     fn journeys_never_run_against_a_stale_build() {
         assert_eq!(stages(&[Stage::Journeys], None), [Stage::Build, Stage::Journeys]);
+        assert_eq!(stages(&[Stage::Packages], None), [Stage::Build, Stage::Packages]);
     }
 
     #[test]
     fn a_filter_alone_leaves_the_stages_without_tests_out() {
-        let expected = [Stage::Native, Stage::Modules, Stage::Build, Stage::Wasm, Stage::Journeys];
+        let expected =
+            [Stage::Native, Stage::Modules, Stage::Build, Stage::Wasm, Stage::Packages, Stage::Journeys];
         assert_eq!(stages(&[], Some("code")), expected);
     }
 }
