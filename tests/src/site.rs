@@ -37,9 +37,16 @@ impl Drop for Sites {
 }
 
 impl Sites {
-    /// Serves the sites of `www`, and below these paths what stands elsewhere: the SDK's package at `/latchkey`.
-    pub fn start(listener: TcpListener, www: &Path, beside: &[(&str, &Path)], settings: Settings) -> Self {
-        let router = Router::new().route("/config.js", get(config)).fallback_service(ServeDir::new(www));
+    /// Serves the sites of `www`, and below these paths what stands elsewhere: the SDK's package at `/latchkey`. `pages`
+    /// are more pages of theirs, which are not files.
+    pub fn start(
+        listener: TcpListener,
+        www: &Path,
+        beside: &[(&str, &Path)],
+        pages: Router<Arc<Settings>>,
+        settings: Settings,
+    ) -> Self {
+        let router = pages.route("/config.js", get(config)).fallback_service(ServeDir::new(www));
         let router = beside
             .iter()
             .fold(router, |router, (path, folder)| router.nest_service(path, ServeDir::new(folder)))

@@ -45,6 +45,8 @@ enum Stage {
     Size,
     /// Whole journeys in Chromium, across two sites
     Journeys,
+    /// Signing in on every kind of site, in three browsers
+    Matrix,
 }
 
 impl Stage {
@@ -53,7 +55,7 @@ impl Stage {
     }
 
     fn has_tests(self) -> bool {
-        matches!(self, Self::Native | Self::Wasm | Self::Journeys)
+        matches!(self, Self::Native | Self::Wasm | Self::Journeys | Self::Matrix)
     }
 
     fn run(self, filter: Option<&str>, tally: &mut Tally) -> Result<()> {
@@ -67,6 +69,7 @@ impl Stage {
             Self::Wasm => wasm::test(filter, tally),
             Self::Size => size::run(false),
             Self::Journeys => journeys(filter, tally),
+            Self::Matrix => matrix(filter, tally),
         }
     }
 }
@@ -106,7 +109,8 @@ fn chosen(options: &Options) -> Vec<Stage> {
     } else {
         Stage::value_variants().to_vec()
     };
-    if stages.contains(&Stage::Journeys) && !stages.contains(&Stage::Build) {
+    let needs_build = |stage: &Stage| matches!(stage, Stage::Journeys | Stage::Matrix);
+    if stages.iter().any(needs_build) && !stages.contains(&Stage::Build) {
         stages.push(Stage::Build);
     }
     stages.sort();
@@ -147,7 +151,10 @@ fn docs() -> Result<()> {
     command::run(&mut doc)
 }
 
+/// The package whose tests need browsers.
 const JOURNEYS: &str = "latchkey-journeys";
+/// The test of it that is a stage of its own.
+const MATRIX: &str = "matrix";
 
 /// The tests that need no browser: this helper's, then everything else's in one go.
 fn native_tests(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
@@ -166,7 +173,8 @@ fn native_tests(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
 
 /// The journeys, against the server and the files that were just built.
 fn journeys(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
-    let tests = native::integration_tests(JOURNEYS)?;
+    let mut tests = native::integration_tests(JOURNEYS)?;
+    tests.retain(|(name, _)| name != MATRIX);
     ensure!(!tests.is_empty(), "{JOURNEYS} has no tests");
     let chromium = browsers::chromium()?;
     let clients = counterparts::install()?;
@@ -187,6 +195,19 @@ fn journeys(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
     command::run_counted(&mut test, tally).context("the journeys")
 }
 
+/// The cells of the matrix that are in the test command, in all three browsers.
+fn matrix(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
+    let (chromium, others) = (browsers::chromium()?, browsers::others()?);
+    let built = build::wasm()?;
+    let [server] = native::binaries(false, ["latchkey"])?;
+    let mut test = native::workspace("test");
+    test.args(["--test", MATRIX]).args(filter);
+    test.env("XTASK_SERVER", server).env("XTASK_SDK", built.sdk);
+    chromium.announce_to(&mut test);
+    others.announce_to(&mut test);
+    command::run_counted(&mut test, tally).context("the matrix")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,10 +224,12 @@ mod tests {
     #[test]
     fn journeys_never_run_against_a_stale_build() {
         assert_eq!(stages(&[Stage::Journeys], None), [Stage::Build, Stage::Journeys]);
+        assert_eq!(stages(&[Stage::Matrix], None), [Stage::Build, Stage::Matrix]);
     }
 
     #[test]
     fn a_filter_alone_leaves_the_stages_without_tests_out() {
-        assert_eq!(stages(&[], Some("code")), [Stage::Native, Stage::Build, Stage::Wasm, Stage::Journeys]);
+        let with_tests = [Stage::Native, Stage::Build, Stage::Wasm, Stage::Journeys, Stage::Matrix];
+        assert_eq!(stages(&[], Some("code")), with_tests);
     }
 }
