@@ -173,7 +173,7 @@ fn chromium(browser: &Path, profile: &Path, options: Options) -> Result<Map<Stri
     preferences.insert("profile.cookie_controls_mode".into(), 1.into());
     if options.third_party == ThirdParty::Blocked {
         // "Sites never allowed to use cookies", as a person can say it for one site inside of another.
-        let never = json!({ "https://[*.]localhost,https://customer.localhost": { "setting": 2 } });
+        let never = json!({ "https://platform.localhost,https://customer.localhost": { "setting": 2 } });
         preferences.insert("profile.content_settings.exceptions.cookies".into(), never);
     }
     let arguments = chrome_options.get_mut("args").and_then(Value::as_array_mut);
@@ -194,6 +194,8 @@ fn firefox(browser: &Path, options: Options) -> Map<String, Value> {
         // 5 partitions what a frame of another site keeps, 1 refuses it.
         "network.cookie.cookieBehavior": if options.third_party == ThirdParty::Blocked { 1 } else { 5 },
         "layout.css.prefers-color-scheme.content-override": i32::from(!options.dark),
+        // It complains in the console about pictures that it can't keep.
+        "browser.chrome.site_icons": false,
         // What a page tells its console is told to the driver, too.
         "devtools.console.stdout.content": true,
         "browser.dom.window.dump.enabled": true,

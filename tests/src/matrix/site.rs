@@ -65,7 +65,7 @@ fn policy(csp: Csp, platform: &str) -> Option<String> {
     };
     let unless = |line, text: String| if missing == Some(line) { String::new() } else { text };
     let lines = [
-        "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'".to_owned(),
+        "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'".to_owned(),
         "; require-trusted-types-for 'script'; trusted-types 'none'".to_owned(),
         "; script-src 'self'".to_owned(),
         unless(Line::WasmUnsafeEval, " 'wasm-unsafe-eval'".to_owned()),

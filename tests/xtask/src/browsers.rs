@@ -158,9 +158,8 @@ pub(crate) fn xvfb() -> Option<PathBuf> {
 
 /// WebKitGTK's own browser as found. It is on no PATH, and its folder's name has the machine's architecture in it.
 fn mini_browser() -> Option<PathBuf> {
-    let folders = || fs::read_dir("/usr/lib").ok()?.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    let folders: Vec<PathBuf> = folders().unwrap_or_default();
-    let mut paths = folders.iter().map(|folder| folder.join("webkit2gtk-4.1/MiniBrowser"));
+    let folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    let mut paths = folders.map(|folder| folder.path().join("webkit2gtk-4.1/MiniBrowser"));
     named_or_found("WEBKIT_BROWSER", &[]).or_else(|| paths.find(|path| path.is_file()))
 }
 
