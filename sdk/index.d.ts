@@ -66,19 +66,34 @@ export interface Options {
   /**
    * How a person signs in.
    *
-   * - `"auto"` (the default): the way that suits the page; at present `"iframe"`.
+   * - `"auto"` (the default): `"iframe"` where the page's policy lets the frame in, else `"popup"`; and where the
+   *   browser opens no window and `redirectUri` is registered, `"redirect"`.
    * - `"iframe"`: a toolbar on the page, and a window.
    * - `"popup"`: a window alone, opened by {@link Client.login}.
    * - `"redirect"`: the page goes to the platform and comes back; see {@link Client.handleRedirect}.
    */
   mode?: "auto" | "iframe" | "popup" | "redirect";
-  /** What the platform answers with. This version signs in with `"token"`, the default. */
-  responseType?: "token";
   /**
-   * The page to come back to in mode `"redirect"`, exactly as it is registered. It must be on this site's own origin.
-   * Without it: this page's address, without query and fragment.
+   * What the platform answers with: the token itself, or with `"code"` an authorization code that is exchanged under
+   * PKCE (RFC 7636), with refresh tokens that rotate. The application must allow it. `"token"` if left out.
+   */
+  responseType?: "token" | "code";
+  /**
+   * Where the access token is kept. With `"page"` (the default) the page has it; with `"frame"` it never leaves the
+   * platform's frame, {@link Client.fetch} asks through the frame, and {@link Client.getToken} answers `null`.
+   */
+  tokens?: "page" | "frame";
+  /**
+   * The page to come back to, exactly as it is registered, on this site's own origin; it must call {@link init} for
+   * the same application. Mode `"redirect"` needs it, and takes this page's address, without query and fragment,
+   * where it is left out. In the other modes it is what a site with `Cross-Origin-Opener-Policy: same-origin` needs:
+   * its sign-in window returns to this page, which hands the response over and closes.
    */
   redirectUri?: string;
+  /** The core's WebAssembly, where it is not beside the module: its address, its bytes, or the compiled module. */
+  wasm?: string | URL | ArrayBuffer | ArrayBufferView | WebAssembly.Module;
+  /** Keeps the toolbar out of sight and reach, for a site that draws its own. */
+  headless?: boolean;
   /** Where to put the toolbar. Without it: docked to the bottom right corner. */
   container?: HTMLElement;
   /** How long `init` may take, in milliseconds. 10,000 if left out. */
@@ -125,18 +140,50 @@ export interface ClientEventMap {
   error: ClientErrorEvent;
 }
 
+/** Something that stands in the way of signing in, or will, and what to change. */
+export interface Finding {
+  /** An `error` keeps people from signing in on this page; a `warning` does for some of them, or later. */
+  readonly level: "error" | "warning" | "info";
+  /** What was looked at, such as `"frame-src"` or `"clock"`. */
+  readonly check: string;
+  /** The response header of this site to change, if it is one. */
+  readonly header?: string;
+  /** What else to change: an option of {@link init}, a setting of the application, of the browser or of the device. */
+  readonly setting?: string;
+  /** What that should be, whole; `null` where it cannot be said. */
+  readonly value: string | null;
+  /** The same in a sentence. */
+  readonly message: string;
+  /** Where an admin of the organization changes it, if that is on the platform. */
+  readonly setupUrl?: string;
+}
+
+/** What {@link diagnose} answers with. */
+export interface Diagnosis {
+  /** Whether there is no error among the findings. */
+  readonly ok: boolean;
+  /** The errors first. */
+  readonly findings: readonly Finding[];
+}
+
 /** One application on one page. {@link init} makes it. */
 export interface Client extends EventTarget {
   /** Where the client is. */
   readonly state: State;
   /** The session there is. */
   readonly session: Session | null;
+  /**
+   * How the response of a sign-in comes to this page: from the window to its opener; through a channel of the site's
+   * own, from a window that returned to `redirectUri`; or with the page itself, which was left and came back.
+   */
+  readonly delivery: "opener" | "channel" | "redirect";
 
   /**
    * Signs a person in. Call it directly inside a click handler: browsers open windows only there, and nothing may be
    * awaited before.
    *
-   * While a sign-in is under way, a second call brings its window to the front and settles together with the first.
+   * While a sign-in is under way, a second call brings its window to the front and settles together with the first;
+   * its `signal` then gives up waiting, and the last one that waits takes the window along.
    * In mode `"redirect"` the page is left, and the promise settles only if that fails.
    *
    * Rejects with `popup_blocked`, `popup_closed`, `access_denied`, `membership_required`, `timeout`, `aborted`, …
@@ -144,7 +191,7 @@ export interface Client extends EventTarget {
   login(options?: LoginOptions): Promise<Session>;
 
   /**
-   * Finishes a sign-in of mode `"redirect"` after the page came back. `null` where the page did not come from a
+   * Finishes a sign-in for which the page was left, after it came back. `null` where the page did not come from a
    * sign-in. The response is out of the address bar since {@link init} was called.
    *
    * Rejects with `state_mismatch`, `access_denied`, …
@@ -164,14 +211,22 @@ export interface Client extends EventTarget {
    * A relative path stands below the session's organization: `client.fetch("projects/")`. A path that begins with
    * `/api/` stands below the platform. The token goes nowhere else, and cookies are never sent.
    *
-   * A response with status 401 ends the session; it is returned all the same.
+   * A response with status 401 ends the session; it is returned all the same. `init.signal`, streams in both directions
+   * and whatever else the browser's `fetch` takes work as there; with `tokens: "frame"` the body of the request is
+   * read whole before it is sent.
    *
    * Rejects with `login_required`, `invalid_options`, `network_error` and `aborted`.
    */
   fetch(path: string | URL, init?: RequestInit): Promise<Response>;
 
-  /** The access token, or `null` where nobody is signed in. {@link Client.fetch} needs no such call. */
+  /**
+   * The access token, or `null` where nobody is signed in, or where the frame keeps it. {@link Client.fetch} needs no
+   * such call.
+   */
   getToken(): Promise<string | null>;
+
+  /** {@link diagnose} with this client's options. */
+  diagnose(): Promise<Diagnosis>;
 
   /** Takes the toolbar off the page and rejects what is pending with `aborted`. The next {@link init} starts anew. */
   destroy(): void;
@@ -207,3 +262,10 @@ export interface Client extends EventTarget {
  * place says why there is none.
  */
 export function init(options: Options): Promise<Client>;
+
+/**
+ * Looks for everything on this page that keeps people from signing in: its Content-Security-Policy, its
+ * Cross-Origin-Opener-Policy, whether the site and its redirect URI are registered, cookies and storage, the clock,
+ * and the platform's version. Takes what {@link init} takes, and works where `init` fails. It never rejects.
+ */
+export function diagnose(options: Options): Promise<Diagnosis>;

@@ -1,18 +1,11 @@
 //! The platform's API, asked with the token that came: of this page's own origin, and without cookies.
 
 use latchkey_protocol::error::ErrorCode;
-use serde::{Deserialize, de::DeserializeOwned};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Headers, Request, RequestCredentials, RequestInit, Response, Window};
 
-use crate::port::decode;
-
-/// The body of a refusal.
-#[derive(Deserialize)]
-struct Refusal {
-    error: String,
-}
+use crate::value::Fields;
 
 /// Why there is no answer to read.
 #[derive(Debug)]
@@ -24,38 +17,27 @@ pub(crate) struct Failure {
 }
 
 /// Gets what stands at this path.
-pub(crate) async fn get<T: DeserializeOwned>(window: &Window, token: &str, path: &str) -> Result<T, Failure> {
+pub(crate) async fn get(window: &Window, token: &str, path: &str) -> Result<JsValue, Failure> {
     send(window, token, path, &RequestInit::new()).await
 }
 
 /// Puts this JSON there, and returns what stands there now.
-pub(crate) async fn put<T: DeserializeOwned>(
-    window: &Window,
-    token: &str,
-    path: &str,
-    json: &str,
-) -> Result<T, Failure> {
+pub(crate) async fn put(window: &Window, token: &str, path: &str, json: &str) -> Result<JsValue, Failure> {
     let init = RequestInit::new();
     init.set_method("PUT");
     init.set_body(&json.into());
     send(window, token, path, &init).await
 }
 
-async fn send<T: DeserializeOwned>(
-    window: &Window,
-    token: &str,
-    path: &str,
-    init: &RequestInit,
-) -> Result<T, Failure> {
+async fn send(window: &Window, token: &str, path: &str, init: &RequestInit) -> Result<JsValue, Failure> {
     let unreachable = |_| Failure { status: 0, code: ErrorCode::NetworkError };
     let response = fetch(window, token, path, init).await.map_err(unreachable)?;
     let unreadable = |_| Failure { status: response.status(), code: ErrorCode::ServerError };
     let body = JsFuture::from(response.json().map_err(unreadable)?).await.map_err(unreadable)?;
     if response.ok() {
-        return decode(&body).ok_or(()).map_err(|()| unreadable(JsValue::NULL));
+        return Ok(body);
     }
-    let refusal: Option<Refusal> = decode(&body);
-    let code = refusal.and_then(|refusal| ErrorCode::parse(&refusal.error));
+    let code = Fields::of(&body).and_then(|refusal| ErrorCode::parse(&refusal.text("error")?));
     Err(Failure { status: response.status(), code: code.unwrap_or(ErrorCode::ServerError) })
 }
 

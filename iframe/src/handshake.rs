@@ -1,6 +1,9 @@
 //! Who may talk to this page: the page that frames it, on an allowed origin, in this version, for this application.
 
-use latchkey_protocol::{VERSION, frame::Hello};
+use latchkey_protocol::{
+    VERSION,
+    frame::{Hello, ResponseType, Tokens},
+};
 
 /// What this page is, as the server wrote it into the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,23 +43,31 @@ pub struct Parent {
     pub origin: String,
     /// The scopes this page's own button asks for; empty for the application's maximum.
     pub scope: String,
+    /// What its sign-ins ask for.
+    pub response_type: ResponseType,
+    /// Who holds the access token.
+    pub tokens: Tokens,
 }
 
 impl Page {
     /// Judges a hello.
     pub fn judge(&self, sender: Sender<'_>, hello: &Hello) -> Verdict {
-        let Hello::Hello { version, client_id, scope } = hello;
         let is_allowed = sender.origin == self.issuer || self.origins.iter().any(|own| own == sender.origin);
         if !sender.is_parent || !is_allowed {
             return Verdict::Ignore;
         }
-        if *version != VERSION {
+        if hello.version != VERSION {
             return Verdict::OtherVersion;
         }
-        if *client_id != self.client_id {
+        if hello.client_id != self.client_id {
             return Verdict::Ignore;
         }
-        Verdict::Accept(Parent { origin: sender.origin.to_owned(), scope: scope.clone() })
+        Verdict::Accept(Parent {
+            origin: sender.origin.to_owned(),
+            scope: hello.scope.clone(),
+            response_type: hello.response_type,
+            tokens: hello.tokens,
+        })
     }
 }
 
@@ -75,7 +86,13 @@ mod tests {
     }
 
     fn hello(version: u32, client_id: &str) -> Hello {
-        Hello::Hello { version, client_id: client_id.into(), scope: "org:read".into() }
+        Hello {
+            version,
+            client_id: client_id.into(),
+            scope: "org:read".into(),
+            response_type: ResponseType::Code,
+            tokens: Tokens::Frame,
+        }
     }
 
     fn from(origin: &str) -> Sender<'_> {
@@ -85,7 +102,12 @@ mod tests {
     #[test]
     fn the_framing_page_on_an_allowed_origin_is_accepted() {
         for origin in [SITE, "https://other.example", "https://p.example"] {
-            let parent = Parent { origin: origin.into(), scope: "org:read".into() };
+            let parent = Parent {
+                origin: origin.into(),
+                scope: "org:read".into(),
+                response_type: ResponseType::Code,
+                tokens: Tokens::Frame,
+            };
             assert_eq!(page().judge(from(origin), &hello(VERSION, "c1")), Verdict::Accept(parent));
         }
     }

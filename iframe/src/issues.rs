@@ -8,20 +8,21 @@ use std::{
 
 use js_sys::encode_uri_component;
 use latchkey_protocol::frame::Session;
-use serde::Deserialize;
+use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Document, Window};
 
 use crate::{
     api::{self, Failure},
     panel::{Asked, Panel, Shown},
+    value::Fields,
 };
 
 /// How many are shown: the others are on the platform.
-const MOST: usize = 4;
+const MOST: u32 = 4;
 
 /// An issue, as far as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Issue {
     /// Its id.
     pub(crate) id: String,
@@ -34,22 +35,40 @@ pub(crate) struct Issue {
 }
 
 /// A project, by its name.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Project {
     /// The name.
     pub(crate) name: String,
 }
 
 /// One page of the list.
-#[derive(Deserialize)]
 struct Issues {
     issues: Vec<Issue>,
-    next_cursor: Option<String>,
+    are_more: bool,
 }
 
-/// An issue that was changed: that it is there is all that counts.
-#[derive(Deserialize)]
-struct Changed {}
+impl Issues {
+    fn read(data: &JsValue) -> Option<Self> {
+        let fields = Fields::of(data)?;
+        Some(Self {
+            issues: fields.list("issues", MOST, Issue::read)?,
+            are_more: fields.get("next_cursor").is_string(),
+        })
+    }
+}
+
+impl Issue {
+    fn read(data: &JsValue) -> Option<Self> {
+        let fields = Fields::of(data)?;
+        let project = fields.get("project");
+        Some(Self {
+            id: fields.text("id")?,
+            title: fields.text("title")?,
+            project: Project { name: Fields::of(&project)?.text("name")? },
+            count: fields.whole("count")?,
+        })
+    }
+}
 
 /// Who is signed in.
 #[derive(Clone)]
@@ -130,17 +149,17 @@ impl Tracker {
         let path = format!("{}?status=unresolved&limit={MOST}&page={page}", account.path);
         let me = self.clone();
         spawn_local(async move {
-            let found = api::get::<Issues>(&me.window, &account.token, &path).await;
+            let found = api::get(&me.window, &account.token, &path).await;
             if me.asked.get() != asked {
                 return;
             }
-            me.panel.show(match &found {
-                Ok(Issues { issues, next_cursor }) => {
-                    Shown::Issues { issues, are_more: next_cursor.is_some(), may_resolve: account.may_write }
+            me.panel.show(match &found.map(|found| Issues::read(&found)) {
+                Ok(Some(Issues { issues, are_more })) => {
+                    Shown::Issues { issues, are_more: *are_more, may_resolve: account.may_write }
                 }
                 // A platform that keeps no issues, or none for this person.
                 Err(Failure { status: 403 | 404, .. }) => Shown::Nothing,
-                Err(_) => Shown::Failed,
+                Ok(None) | Err(_) => Shown::Failed,
             });
         });
     }
@@ -152,12 +171,12 @@ impl Tracker {
         self.panel.busy(&id, true);
         spawn_local(async move {
             let body = r#"{"status":"resolved"}"#;
-            let done = api::put::<Changed>(&me.window, &account.token, &path, body).await;
+            let done = api::put(&me.window, &account.token, &path, body).await;
             if me.asked.get() != asked {
                 return;
             }
             match done {
-                Ok(Changed {}) => {
+                Ok(_) => {
                     me.panel.resolved(&id);
                     // Others may come in its place.
                     me.list();

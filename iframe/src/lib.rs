@@ -6,12 +6,14 @@
 mod api;
 pub mod handshake;
 mod issues;
+pub mod message;
 mod panel;
 mod popup;
-pub mod port;
+mod port;
 mod prepare;
 pub mod sign_in;
 mod token;
+pub mod value;
 mod view;
 
 use std::{
@@ -23,7 +25,7 @@ use gloo_events::EventListener;
 use latchkey_protocol::{
     VERSION,
     error::ErrorCode,
-    frame::{FromCallback, FromFrame, Hello, ToCallback, ToFrame},
+    frame::{FromWindow, Hello, Received},
     oauth::Outcome,
 };
 use wasm_bindgen::prelude::*;
@@ -33,8 +35,9 @@ use web_sys::{HtmlElement, MessageEvent, MessagePort, Window};
 use crate::{
     handshake::{Page, Parent, Sender, Verdict},
     issues::Tracker,
+    message::{FromFrame, ToFrame, read_from_window, read_hello, write_received},
     popup::Popup,
-    port::{Port, decode, encode},
+    port::Port,
     sign_in::{Opener, Requests, authorize_url},
     view::{Observer, Shown, View},
 };
@@ -110,7 +113,7 @@ impl Frame {
                 move || sign_in.sign_in(),
                 move || {
                     sign_out.view.show(Shown::SigningOut);
-                    sign_out.post(&FromFrame::SignOut {});
+                    sign_out.post(&FromFrame::SignOut);
                 },
             ),
             _messages: EventListener::new(&self.window, "message", move |event| {
@@ -124,9 +127,9 @@ impl Frame {
     /// Hears a window message: a hello, or a response.
     fn hear(self: &Rc<Self>, event: &MessageEvent) {
         let data = event.data();
-        if let Some(hello) = decode::<Hello>(&data) {
+        if let Some(hello) = read_hello(&data) {
             self.greet(event, &hello);
-        } else if let Some(FromCallback::Response { version: VERSION, response }) = decode(&data) {
+        } else if let Some(FromWindow::Response { version: VERSION, response }) = read_from_window(&data) {
             self.receive(event, &response);
         }
     }
@@ -175,11 +178,16 @@ impl Frame {
                     self.view.show(Shown::SignedOut((code != ErrorCode::Aborted).then_some(code)));
                 }
             }
-            ToFrame::SignedOut {} => {
+            ToFrame::SignedOut => {
                 self.issues.sign_out();
                 self.view.show(Shown::SignedOut(None));
             }
             ToFrame::Page { path } => self.issues.stand(path),
+            ToFrame::Response { .. }
+            | ToFrame::Fetch { .. }
+            | ToFrame::Pull { .. }
+            | ToFrame::Cancel { .. }
+            | ToFrame::Placed { .. } => {}
         }
     }
 
@@ -192,7 +200,7 @@ impl Frame {
         if popup.is_some() {
             *self.popup.borrow_mut() = popup;
             self.view.show(Shown::SigningIn);
-            self.post(&FromFrame::SigningIn {});
+            self.post(&FromFrame::SigningIn);
         } else {
             self.requests.borrow_mut().give_up(&request.state);
             self.fail(ErrorCode::PopupBlocked, None);
@@ -226,12 +234,12 @@ impl Frame {
         if is_own {
             self.popup.borrow_mut().take();
         }
-        self.post(&FromFrame::Answered {});
-        if let Some(received) = encode(&ToCallback::Received { version: VERSION }) {
-            let _ = source.unchecked_ref::<Window>().post_message(&received, &self.page.issuer);
-        }
+        self.post(&FromFrame::Answered);
+        let received = write_received(Received { version: VERSION });
+        let _ = source.unchecked_ref::<Window>().post_message(&received, &self.page.issuer);
         match outcome {
             Outcome::Token { access_token, expires_in, .. } => self.hand_over(access_token, expires_in),
+            Outcome::Code { .. } => self.fail(ErrorCode::ServerError, None),
             Outcome::Error { error, error_description } => {
                 self.fail(ErrorCode::from_oauth(&error), error_description);
             }
@@ -246,7 +254,10 @@ impl Frame {
                 Ok(session) => {
                     me.view.show(Shown::SignedIn(&session));
                     me.issues.sign_in(&access_token, &session);
-                    me.post(&FromFrame::SignedIn { access_token, session: Box::new(session) });
+                    me.post(&FromFrame::SignedIn {
+                        access_token: Some(access_token),
+                        session: Box::new(session),
+                    });
                 }
                 Err(code) => me.fail(code, None),
             }

@@ -128,6 +128,7 @@ pub fn authorize_url(page: &Page, parent: &Parent, request: &Prepared) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
+    use latchkey_protocol::frame::{ResponseType, Tokens};
 
     const TOKEN: &str = "access_token=lkat_1&token_type=Bearer&expires_in=3600&scope=org%3Aread&state=s1\
         &iss=https%3A%2F%2Fp.example&client_id=c1&origin=https%3A%2F%2Fshop.example";
@@ -137,7 +138,12 @@ mod tests {
     }
 
     fn parent() -> Parent {
-        Parent { origin: "https://shop.example".into(), scope: String::new() }
+        Parent {
+            origin: "https://shop.example".into(),
+            scope: String::new(),
+            response_type: ResponseType::Token,
+            tokens: Tokens::Page,
+        }
     }
 
     fn requests(states: &[&str]) -> Requests {

@@ -2,8 +2,10 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+use clap::ValueEnum;
 use ipnet::IpNet;
 use latchkey_protocol::origin::Origin;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::UnixSeconds,
@@ -28,6 +30,10 @@ pub struct Lifetimes {
     pub transaction_secs: UnixSeconds,
     /// A session at the platform.
     pub session_secs: UnixSeconds,
+    /// A handle that nobody makes a frame's session of.
+    pub handle_secs: UnixSeconds,
+    /// A session that a frame keeps, which never lasts longer than the session at the platform that it came from.
+    pub frame_session_secs: UnixSeconds,
     /// An invitation that nobody accepts.
     pub invitation_secs: UnixSeconds,
     /// An entry of the audit log.
@@ -45,6 +51,8 @@ impl Default for Lifetimes {
             refresh_grace_secs: 30,
             transaction_secs: 600,
             session_secs: 14 * DAY,
+            handle_secs: 60,
+            frame_session_secs: 7 * DAY,
             invitation_secs: 7 * DAY,
             audit_secs: 180 * DAY,
         }
@@ -125,6 +133,17 @@ impl Default for Limits {
     }
 }
 
+/// Whether the sign-in window still knows the page that opened it when it comes back from the platform's login.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Opener {
+    /// It does: no page on the way sends `Cross-Origin-Opener-Policy`.
+    #[default]
+    Kept,
+    /// It does not: the login passes through a page that does, such as another identity provider's.
+    Cut,
+}
+
 /// The settings of a running server.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -140,6 +159,9 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// The platform's own paths behind a proxy that asks for the gate's decision.
     pub guarded: Vec<Guarded>,
+    /// What the platform's login does to the link between the sign-in window and its opener. Sites are told by
+    /// [`crate::toolbar::status`], so that the SDK chooses another way before it opens a window that could not answer.
+    pub opener: Opener,
 }
 
 impl Config {
@@ -152,6 +174,7 @@ impl Config {
             trusted_proxies: vec![],
             upstreams: vec![],
             guarded: vec![],
+            opener: Opener::default(),
         }
     }
 

@@ -8,8 +8,8 @@ use crate::{
     oauth::signing_keys::retired_until,
     state::App,
     store::{
-        StoreError, Unit, audit_log, gate_changes, grants, invitations, kept_forms, refresh_tokens, sessions,
-        signing_keys, tokens, transactions,
+        StoreError, Unit, audit_log, frame_sessions, gate_changes, grants, invitations, kept_forms,
+        refresh_tokens, sessions, signing_keys, tokens, transactions,
     },
 };
 
@@ -25,6 +25,7 @@ enum Kind {
     Transactions,
     AccessTokens,
     RefreshTokens,
+    FrameSessions,
     Grants,
     Sessions,
     SigningKeys,
@@ -35,10 +36,11 @@ enum Kind {
     Invitations,
 }
 
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 12] = [
     Kind::Transactions,
     Kind::AccessTokens,
     Kind::RefreshTokens,
+    Kind::FrameSessions,
     Kind::Grants,
     Kind::Sessions,
     Kind::SigningKeys,
@@ -55,6 +57,7 @@ impl Kind {
             Self::Transactions => transactions::sweep(unit, now, MOST).await,
             Self::AccessTokens => tokens::sweep(unit, now, MOST).await,
             Self::RefreshTokens => refresh_tokens::sweep(unit, now, MOST).await,
+            Self::FrameSessions => frame_sessions::sweep(unit, now, MOST).await,
             Self::Grants => grants::sweep(unit, now, MOST).await,
             Self::Sessions => sessions::sweep(unit, now, MOST).await,
             Self::SigningKeys => {

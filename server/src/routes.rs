@@ -32,7 +32,7 @@ use crate::{
     members::{self, accept, remove, role, withdraw},
     oauth::{authorize, introspect, metadata, revoke, signing_keys, token, userinfo},
     state::App,
-    toolbar::{callback, frame, setup, status},
+    toolbar::{callback, frame, session, setup, status},
 };
 
 /// Everything the server answers.
@@ -85,6 +85,7 @@ fn router(app: &App) -> Router {
         .merge(resource_servers(app))
         .merge(proxies())
         .merge(session_api(app))
+        .merge(frames(app))
         .merge(api(app))
         .layer(ServiceBuilder::new().layer(exchange(app)).layer(DefaultBodyLimit::max(MAX_BODY)))
         .fallback_service(elsewhere(app))
@@ -204,6 +205,15 @@ fn session_api(app: &App) -> Router<App> {
             API_APPLICATION,
             get(api_applications::get).put(api_applications::put).delete(api_applications::delete),
         )
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(ServiceBuilder::new().layer(load::shed_api(app)).layer(from_fn(readable::or_no_api)))
+}
+
+/// For an application's frame, which holds a session of its own there: no site reads these.
+fn frames(app: &App) -> Router<App> {
+    Router::new()
+        .route("/toolbar/{client_id}/session", post(session::post).delete(session::delete))
+        .route("/toolbar/{client_id}/session/token", post(session::token::post))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(ServiceBuilder::new().layer(load::shed_api(app)).layer(from_fn(readable::or_no_api)))
 }

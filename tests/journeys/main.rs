@@ -21,3 +21,4 @@ mod refusals;
 mod self_serve;
 mod sign_in;
 mod sign_out;
+mod ways;

@@ -170,6 +170,18 @@ impl Stage {
         }
     }
 
+    /// Starts the server anew where it was, with these settings besides its own.
+    pub async fn restart_server(&mut self, settings: &str) -> Result<()> {
+        self.stop_server().await?;
+        let file = self.data.path().join(SETTINGS);
+        fs::write(&file, format!("{settings}{}", fs::read_to_string(&file)?))?;
+        let log = self.data.path().join(LOG);
+        let server =
+            self.latchkey.serve(self.server_address, &self.platform(), Log::Everything(&log)).await?;
+        self.server = Some(server);
+        Ok(())
+    }
+
     /// Ends the platform's own backend while everything else goes on.
     pub fn stop_tracker(&mut self) {
         self.tracker = None;

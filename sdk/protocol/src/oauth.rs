@@ -22,6 +22,8 @@ pub struct Response {
     pub client_id: String,
     /// The site the request came from; absent where the redirect URI says it.
     pub origin: Option<String>,
+    /// What the frame's own session is made of, once (SECURITY 45a); the frame hands it to nobody.
+    pub handle: Option<String>,
     /// What was decided.
     pub outcome: Outcome,
 }
@@ -37,6 +39,11 @@ pub enum Outcome {
         expires_in: u32,
         /// What was granted.
         scope: String,
+    },
+    /// A code (RFC 6749 §4.1.2).
+    Code {
+        /// The code itself.
+        code: String,
     },
     /// A refusal (RFC 6749 §4.2.2.1).
     Error {
@@ -73,27 +80,35 @@ impl Response {
             iss: fields.require("iss")?,
             client_id: fields.require("client_id")?,
             origin: fields.take("origin"),
+            handle: fields.take("handle"),
         })
     }
 }
 
 impl Outcome {
     fn take(fields: &mut Fields) -> Result<Self, ResponseError> {
+        let (code, token) = (fields.take("code"), fields.take("access_token"));
         let Some(error) = fields.take("error") else {
+            // One or the other: a response that is both is none.
+            let access_token = match (code, token) {
+                (Some(code), None) => return Ok(Self::Code { code }),
+                (None, Some(token)) => token,
+                (None, None) | (Some(_), Some(_)) => return Err(ResponseError::Incomplete),
+            };
             // RFC 6749 §7.1: a client must not use a token of a type it does not understand.
             if !fields.require("token_type")?.eq_ignore_ascii_case(BEARER) {
                 return Err(ResponseError::Incomplete);
             }
             return Ok(Self::Token {
-                access_token: fields.require("access_token")?,
+                access_token,
                 expires_in: seconds(&fields.require("expires_in")?).ok_or(ResponseError::Incomplete)?,
                 scope: fields.take("scope").unwrap_or_default(),
             });
         };
-        match fields.take("access_token") {
-            None => Ok(Self::Error { error, error_description: fields.take("error_description") }),
-            Some(_) => Err(ResponseError::Incomplete),
+        if code.is_some() || token.is_some() {
+            return Err(ResponseError::Incomplete);
         }
+        Ok(Self::Error { error, error_description: fields.take("error_description") })
     }
 }
 
@@ -139,11 +154,13 @@ fn seconds(text: &str) -> Option<u32> {
 }
 
 /// The parameters of a response.
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 12] = [
     "state",
     "iss",
     "client_id",
     "origin",
+    "handle",
+    "code",
     "access_token",
     "token_type",
     "expires_in",
@@ -233,6 +250,15 @@ mod tests {
     }
 
     #[test]
+    fn a_code_response_is_read() {
+        let text = "code=lkac_x&state=s&iss=i&client_id=c&origin=https%3A%2F%2Fa.com&handle=h%2B1";
+        let response = Response::parse(text).ok().unwrap();
+        assert_eq!(response.handle.as_deref(), Some("h+1"));
+        let Outcome::Code { code } = response.outcome else { panic!("no code") };
+        assert_eq!(code, "lkac_x");
+    }
+
+    #[test]
     fn an_error_response_is_read() {
         let text = "error=access_denied&error_description=No%20thanks&state=s&iss=i&client_id=c";
         let response = Response::parse(text).ok().unwrap();
@@ -252,6 +278,10 @@ mod tests {
             ("error=e&state=s&client_id=c", Incomplete),
             ("error=e&state=s&iss=i", Incomplete),
             ("error=e&access_token=t&token_type=Bearer&expires_in=1&state=s&iss=i&client_id=c", Incomplete),
+            ("error=e&code=c&state=s&iss=i&client_id=c", Incomplete),
+            ("code=c&access_token=t&token_type=Bearer&expires_in=1&state=s&iss=i&client_id=c", Incomplete),
+            ("code=c&code=d&state=s&iss=i&client_id=c", Repeated),
+            ("code=c&handle=h&handle=i&state=s&iss=i&client_id=c", Repeated),
             ("access_token=t&token_type=mac&expires_in=1&state=s&iss=i&client_id=c", Incomplete),
             ("access_token=t&expires_in=1&state=s&iss=i&client_id=c", Incomplete),
             ("access_token=t&token_type=Bearer&state=s&iss=i&client_id=c", Incomplete),

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::{
     cli::CliError,
-    config::{Lifetimes, Limits},
+    config::{Lifetimes, Limits, Opener},
     gateway::{
         guarded::{self, Guarded},
         upstream::{self, Upstream},
@@ -69,6 +69,11 @@ pub(super) struct Options {
     #[arg(skip)]
     #[serde(default)]
     guarded: Vec<guarded::Settings>,
+    /// Whether the sign-in window still knows the page that opened it after the login: cut where the login passes
+    /// through a page with Cross-Origin-Opener-Policy, such as another identity provider's. Sites are then answered
+    /// through a redirect URI of their own [default: kept]
+    #[arg(long, global = true, env = "LATCHKEY_OPENER", value_name = "OPENER")]
+    opener: Option<Opener>,
     /// The most connections that are open at once [default: 900]
     #[arg(long, global = true, env = "LATCHKEY_MAX_CONNECTIONS", value_name = "NUMBER")]
     max_connections: Option<NonZeroU32>,
@@ -94,6 +99,10 @@ pub(super) struct Options {
     /// How long a session at the platform lives [default: 1209600, 14 days]
     #[arg(long, global = true, env = "LATCHKEY_SESSION_SECS", value_name = "SECONDS")]
     session_secs: Option<NonZeroU32>,
+    /// How long an application's frame keeps a person signed in, and never longer than the session at the platform
+    /// [default: 604800, 7 days]
+    #[arg(long, global = true, env = "LATCHKEY_FRAME_SESSION_SECS", value_name = "SECONDS")]
+    frame_session_secs: Option<NonZeroU32>,
     /// How long the audit log is kept [default: 15552000, 180 days]
     #[arg(long, global = true, env = "LATCHKEY_AUDIT_SECS", value_name = "SECONDS")]
     audit_secs: Option<NonZeroU32>,
@@ -126,6 +135,7 @@ impl Options {
             upstream: self.upstream.or(file.upstream),
             upstreams: file.upstreams,
             guarded: file.guarded,
+            opener: self.opener.or(file.opener),
             max_connections: self.max_connections.or(file.max_connections),
             max_requests: self.max_requests.or(file.max_requests),
             max_remembered_tokens: self.max_remembered_tokens.or(file.max_remembered_tokens),
@@ -134,6 +144,7 @@ impl Options {
             refresh_idle_secs: self.refresh_idle_secs.or(file.refresh_idle_secs),
             refresh_total_secs: self.refresh_total_secs.or(file.refresh_total_secs),
             session_secs: self.session_secs.or(file.session_secs),
+            frame_session_secs: self.frame_session_secs.or(file.frame_session_secs),
             audit_secs: self.audit_secs.or(file.audit_secs),
             log_format: self.log_format.or(file.log_format),
             log: self.log.or(file.log),
@@ -177,6 +188,11 @@ impl Options {
             .map_err(|(prefix, problem)| CliError::Guarded(prefix, problem))
     }
 
+    /// Whether the sign-in window keeps its opener through the platform's login.
+    pub(super) fn opener(&self) -> Opener {
+        self.opener.unwrap_or_default()
+    }
+
     /// How much is done at once.
     pub(super) fn limits(&self) -> Limits {
         let default = Limits::default();
@@ -202,6 +218,7 @@ impl Options {
             refresh_idle_secs: secs(self.refresh_idle_secs, default.refresh_idle_secs),
             refresh_total_secs: secs(self.refresh_total_secs, default.refresh_total_secs),
             session_secs: secs(self.session_secs, default.session_secs),
+            frame_session_secs: secs(self.frame_session_secs, default.frame_session_secs),
             audit_secs: secs(self.audit_secs, default.audit_secs),
             ..default
         }

@@ -39,6 +39,7 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
         trusted_proxies: options.trusted_proxies()?,
         guarded: options.guarded(&upstreams)?,
         upstreams,
+        opener: options.opener(),
         ..Config::new(public_url)
     };
     // Before anybody can reach it: whoever starts it may end it at once.

@@ -45,8 +45,10 @@ static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
         }
     };
     Own::iter().for_each(|name| add(name.clone(), Own::get(&name)));
-    add("sdk.js".into(), Sdk::get("index.js"));
-    add("latchkey_sdk_bg.wasm".into(), Sdk::get("latchkey_sdk_bg.wasm"));
+    for name in Sdk::iter().filter(|name| name.ends_with(".js") || name.ends_with(".wasm")) {
+        let served = if name == "index.js" { "sdk.js".into() } else { name.clone() };
+        add(served, Sdk::get(&name));
+    }
     Iframe::iter().for_each(|name| add(name.clone(), Iframe::get(&name)));
     let mut hash = Sha256::new();
     for (name, (bytes, _)) in &files {

@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderMap, request::Parts},
 };
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
+use time::Duration;
 
 use crate::{
     http::error::{Error, PageError},
@@ -67,6 +68,19 @@ pub fn secret(headers: &HeaderMap, name: &str) -> Option<Secret> {
     let jar = CookieJar::from_headers(headers);
     let value = jar.get(name)?.value();
     (value.len() == 43 && value.bytes().all(|b| b.is_ascii_alphanumeric())).then(|| Secret::new(value))
+}
+
+/// A cookie for one frame of ours: sent from within whatever site it stands on, and from there alone, since the browser
+/// keeps another one for each (CHIPS).
+pub fn framed_cookie(name: String, value: String, lifetime_secs: i64) -> Cookie<'static> {
+    Cookie::build((name, value))
+        .path("/")
+        .secure(true)
+        .http_only(true)
+        .same_site(SameSite::None)
+        .partitioned(true)
+        .max_age(Duration::seconds(lifetime_secs))
+        .build()
 }
 
 /// A cookie as every cookie of ours is: for this host alone, never for scripts, never from another site's request

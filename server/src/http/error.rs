@@ -79,6 +79,9 @@ pub enum Error {
     /// The address is for a person's own session at the platform, and there is none, or a token came instead.
     #[error("this address takes a session at the platform, and no access token")]
     SessionRequired,
+    /// The session that a frame keeps is unknown, over, ended, or another site's.
+    #[error("the session has ended")]
+    SessionEnded,
     /// The person is a member of the organization, and no admin of it.
     #[error("this is for admins and owners of the organization")]
     AdminRequired,
@@ -228,6 +231,7 @@ impl Error {
                 "session_required",
                 "Sign in at the platform in this browser, and send no Authorization header.",
             ),
+            Self::SessionEnded => (StatusCode::FORBIDDEN, "session_expired", "Sign in again."),
             Self::AdminRequired => (
                 StatusCode::FORBIDDEN,
                 "admin_required",

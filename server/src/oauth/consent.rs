@@ -88,9 +88,13 @@ pub fn tell_not_a_member(
     page::respond(StatusCode::FORBIDDEN, &page, &[])
 }
 
-/// For how long, in words: a token in the fragment ends by itself; a code begins a line of refresh tokens.
+/// For how long, in words: a token in the fragment ends by itself; with what comes to the callback the frame stays signed
+/// in; a code begins a line of refresh tokens.
 fn duration(request: &Request, lifetimes: &Lifetimes) -> String {
     match request.response_type {
+        ResponseType::Token if request.target.is_callback => {
+            format!("for up to {} without asking again", span(lifetimes.frame_session_secs))
+        }
         ResponseType::Token => format!("for {}", span(lifetimes.access_token_secs)),
         ResponseType::Code => {
             format!("for up to {} without asking again", span(lifetimes.refresh_total_secs))

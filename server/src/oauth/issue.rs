@@ -15,9 +15,9 @@ use crate::{
         decision::narrow,
         request::{Remembrance, Target},
     },
-    secret::{AccessToken, AuthorizationCode, RefreshToken, Secret},
+    secret::{AccessToken, AuthorizationCode, Digest256, RefreshToken, Secret},
     state::App,
-    store::{self, Unit, audit_log::Entry, authorization_codes, refresh_tokens},
+    store::{self, Unit, audit_log::Entry, authorization_codes, frame_sessions, refresh_tokens},
 };
 
 /// What a credential is issued on.
@@ -198,19 +198,42 @@ async fn access(
     Ok(AccessIssued { token, expires_in_secs: expires_at - now, scopes: grant.scopes })
 }
 
+/// What an authorization response brings.
+#[derive(Debug)]
+pub struct Brought<T> {
+    /// The token or the code.
+    pub credential: T,
+    /// What the frame makes its own session of, where the response goes to the callback.
+    pub handle: Option<Secret>,
+}
+
+/// A handle for the frame at whose callback the response arrives. A redirect URI of a site's own gets none: no frame
+/// would see it first (SECURITY 45a).
+async fn handle(app: &App, unit: &mut Unit, grant: &Grant) -> Result<Option<Secret>, Error> {
+    if !grant.target.is_callback {
+        return Ok(None);
+    }
+    let now = app.clock.now();
+    let (id, handle) = (app.entropy.id()?, Secret::generate(&app.entropy)?);
+    let expires_at = now + app.config.lifetimes.handle_secs;
+    frame_sessions::insert(unit, &id, &handle.digest(), grant, now, expires_at).await?;
+    Ok(Some(handle))
+}
+
 /// An access token for the fragment (RFC 6749 §4.2.2). No refresh token comes with it (RFC 6749 §4.2.2).
 #[derive(Debug)]
 pub struct Fragment;
 
 impl Credential for Fragment {
     const NAME: &'static str = "access token";
-    type Issued = AccessIssued;
+    type Issued = Brought<AccessIssued>;
 
-    async fn write(self, app: &App, unit: &mut Unit, grant: &Grant) -> Result<AccessIssued, Error> {
+    async fn write(self, app: &App, unit: &mut Unit, grant: &Grant) -> Result<Self::Issued, Error> {
         let now = app.clock.now();
         let ends_at = now + app.config.lifetimes.access_token_secs;
         store::grants::insert(unit, grant, now, ends_at).await?;
-        access(app, unit, grant, ends_at).await
+        let credential = access(app, unit, grant, ends_at).await?;
+        Ok(Brought { credential, handle: handle(app, unit, grant).await? })
     }
 }
 
@@ -229,9 +252,9 @@ pub struct Code<'a> {
 
 impl Credential for Code<'_> {
     const NAME: &'static str = "code";
-    type Issued = AuthorizationCode;
+    type Issued = Brought<AuthorizationCode>;
 
-    async fn write(self, app: &App, unit: &mut Unit, grant: &Grant) -> Result<AuthorizationCode, Error> {
+    async fn write(self, app: &App, unit: &mut Unit, grant: &Grant) -> Result<Self::Issued, Error> {
         let now = app.clock.now();
         let expires_at = now + app.config.lifetimes.code_secs;
         let code = AuthorizationCode::from_random(&app.entropy.bytes()?);
@@ -245,7 +268,60 @@ impl Credential for Code<'_> {
         };
         store::grants::insert(unit, grant, now, expires_at).await?;
         authorization_codes::insert(unit, &code, grant, &row, now).await?;
-        Ok(code)
+        Ok(Brought { credential: code, handle: handle(app, unit, grant).await? })
+    }
+}
+
+/// The session that a frame keeps, for the handle that came with the authorization response.
+#[derive(Debug)]
+pub struct FrameSession<'a> {
+    /// The handle, which is used up.
+    pub handle: &'a Digest256,
+    /// When the grant would end without it.
+    pub ends_at: UnixSeconds,
+}
+
+/// What the frame's cookie holds.
+#[derive(Debug)]
+pub struct FrameSessionIssued {
+    /// Its value.
+    pub secret: Secret,
+    /// Its lifetime in seconds, which nothing extends.
+    pub expires_in_secs: UnixSeconds,
+}
+
+impl Credential for FrameSession<'_> {
+    const NAME: &'static str = "frame session";
+    type Issued = FrameSessionIssued;
+
+    async fn write(self, app: &App, unit: &mut Unit, grant: &Grant) -> Result<FrameSessionIssued, Error> {
+        let now = app.clock.now();
+        // Never longer than the session at the platform: until then a window would bring the same without a question.
+        let platform_ends_at = store::sessions::find_end(unit, &grant.session_id).await?;
+        let ends_at = now + app.config.lifetimes.frame_session_secs;
+        let ends_at = platform_ends_at.map_or(now, |platform_ends_at| ends_at.min(platform_ends_at));
+        let secret = Secret::generate(&app.entropy)?;
+        if !frame_sessions::consume(unit, self.handle, grant, &secret.digest(), now, ends_at).await? {
+            return Err(Error::SessionEnded);
+        }
+        store::grants::touch(unit, &grant.id, self.ends_at.max(ends_at)).await?;
+        Ok(FrameSessionIssued { secret, expires_in_secs: ends_at - now })
+    }
+}
+
+/// The next access token of a sign-in that goes on, for the session that a frame keeps.
+#[derive(Debug)]
+pub struct Renewal {
+    /// When that session ends.
+    pub ends_at: UnixSeconds,
+}
+
+impl Credential for Renewal {
+    const NAME: &'static str = "access token for a frame session";
+    type Issued = AccessIssued;
+
+    async fn write(self, app: &App, unit: &mut Unit, grant: &Grant) -> Result<AccessIssued, Error> {
+        access(app, unit, grant, self.ends_at).await
     }
 }
 

@@ -341,6 +341,13 @@ impl Target {
         })
     }
 
+    /// Whether a response may go there: its callback, or a redirect URI that is registered for it.
+    pub fn is_registered(redirect_uri: &str, application: &Application, config: &Config) -> bool {
+        let is_own = || origin_of(redirect_uri).as_ref() == Some(&config.public_url);
+        let registered = || application.redirect_uris.iter().any(|one| is_same_redirect(one, redirect_uri));
+        redirect_uri == config.callback(&application.client_id) || registered() && !is_own()
+    }
+
     /// Whether the application still has this target: it may have changed while the person decided.
     pub fn is_still_registered(&self, application: &Application) -> bool {
         if self.is_callback {

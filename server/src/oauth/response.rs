@@ -9,7 +9,10 @@ use crate::{
     applications::ResponseType,
     config::Config,
     http::error::Error,
-    oauth::{issue::AccessIssued, request::Target},
+    oauth::{
+        issue::{AccessIssued, Brought},
+        request::Target,
+    },
     secret::AuthorizationCode,
 };
 
@@ -130,21 +133,29 @@ impl RedirectError {
 }
 
 /// Where the browser goes when the client is given a token.
-pub fn with_token(config: &Config, recipient: Recipient<'_>, issued: &AccessIssued) -> Response {
+pub fn with_token(config: &Config, recipient: Recipient<'_>, brought: &Brought<AccessIssued>) -> Response {
+    let Brought { credential: issued, handle } = brought;
     let expires_in = issued.expires_in_secs.to_string();
     let scope = issued.scopes.to_list();
-    let pairs = [
+    let mut pairs = vec![
         ("access_token", issued.token.expose()),
         ("token_type", BEARER),
         ("expires_in", &expires_in),
         ("scope", &scope),
     ];
+    pairs.extend(handle.as_ref().map(|handle| ("handle", handle.expose())));
     redirect(&location(config, recipient, &pairs))
 }
 
 /// Where the browser goes when the client is given a code.
-pub fn with_code(config: &Config, recipient: Recipient<'_>, code: &AuthorizationCode) -> Response {
-    redirect(&location(config, recipient, &[("code", code.expose())]))
+pub fn with_code(
+    config: &Config,
+    recipient: Recipient<'_>,
+    brought: &Brought<AuthorizationCode>,
+) -> Response {
+    let mut pairs = vec![("code", brought.credential.expose())];
+    pairs.extend(brought.handle.as_ref().map(|handle| ("handle", handle.expose())));
+    redirect(&location(config, recipient, &pairs))
 }
 
 /// Where the browser goes when the client is given nothing.

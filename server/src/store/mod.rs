@@ -10,6 +10,7 @@ pub mod applications;
 pub mod audit_log;
 pub mod authorization_codes;
 pub mod consents;
+pub mod frame_sessions;
 pub mod gate_changes;
 pub mod grants;
 pub mod invitations;

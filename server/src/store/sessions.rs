@@ -85,6 +85,12 @@ pub async fn is_unended(unit: &mut Unit, id: &str, user_id: &str) -> Result<bool
     Ok(statement!(unit, fetch_one(i64,), IS_UNENDED, id, user_id)?.0 == 1)
 }
 
+/// When the session with this id ends by itself.
+pub async fn find_end(unit: &mut Unit, id: &str) -> Result<Option<UnixSeconds>, StoreError> {
+    const FIND_END: &str = "select expires_at from sessions where id = $1";
+    Ok(statement!(unit, fetch_optional(i64,), FIND_END, id)?.map(|(expires_at,)| expires_at))
+}
+
 /// The live sessions of a person, the latest first, at most so many.
 pub async fn list_of_user(
     unit: &mut Unit,

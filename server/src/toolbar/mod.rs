@@ -2,6 +2,7 @@
 
 pub mod callback;
 pub mod frame;
+pub mod session;
 pub mod setup;
 pub mod status;
 

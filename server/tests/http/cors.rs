@@ -161,6 +161,8 @@ async fn no_page_is_readable_by_anybody() {
             "/oauth/introspect/",
             "/toolbar/acmeclient/",
             "/toolbar/acmeclient/callback/",
+            "/toolbar/acmeclient/session/",
+            "/toolbar/acmeclient/session/token/",
             "/nowhere/",
             "/healthz",
         ] {

@@ -1,6 +1,6 @@
 //! What somebody finds who copies the database, or who looks over a person's shoulder.
 
-use crate::support::{Asking, MEMBER, PASSWORD, Person, Platform, VERIFIER};
+use crate::support::{Asking, Frame, MEMBER, PASSWORD, Person, Platform, VERIFIER};
 
 #[tokio::test]
 async fn a_copy_of_the_database_holds_nothing_that_opens_anything() {
@@ -11,10 +11,14 @@ async fn a_copy_of_the_database_holds_nothing_that_opens_anything() {
     let code = person.code(&Asking::code()).await;
     let first = platform.tokens(MEMBER).await;
     let second = platform.refreshed(&first.refresh).await;
+    let (mut frame, mut owner) = Frame::signed_in(&platform, MEMBER).await;
+    let unused = owner.handle(&Asking::new()).await;
     let mut secrets = vec![token, PASSWORD.into(), page.field("csrf"), page.field("transaction"), code];
     secrets.extend([first.access, first.refresh, second.access, second.refresh, VERIFIER.into()]);
     secrets.extend(person.cookies.values().map(|cookie| cookie.value.clone()));
-    assert_eq!(secrets.len(), 12);
+    secrets.extend(frame.cookies.values().map(|cookie| cookie.value.clone()));
+    secrets.extend([frame.renewed().await, unused]);
+    assert_eq!(secrets.len(), 15);
     for name in ["latchkey.db", "latchkey.db-wal"] {
         let bytes = std::fs::read(platform.folder().join(name)).unwrap();
         assert!(!bytes.is_empty());

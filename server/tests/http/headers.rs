@@ -61,6 +61,8 @@ async fn of_addresses_that_cannot_be_read() {
         "/api/0/organizations/%ff/api-applications/",
         "/api/0/organizations/acme/api-applications/%ff/",
         "/toolbar/%ff/status/",
+        "/toolbar/%ff/session/",
+        "/toolbar/%ff/session/token/",
     ] {
         let answer = anonymous(&platform, path).await;
         answer.assert_api_error(404, "not_found");
@@ -159,6 +161,8 @@ async fn of_the_api_and_of_what_is_no_page() {
         ("/readyz", 204),
         ("/toolbar/acmeclient/status/", 200),
         ("/toolbar/nobody/status/", 200),
+        ("/toolbar/acmeclient/session/", 405),
+        ("/toolbar/acmeclient/session/token/", 405),
     ] {
         let answer = Site::new(&platform, &token).get(path).await;
         assert_eq!(snapshot(&answer), expected(status, NOTHING), "{path}");
@@ -270,6 +274,8 @@ async fn a_slash_at_the_end_is_optional_everywhere() {
         "/toolbar/acmeclient",
         "/toolbar/acmeclient/callback",
         "/toolbar/acmeclient/status",
+        "/toolbar/acmeclient/session",
+        "/toolbar/acmeclient/session/token",
         "/api/0",
         "/api/0/organizations",
         "/api/0/organizations/acme",

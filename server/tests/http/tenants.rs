@@ -105,6 +105,7 @@ async fn the_rows_of_an_organization_are_found_where_they_are() {
         "applications",
         "audit_log",
         "consents",
+        "frame_sessions",
         "grants",
         "memberships",
         "organizations",

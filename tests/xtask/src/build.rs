@@ -2,12 +2,13 @@
 //! a running server never sees half of one, and is left alone while nothing that goes into it has changed.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     fs::{self, File},
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -105,9 +106,7 @@ fn folder(built: &Built, folder: &Path, krate: Crate, sources: &[PathBuf]) -> Re
     let glue_name = format!("{}.js", krate.stem);
     let glue = fs::read_to_string(staged.join(&glue_name))?;
     fs::remove_file(staged.join(&glue_name))?;
-    for source in sources {
-        copy(source, &staged, (&glue_name, &glue))?;
-    }
+    lay_out(sources, &staged, (&glue_name, &glue))?;
     remove(&stamp)?;
     swap(&staged, folder)?;
     fs::write(stamp, fingerprint)?;
@@ -141,15 +140,34 @@ fn fingerprint(built: &Built, compiled: &Path, sources: &[PathBuf]) -> Result<St
     }))
 }
 
-/// Copies a file. JavaScript is minified, with the glue inside where it imports that: one file less to wait for.
-fn copy(source: &Path, folder: &Path, (glue_name, glue): (&str, &str)) -> Result<()> {
-    let name = source.file_name().context("a file has a name")?;
-    if source.extension().is_some_and(|extension| extension == "js") {
-        let text = fs::read_to_string(source).with_context(|| shown(source))?;
-        let text = glue::inline(&text, glue_name, glue).unwrap_or(text);
-        fs::write(folder.join(name), javascript::minify(&shown(source), &text)?)?;
-    } else {
-        fs::copy(source, folder.join(name)).with_context(|| shown(source))?;
+/// Copies files. JavaScript is minified, and the modules that another one imports statically, the glue among them, go
+/// into that one: each file less is one wait less. What is loaded on demand stays apart.
+fn lay_out(sources: &[PathBuf], folder: &Path, (glue_name, glue): (&str, &str)) -> Result<()> {
+    let is_script = |source: &PathBuf| source.extension().is_some_and(|extension| extension == "js");
+    let (scripts, others): (Vec<_>, Vec<_>) = sources.iter().cloned().partition(is_script);
+    for source in others {
+        let name = source.file_name().context("a file has a name")?;
+        fs::copy(&source, folder.join(name)).with_context(|| shown(&source))?;
+    }
+    let mut modules = BTreeMap::new();
+    for script in &scripts {
+        let name = script.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        modules.insert(name, fs::read_to_string(script).with_context(|| shown(script))?);
+    }
+    let mut read = |name: &str| match modules.get(name) {
+        Some(text) => Ok(text.clone()),
+        None if name == glue_name => Ok(glue.to_owned()),
+        None => bail!("{name} is imported, and there is no such file"),
+    };
+    let mut joined = BTreeMap::new();
+    let mut inside = BTreeSet::new();
+    for (name, text) in &modules {
+        let (text, parts) = glue::join(text, &mut read).with_context(|| name.clone())?;
+        joined.insert(name, text);
+        inside.extend(parts);
+    }
+    for (name, text) in joined.into_iter().filter(|(name, _)| !inside.contains(*name)) {
+        fs::write(folder.join(name), javascript::minify(name, &text)?)?;
     }
     Ok(())
 }

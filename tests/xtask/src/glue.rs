@@ -4,7 +4,12 @@
 //! Nothing here is needed for the glue to work. Where another version of wasm-bindgen words a part otherwise, that
 //! part stays as it is, and `cargo xtask size` shows it.
 
-/// The glue of the module in `{stem}_bg.wasm`, with a default export that loads it and takes no arguments.
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+
+/// The glue of the module in `{stem}_bg.wasm`, with a default export that loads it, from beside itself or from
+/// what it is given.
 pub(crate) fn trim(glue: &str, stem: &str) -> String {
     let mut glue = glue.to_owned();
     replace(&mut glue, "\nfunction passStringToWasm0(", "\n}\n", PASS_STRING);
@@ -41,19 +46,27 @@ function decodeText(bytes) {
 /// Compiles the whole file at once: it is too small for streaming to gain anything, and whoever serves it need not
 /// know its media type. It is loaded once for all, and after a failure anew.
 const LOAD: &str = "
-async function instantiate() {
-    const response = await fetch(new URL('{stem}_bg.wasm', import.meta.url));
-    const { instance, module } = await WebAssembly.instantiate(await response.arrayBuffer(), __wbg_get_imports());
-    __wbg_finalize_init(instance, module);
+function wasmUrl() {
+    return new URL('{stem}_bg.wasm', import.meta.url);
+}
+async function instantiate(source) {
+    // A module that is compiled already, its bytes, or where they are.
+    const isHere = source instanceof WebAssembly.Module || source instanceof ArrayBuffer || ArrayBuffer.isView(source);
+    if (!isHere) {
+        const response = await fetch(source ?? wasmUrl());
+        source = await response.arrayBuffer();
+    }
+    const made = await WebAssembly.instantiate(source, __wbg_get_imports());
+    __wbg_finalize_init(made.instance ?? made, made.module ?? source);
 }
 let loading;
-function load() {
-    return loading ??= instantiate().catch((error) => {
+function load(source) {
+    return loading ??= instantiate(source).catch((error) => {
         loading = undefined;
         throw error;
     });
 }
-export { load as default };
+export { load as default, wasmUrl };
 ";
 
 /// Replaces the text from `start` to the `end` after it, both included. False where there is none.
@@ -65,17 +78,58 @@ fn replace(glue: &mut String, start: &str, end: &str, with: &str) -> bool {
     found.map(|range| glue.replace_range(range, with)).is_some()
 }
 
-/// One module of two: what `entry` imports from `./{name}` stands in the place of the import. None where it imports
-/// nothing from there. Both keep their names, so a name that stands in both is an error of the minifier's.
-pub(crate) fn inline(entry: &str, name: &str, module: &str) -> Option<String> {
-    let address = format!(" from \"./{name}\";");
-    let import = entry.lines().find(|line| line.starts_with("import ") && line.ends_with(&address))?;
-    let module: String = module
-        .lines()
-        .filter(|line| !line.starts_with("export {"))
-        .map(|line| format!("{}\n", line.strip_prefix("export ").unwrap_or(line)))
-        .collect();
-    Some(entry.replacen(import, &module, 1))
+/// One module of several: what an entry imports from `./{name}` stands in the place of the first import of it, and so
+/// on inside that. `read` gives a module by its name. All keep their names, so a name that stands in two of them is an
+/// error of the minifier's. Returns the names of the modules that went in.
+pub(crate) fn join(
+    entry: &str,
+    read: &mut dyn FnMut(&str) -> Result<String>,
+) -> Result<(String, BTreeSet<String>)> {
+    let mut seen = BTreeSet::new();
+    Ok((inline(entry, read, &mut seen)?, seen))
+}
+
+fn inline(
+    text: &str,
+    read: &mut dyn FnMut(&str) -> Result<String>,
+    seen: &mut BTreeSet<String>,
+) -> Result<String> {
+    let mut joined = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((import, name, after)) = next_import(rest) {
+        joined.push_str(&rest[..import]);
+        if seen.insert(name.to_owned()) {
+            joined.push_str(&without_exports(&inline(&read(name)?, read, seen)?));
+        }
+        rest = after;
+    }
+    joined.push_str(rest);
+    Ok(joined)
+}
+
+/// Where the next static import of a module beside this one stands, what it names, and the text after it.
+fn next_import(text: &str) -> Option<(usize, &str, &str)> {
+    let mut from = 0;
+    loop {
+        let line = text[from..].find("import ").map(|at| from + at)?;
+        from = line + 1;
+        if line > 0 && !text[..line].ends_with('\n') {
+            continue;
+        }
+        let Some(end) = text[line..].find(';') else { return None };
+        let statement = &text[line..line + end];
+        let name =
+            statement.strip_suffix('"').and_then(|it| it.rsplit_once(" from \"./")).map(|(_, name)| name);
+        if let Some(name) = name {
+            return Some((line, name, &text[line + end + 1..]));
+        }
+    }
+}
+
+/// The text of a module that others take in: its names are everybody's now.
+fn without_exports(module: &str) -> String {
+    let lines = module.lines().filter(|line| !line.starts_with("export {"));
+    lines.map(|line| format!("{}\n", line.strip_prefix("export ").unwrap_or(line))).collect()
 }
 
 #[cfg(test)]
@@ -104,13 +158,22 @@ mod tests {
     }
 
     #[test]
-    fn a_module_takes_the_place_of_its_import() {
-        let entry = "// A.\nimport load, { B } from \"./b.js\";\nexport const c = new B(load);\n";
-        let module = "export class B {}\nfunction load() {}\nexport { load as default };\n";
-        assert_eq!(
-            inline(entry, "b.js", module).unwrap(),
-            "// A.\nclass B {}\nfunction load() {}\n\nexport const c = new B(load);\n"
-        );
-        assert_eq!(inline(entry, "c.js", module), None);
+    fn a_module_takes_the_place_of_its_first_import() {
+        let entry = "// A.\nimport load, {\n  B,\n} from \"./b.js\";\nimport { d } from \"./d.js\";\n\
+                     export const c = new B(load, d, import(\"./e.js\"));\n";
+        let (joined, seen) = join(entry, &mut |name| {
+            Ok(match name {
+                "b.js" => "import { d } from \"./d.js\";\nexport class B {}\nfunction load() {}\nexport { load as default };\n",
+                "d.js" => "export const d = 1;\n",
+                other => anyhow::bail!("{other}"),
+            }
+            .to_owned())
+        })
+        .unwrap();
+        let expected = "// A.\nconst d = 1;\n\nclass B {}\nfunction load() {}\n\n\n\
+                        export const c = new B(load, d, import(\"./e.js\"));\n";
+        assert_eq!(joined, expected);
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["b.js", "d.js"]);
+        assert!(join("import { x } from \"./missing.js\";\n", &mut |name| anyhow::bail!("{name}")).is_err());
     }
 }

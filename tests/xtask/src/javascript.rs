@@ -42,6 +42,19 @@ pub(crate) fn minify(name: &str, source: &str) -> Result<String> {
     Ok(quote_addresses(&printed.code))
 }
 
+/// The modules that one imports as it is loaded; what it imports later, when it is asked for, is not among them.
+pub(crate) fn imports(name: &str, source: &str) -> Result<Vec<String>> {
+    let allocator = Allocator::default();
+    let parsed = Parser::new(&allocator, source, SourceType::mjs()).parse();
+    if let Some(error) = parsed.errors.first() {
+        bail!("{name}: {error}");
+    }
+    let mut found: Vec<String> =
+        parsed.module_record.requested_modules.keys().map(ToString::to_string).collect();
+    found.sort();
+    Ok(found)
+}
+
 /// Puts the addresses of other files back in quotes. The printer prefers backticks, and bundlers that look for
 /// `import("…")` and `new URL("…", import.meta.url)` do not all look for those.
 fn quote_addresses(code: &str) -> String {
@@ -83,6 +96,13 @@ mod tests {
         let code = "import(`./a.js`),import(`./${b}.js`),new URL(`c.wasm`,import.meta.url),f(`d`)";
         let expected = "import(\"./a.js\"),import(`./${b}.js`),new URL(\"c.wasm\",import.meta.url),f(`d`)";
         assert_eq!(quote_addresses(code), expected);
+    }
+
+    #[test]
+    fn what_is_imported_at_once_is_told_from_what_is_imported_later() {
+        let source = "import a from './a.js'; import './b.js'; export * from './c.js'; const d = () => import('./d.js');";
+        assert_eq!(imports("x.js", source).unwrap(), ["./a.js", "./b.js", "./c.js"]);
+        assert!(imports("x.js", "import from").is_err());
     }
 
     #[test]

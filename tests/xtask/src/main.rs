@@ -19,6 +19,7 @@ mod fuzz;
 mod glue;
 mod javascript;
 mod matrix;
+mod modules;
 mod names;
 mod native;
 mod nginx;

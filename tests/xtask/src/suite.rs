@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 
 use crate::{
-    browsers, build, command, counterparts,
+    browsers, build, command, counterparts, modules,
     native::{self, ensure_c_compiler},
     nginx, size,
     tally::Tally,
@@ -37,6 +37,8 @@ enum Stage {
     Docs,
     /// Unit, HTTP and documentation tests
     Native,
+    /// The SDK's own JavaScript modules, in Node
+    Modules,
     /// cargo xtask build
     Build,
     /// The wasm crates' tests in Chromium
@@ -55,7 +57,7 @@ impl Stage {
     }
 
     fn has_tests(self) -> bool {
-        matches!(self, Self::Native | Self::Wasm | Self::Journeys | Self::Matrix)
+        matches!(self, Self::Native | Self::Modules | Self::Wasm | Self::Journeys | Self::Matrix)
     }
 
     fn run(self, filter: Option<&str>, tally: &mut Tally) -> Result<()> {
@@ -65,6 +67,7 @@ impl Stage {
             Self::LintWasm => wasm::lint(),
             Self::Docs => docs(),
             Self::Native => native_tests(filter, tally),
+            Self::Modules => modules::test(filter, tally),
             Self::Build => build::run(false),
             Self::Wasm => wasm::test(filter, tally),
             Self::Size => size::run(false),
@@ -229,7 +232,8 @@ mod tests {
 
     #[test]
     fn a_filter_alone_leaves_the_stages_without_tests_out() {
-        let with_tests = [Stage::Native, Stage::Build, Stage::Wasm, Stage::Journeys, Stage::Matrix];
+        let with_tests =
+            [Stage::Native, Stage::Modules, Stage::Build, Stage::Wasm, Stage::Journeys, Stage::Matrix];
         assert_eq!(stages(&[], Some("code")), with_tests);
     }
 }

@@ -10,8 +10,14 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Takes one line of output; only cargo's and wasm-bindgen's "test result: …" lines count.
+    /// Takes one line of output; only cargo's and wasm-bindgen's "test result: …" lines count, and the closing ones of
+    /// Node's in TAP.
     pub(crate) fn read(&mut self, line: &str) {
+        match line.trim_end().strip_prefix("# ").and_then(|line| line.split_once(' ')) {
+            Some(("pass", count)) => self.passed += count.parse::<u64>().unwrap_or(0),
+            Some(("fail", count)) => self.failed += count.parse::<u64>().unwrap_or(0),
+            _ => {}
+        }
         let Some((_, counts)) = line.split_once("test result: ") else { return };
         let Some((_, counts)) = counts.split_once(". ") else { return };
         for part in counts.split(';') {
@@ -46,7 +52,11 @@ mod tests {
         tally.read("test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 filtered out\n");
         tally.read("test a_code_can_be_used_once ... ok\n");
         tally.read("running 12 tests\n");
-        assert_eq!(tally, Tally { passed: 14, failed: 1 });
-        assert_eq!(tally.to_string(), "14 passed, 1 failed");
+        tally.read("# Subtest: a pass 3\n");
+        tally.read("# tests 5\n");
+        tally.read("# pass 4\n");
+        tally.read("# fail 1\n");
+        assert_eq!(tally, Tally { passed: 18, failed: 2 });
+        assert_eq!(tally.to_string(), "18 passed, 2 failed");
     }
 }

@@ -224,6 +224,32 @@ fn a_proxy_that_is_no_address_is_refused_wherever_it_was_named() {
     run(settings).assert_refused(says);
 }
 
+#[test]
+fn a_login_that_cuts_the_opener_is_one_option_away_and_sites_are_told() {
+    let told = |prepare: &dyn Fn(&Path, &mut Command)| {
+        let (folder, address) = (tempdir().unwrap(), free_address());
+        let mut command = serve(folder.path(), &address);
+        prepare(folder.path(), &mut command);
+        let (_running, _, _log) = start(command);
+        get(&address, "/toolbar/nobody/status/")
+    };
+    assert!(told(&|_, _| ()).contains("\"opener\":\"kept\""));
+    let in_a_file = |folder: &Path, command: &mut Command| {
+        let file = folder.join("latchkey.toml");
+        std::fs::write(&file, "opener = \"cut\"").unwrap();
+        command.arg("--config").arg(&file);
+    };
+    let by_line = |_: &Path, command: &mut Command| {
+        command.args(["--opener", "cut"]);
+    };
+    let by_environment = |_: &Path, command: &mut Command| {
+        command.env("LATCHKEY_OPENER", "cut");
+    };
+    for prepare in [&in_a_file as &dyn Fn(&Path, &mut Command), &by_line, &by_environment] {
+        assert!(told(prepare).contains("\"opener\":\"cut\""));
+    }
+}
+
 /// Waits until the other side ends the connection, and returns what it said.
 fn rest(mut stream: TcpStream) -> String {
     let mut answer = String::new();

@@ -216,10 +216,13 @@ async fn a_granted_response_holds_the_token_in_the_fragment_and_nothing_else() {
     let response = person.allow(&Asking::new()).await.response_to(&Asking::callback(APP));
     let token = &response["access_token"];
     assert!(token.starts_with("lkat_") && token.len() == 54, "{token}");
+    let handle = &response["handle"];
+    assert_eq!(handle.len(), 43, "what the frame's own session is made of");
     let expected = [
         ("access_token", token.as_str()),
         ("client_id", APP),
         ("expires_in", "3600"),
+        ("handle", handle),
         ("iss", PLATFORM),
         ("origin", ACME_SITE),
         ("scope", "org:read member:read project:read event:write openid"),

@@ -169,6 +169,8 @@ async fn for_one_hour_is_not_a_consent_for_ninety_days() {
     let token = Asking::redirect().with("scope", "project:read");
     let code = Asking::code().with("scope", "project:read");
     person.ask(&token).await.assert_page(200, "for one hour");
+    // What comes to the callback the frame goes on with.
+    person.ask(&Asking::new()).await.assert_page(200, "for up to 7 days without asking again");
     person.allow(&token).await;
     let page = person.ask(&code).await;
     page.assert_page(200, "for up to 90 days without asking again");

@@ -9,7 +9,7 @@ use latchkey_server::oauth::{
     request::Target,
 };
 
-use crate::support::{ACME_SITE, APP, Asking, MEMBER, PASSWORD, Person, Platform};
+use crate::support::{ACME_SITE, APP, Asking, Frame, MEMBER, PASSWORD, Person, Platform};
 
 /// Each takes one precondition away.
 const CHANGES: [&str; 7] = [
@@ -45,6 +45,7 @@ async fn issue_directly(platform: &Platform, session_id: &str, scopes: Scopes) -
         Authority { grant_id: None, client_id: APP, user_id: "max", session_id, target: &target, scopes };
     let mut unit = platform.write().await;
     let issued = issue(&platform.app, &mut unit, authority, Fragment).await.ok();
+    let issued = issued.map(|brought| brought.credential);
     unit.commit().await.unwrap();
     issued
 }
@@ -137,6 +138,26 @@ async fn by_a_login_that_goes_on_with_a_remembered_consent() {
         platform.execute(change).await;
         person.get(&next).await;
         assert_eq!(count(&platform).await, 1, "{change}: no second one");
+    }
+}
+
+#[tokio::test]
+async fn by_the_session_that_a_frame_keeps() {
+    for (change, [asking, _]) in CHANGES.into_iter().map(|change| (change, askings())) {
+        let platform = Platform::new().await;
+        let mut person = Person::signed_in(&platform, MEMBER).await;
+        let mut frame = Frame::new(&platform);
+        let first = person.handle(&asking).await;
+        assert_eq!(frame.open(&first).await.status, 204);
+        frame.renewed().await;
+        let second = person.handle(&asking).await;
+        let before = count(&platform).await;
+        platform.execute(change).await;
+        assert_eq!(frame.renew().await.status, 403, "{change}");
+        assert_eq!(count(&platform).await, before, "{change}: no other one");
+        assert_eq!(Frame::new(&platform).open(&second).await.status, 403, "{change}");
+        let opened = "select count(*) from frame_sessions where opened_at is not null";
+        assert_eq!(platform.count(opened).await, 1, "{change}: no other one");
     }
 }
 

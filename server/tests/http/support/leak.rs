@@ -16,7 +16,8 @@ const LENGTH: usize = 12;
 const MARKED: [&str; 3] = [PASSWORD, VERIFIER, SERVER_SECRET];
 
 /// Where a token, a code or what is marked stands that may not: in any header but the `Location` of an authorization
-/// response, and in any body but the token endpoint's answer, which is JSON and has a field for each.
+/// response, and in any body but the token endpoint's answer, which is JSON and has a field for each, and the frame's session's, which has
+/// one for an access token alone.
 pub(crate) fn in_answer(status: u16, headers: &HeaderMap, body: &str) -> Option<String> {
     for (name, value) in headers {
         let value = String::from_utf8_lossy(value.as_bytes());
@@ -50,7 +51,9 @@ fn without_tokens_of_their_own(status: u16, headers: &HeaderMap, body: &str) -> 
             let is_token = |name, prefix| {
                 fields.get(name).and_then(Value::as_str).is_some_and(|text: &str| text.starts_with(prefix))
             };
-            if is_token("access_token", "lkat_") && is_token("refresh_token", "lkrt_") {
+            let names: Vec<_> = fields.keys().map(String::as_str).collect();
+            let is_renewal = names == ["access_token", "expires_in", "scope", "token_type"];
+            if is_token("access_token", "lkat_") && (is_renewal || is_token("refresh_token", "lkrt_")) {
                 fields.remove("access_token");
                 fields.remove("refresh_token");
             }

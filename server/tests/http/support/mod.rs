@@ -3,6 +3,7 @@
 
 mod answer;
 mod asking;
+mod frame;
 pub(crate) mod hostile;
 pub(crate) mod leak;
 pub(crate) mod log;
@@ -13,6 +14,7 @@ mod tokens;
 
 pub(crate) use answer::Answer;
 pub(crate) use asking::Asking;
+pub(crate) use frame::Frame;
 pub(crate) use person::Person;
 pub(crate) use platform::{
     ACME, ACME_LOCAL, ACME_REDIRECT, ACME_SITE, ADMIN, APP, BOTH, GLOBEX, GLOBEX_APP, GLOBEX_REDIRECT,

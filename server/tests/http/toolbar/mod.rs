@@ -2,6 +2,7 @@
 
 mod callback;
 mod frame;
+mod session;
 mod status;
 
 use latchkey_server::http::assets::is_built;

@@ -1,0 +1,606 @@
+import { Core, wasmUrl } from "./latchkey_sdk.js";
+import { Dock } from "./dock.js";
+import { CODES, LatchkeyError, invalid, refused, text } from "./errors.js";
+import { VERSION, isWindowMessage, readMessage, readSession } from "./messages.js";
+import { checkLogin, originOf } from "./options.js";
+import { authorizeUrl, form, prepare, toolbar } from "./request.js";
+import { accept, pendingKey, readToken } from "./response.js";
+import {
+  ABORT,
+  ALIVE,
+  ALLOWED,
+  ANSWERED,
+  BLOCKED,
+  CHANGED,
+  CLOSE,
+  CUT_OFF,
+  DESTROY,
+  DROP,
+  FAILED,
+  FOCUS,
+  FRAME_KEPT_OUT,
+  FRAME_LOADED,
+  KEEP,
+  LOGIN,
+  OPEN,
+  OPENED,
+  OVER,
+  POST_BEGAN,
+  POST_ENDED,
+  POST_SIGNED_OUT,
+  PREPARED,
+  REFUSED,
+  REJECT,
+  RENEW,
+  RENEWED,
+  REOPEN,
+  REPORT,
+  RESTOCK,
+  RETURNED,
+  REVOKE_LAST,
+  REVOKE_OFFER,
+  SETTLE,
+  SIGNED_IN,
+  SIGNING_IN,
+  SIGN_OUT,
+  START,
+  STATES,
+  STOP,
+  TAKE,
+  TICK,
+  WELCOME,
+} from "./table.js";
+
+const WAS_CUT_OFF =
+  "The sign-in window closed at once. If it is still open, this site's Cross-Origin-Opener-Policy cut it off: send same-origin-allow-popups, or give redirectUri.";
+
+const within = (least, value, most) => Math.min(Math.max(value, least), most);
+
+const aborted = () => new LatchkeyError("aborted");
+
+/** What is kept of a page's own policy that cuts the windows it opens off from it. */
+const CUTS = /^\s*(same-origin|noopener-allow-popups)\s*(;|$)/;
+
+/** What on this page stands in the way of signing in, with or without a client. */
+export async function diagnose(given) {
+  const { diagnose } = await import("./diagnose.js");
+  return diagnose({ wasm: wasmUrl(), ...given, version: VERSION });
+}
+
+/** One application on one page: what its table decides, and the page's own hands in the browser. */
+export class Client extends EventTarget {
+  #options;
+  #core;
+  #waiting = { init: [], login: [] };
+  #ended = new AbortController();
+  #timer;
+  #state = 0;
+  #session = null;
+  #token = null;
+  /** The refresh token, where no frame keeps it. */
+  #refresh;
+  #delivery;
+  #setupUrl;
+  /** Requests for the next clicks, and the one that is out, with the redirect URI it went to. */
+  #stock = [];
+  #request;
+  #redirectUri;
+  /** A request for leaving the page, where no window opens. */
+  #spare;
+  #ask;
+  #popup;
+  /** Of the site's own pages, where a window returns to one of them. */
+  #channel;
+  #frame;
+  #dock;
+  #port;
+  #relay;
+  /** The response that the page came back with. */
+  #response;
+  #left;
+
+  get state() {
+    return STATES[this.#state];
+  }
+
+  get session() {
+    return this.#session;
+  }
+
+  get delivery() {
+    return this.#delivery;
+  }
+
+  /** What `index.js` makes a client with; the page cannot. */
+  static async start(options, ms, response, left) {
+    const client = new Client();
+    client.#options = options;
+    client.#response = response;
+    client.#left = left;
+    await client.#load(ms);
+    return client;
+  }
+
+  async login(given) {
+    const { signal, ...ask } = checkLogin(given, this.#options);
+    if (signal?.aborted) throw aborted();
+    // A window that is open already stays as it was asked for.
+    if (!this.#waiting.login.length) this.#ask = ask;
+    await this.#wait("login", () => this.#tell(LOGIN, ask.limit), signal);
+    return this.#session;
+  }
+
+  async handleRedirect() {
+    const response = this.#response;
+    this.#response = undefined;
+    if (response == null) return null;
+    await this.#wait("login", () => this.#resume(response));
+    return this.#session;
+  }
+
+  async logout() {
+    if (!this.#session) return;
+    const token = this.#token;
+    this.#refresh = undefined;
+    this.#tell(SIGN_OUT);
+    await (token && this.#revoked);
+  }
+
+  async fetch(path, init) {
+    if (!this.#session) throw new LatchkeyError("login_required");
+    const { platform } = this.#options;
+    const url = this.#resolve(path);
+    // The browser's own reading of the path: dot segments, backslashes and user names are no longer what they were.
+    if (!url.startsWith(platform + "/api/")) {
+      throw invalid('fetch: give a path below the organization, such as "projects/", or one that begins with "/api/"');
+    }
+    const token = this.#token;
+    let request;
+    try {
+      request = new Request(url, { ...init, credentials: "omit" });
+      if (token) request.headers.set("Authorization", "Bearer " + token);
+    } catch {
+      throw invalid("fetch: the second argument takes what the browser's own fetch takes");
+    }
+    const failed = () => (request.signal.aborted ? aborted() : new LatchkeyError("network_error"));
+    const response = await (token ? fetch(request).catch(() => Promise.reject(failed())) : this.#relay.fetch(request, url.slice(platform.length)));
+    if (token && response.status == 401 && token == this.#token) this.#over(new LatchkeyError("session_expired"));
+    return response;
+  }
+
+  /** The absolute address of a path below the session's organization, or below the platform; empty for none. */
+  #resolve(path) {
+    try {
+      return new URL(path, `${this.#options.platform}/api/0/organizations/${encodeURIComponent(this.#session.organization.slug)}/`).href;
+    } catch {
+      return "";
+    }
+  }
+
+  async getToken() {
+    return this.#token;
+  }
+
+  diagnose() {
+    return diagnose(this.#options.given);
+  }
+
+  destroy() {
+    if (this.#ended.signal.aborted) return;
+    this.#tell(DESTROY);
+    this.#clear();
+  }
+
+  // The 
+
+  /** Says what happened, and does what follows. A failure or an offer is what the event is about. */
+  #tell(event, value = 0, failure, offer) {
+    const answer = this.#core.step(event, value, Date.now());
+    const does = (action) => answer & action;
+    const code = CODES[(answer >>> 24) - 1];
+    if (code) failure = new LatchkeyError(code, does(CUT_OFF) ? WAS_CUT_OFF : this.#why(code));
+    if (does(KEEP)) this.#stock.push(offer);
+    if (does(START)) this.#settle("init");
+    if (does(STOP)) {
+      this.#clear();
+      this.#settle("init", Object.assign(failure, this.#setupUrl && { setupUrl: this.#setupUrl }));
+    }
+    if (does(OPEN)) this.#request = this.#stock.pop();
+    if (does(OPEN | REOPEN)) this.#open();
+    if (does(FOCUS)) this.#popup?.focus();
+    const { state } = this.#request ?? {};
+    if (does(POST_BEGAN) && state) this.#post({ type: "began", state });
+    if (does(POST_ENDED) && state) this.#post({ type: "ended", state, code: failure.code });
+    if (does(POST_SIGNED_OUT)) this.#post({ type: "signed_out" });
+    if (does(RESTOCK)) this.#stock.push(this.#request);
+    if (does(CLOSE)) {
+      this.#popup?.close();
+      this.#popup = this.#request = undefined;
+    }
+    const last = this.#token;
+    if (does(TAKE)) ({ session: this.#session, token: this.#token } = offer);
+    if (does(DROP)) this.#session = this.#token = null;
+    this.#state = this.#core.name();
+    if (does(SETTLE)) this.#settle("login");
+    if (does(REJECT) && !this.#settle("login", failure)) this.#report(failure);
+    if (does(CHANGED)) this.dispatchEvent(new Event("statechange"));
+    if (does(REVOKE_LAST)) this.#revoke(last);
+    if (does(REVOKE_OFFER)) this.#revoke(offer.token);
+    if (does(REPORT)) this.#report(failure);
+    if (does(RENEW)) this.#renew();
+    this.#wake();
+  }
+
+  #why(code) {
+    return code == "aborted" && this.#ended.signal.aborted ? "The client was destroyed." : "";
+  }
+
+  #wake() {
+    clearTimeout(this.#timer);
+    const ms = this.#core.wake_after(Date.now());
+    // A longer wait than a timer can count is cut: whoever is woken looks at the time again.
+    if (ms < Infinity) this.#timer = setTimeout(() => this.#tell(TICK, this.#popup?.closed ? 1 : 0), Math.min(ms, 2 ** 31 - 1));
+  }
+
+  /** A promise that the table settles, for a step that begins at once. */
+  #wait(kind, begin, signal) {
+    return new Promise((resolve, reject) => {
+      const entry = [resolve, reject];
+      const waiting = this.#waiting[kind];
+      waiting.push(entry);
+      // Who gives up leaves the others alone; the last one takes the window along.
+      signal?.addEventListener("abort", () => {
+        if (!waiting.includes(entry)) return;
+        if (waiting.length == 1) return this.#tell(ABORT);
+        waiting.splice(waiting.indexOf(entry), 1);
+        reject(aborted());
+      }, { signal: this.#ended.signal });
+      begin();
+    });
+  }
+
+  #settle(kind, error) {
+    const waiting = this.#waiting[kind].splice(0);
+    for (const [resolve, reject] of waiting) error ? reject(error) : resolve();
+    return waiting.length;
+  }
+
+  #report(error) {
+    this.dispatchEvent(Object.assign(new Event("error"), { error }));
+  }
+
+  #fail(error) {
+    this.#tell(FAILED, 0, error);
+  }
+
+  /** The session is over, and not because this page signed out. */
+  #over(error) {
+    this.#refresh = undefined;
+    this.#post({ type: "signed_out" });
+    this.#tell(OVER, error ? 1 : 0, error);
+  }
+
+  // Loading.
+
+  async #load(ms) {
+    const { mode, tokens, platform, origin, hasRedirectUri, redirectUri } = this.#options;
+    const { signal } = this.#ended;
+    const framed = mode == "auto" || mode == "iframe";
+    this.#delivery = mode == "redirect" ? mode : "opener";
+    this.#core = new Core(framed, Date.now() + ms);
+    this.#wake();
+    const ready = this.#wait("init", () => {});
+    ready.catch(() => {});
+    if (mode != "redirect") this.#listen(signal);
+    // Come back to by the Back button, a page continues where it was, and nothing is under way any more.
+    addEventListener("pageshow", (event) => event.persisted && this.#tell(ABORT), { signal });
+    if (framed) this.#mount(signal);
+    else this.#prepare();
+    if (tokens == "frame") {
+      const { Relay } = await import("./relay.js");
+      this.#relay = new Relay((message) => this.#post(message), refused);
+    }
+    const asked = hasRedirectUri && mode != "redirect";
+    const [status, cuts] = await Promise.all([
+      this.#send(toolbar(this.#options, "status/") + (asked ? "?" + form({ redirect_uri: redirectUri }) : "")),
+      asked && this.#isCutOff(signal),
+    ]);
+    const { allowed, setup_url: setupUrl, redirect_uri, opener, error, error_description } = Object(status.body);
+    // A link for people: it leads to the platform it comes from, and nowhere else.
+    if (originOf(setupUrl) == platform) this.#setupUrl = setupUrl;
+    if (redirect_uri == "registered") {
+      this.#channel = new BroadcastChannel(pendingKey(this.#options.clientId));
+      this.#channel.onmessage = ({ data }) => this.#returned(data);
+      if (cuts || opener == "cut") this.#delivery = "channel";
+      if (mode == "auto" && tokens == "page") this.#spare = await prepare(this.#options.responseType);
+    }
+    if (status.ok && allowed === true) this.#tell(ALLOWED);
+    else this.#tell(REFUSED, 0, status.error ?? refused(error, error_description));
+    return ready;
+  }
+
+  /** Whether this page's own policy cuts the windows it opens off from it. */
+  async #isCutOff(signal) {
+    try {
+      const response = await fetch(location.href, { method: "HEAD", signal });
+      return CUTS.test(response.headers.get("cross-origin-opener-policy"));
+    } catch {
+      return false;
+    }
+  }
+
+  /** Makes a request ready for the next click, where no frame does it. */
+  async #prepare() {
+    this.#tell(PREPARED, 0, undefined, await prepare(this.#options.responseType));
+  }
+
+  /** Requests JSON: `{ ok, status, body }`, or with an error where there is no answer. A form is posted. */
+  async #send(url, token, fields) {
+    const headers = token ? { authorization: "Bearer " + token } : {};
+    // The page may be left in the same moment as it signs out: the form outlives it.
+    const init = { credentials: "omit", cache: "no-store", headers, signal: AbortSignal.timeout(30_000) };
+    if (fields) Object.assign(init, { method: "POST", keepalive: true, body: form(fields) });
+    try {
+      const response = await fetch(url, init);
+      const { ok, status } = response;
+      return { ok, status, body: await response.json().catch(() => {}) };
+    } catch {
+      return { error: new LatchkeyError("network_error") };
+    }
+  }
+
+  // The frame.
+
+  #mount(signal) {
+    const { platform, container, headless, mode } = this.#options;
+    const options = { signal };
+    const frame = (this.#frame = document.createElement("iframe"));
+    frame.src = toolbar(this.#options, "");
+    frame.title = "Sign-in toolbar";
+    frame.addEventListener("load", () => this.#greet(), options);
+    // A page that moves on by itself; where the browser has no such event, going back and forth is noticed.
+    const [target, moved] = window.navigation ? [navigation, "navigatesuccess"] : [window, "popstate"];
+    target.addEventListener(moved, () => this.#stand(), options);
+    // The effective directive of a frame is frame-src, whichever one the policy spells out (CSP 3 §6.8.1).
+    document.addEventListener(
+      "securitypolicyviolation",
+      ({ effectiveDirective, disposition, blockedURI }) => {
+        if (effectiveDirective != "frame-src" || disposition != "enforce" || originOf(blockedURI) != platform || !this.#frame) return;
+        if (mode == "iframe" || this.#options.tokens == "frame") return this.#tell(REFUSED, 0, new LatchkeyError("frame_blocked"));
+        // In mode auto there is a way without it.
+        this.#unmount();
+        this.#tell(FRAME_KEPT_OUT);
+        this.#prepare();
+      },
+      options,
+    );
+    this.#dock = new Dock(frame, container, headless);
+  }
+
+  #unmount() {
+    this.#port?.close();
+    this.#dock?.remove();
+    this.#frame = this.#port = this.#dock = undefined;
+  }
+
+  /** Hands the frame a port, with the hello: whenever it loaded. */
+  #greet() {
+    const { platform, clientId: client_id, scope, responseType: response_type, tokens } = this.#options;
+    this.#port?.close();
+    this.#relay?.end(refused("network_error"));
+    this.#stock = [];
+    this.#tell(FRAME_LOADED);
+    if (this.#ended.signal.aborted) return;
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    port1.onmessage = ({ data }) => this.#hear(readMessage(data));
+    const hello = { type: "latchkey.hello", version: VERSION, client_id, scope, response_type, tokens };
+    this.#frame.contentWindow.postMessage(hello, platform, [port2]);
+    this.#stand();
+  }
+
+  /** The frame is told where the page stands. */
+  #stand() {
+    this.#post({ type: "page", path: location.pathname });
+  }
+
+  #post(message) {
+    this.#port?.postMessage(message);
+  }
+
+  /** The frame says something. */
+  #hear(message) {
+    const offer = message?.session && { session: readSession(message.session, message.session.expires_at), token: message.access_token ?? null };
+    switch (message?.type) {
+      case "welcome":
+        return this.#tell(WELCOME, message.version == VERSION ? 1 : 0);
+      case "prepared":
+        return this.#tell(PREPARED, 0, undefined, message);
+      case "signing_in":
+        return this.#tell(SIGNING_IN);
+      case "answered":
+        return this.#tell(ANSWERED);
+      case "signed_in":
+      case "renewed":
+        return this.#tell(message.type == "renewed" ? RENEWED : SIGNED_IN, +offer.session.expiresAt, undefined, offer);
+      case "failed":
+        return this.#fail(refused(message.code, message.description));
+      case "ended":
+        return this.#tell(OVER, message.code ? 1 : 0, message.code && refused(message.code));
+      case "sign_out":
+        return this.#tell(SIGN_OUT);
+      case "resize":
+        // Whatever it asks for, it does not cover the page.
+        return this.#dock.resize(within(48, message.width, 480), within(32, message.height, 480));
+      case "place":
+        return this.#dock.place(message.corner);
+      case "move":
+        return this.#dock.move(message.dx, message.dy);
+      case "drop":
+        return this.#post({ type: "placed", corner: this.#dock.drop() });
+      case "head":
+      case "chunk":
+      case "end":
+      case "broken":
+        this.#relay?.hear(message);
+    }
+  }
+
+  // The window.
+
+  /** Opens the window, in the page's own click and before anything is awaited; or leaves the page. */
+  #open() {
+    const { redirectUri } = this.#options;
+    const isCallback = this.#delivery == "opener";
+    this.#redirectUri = isCallback ? toolbar(this.#options, "callback/") : redirectUri;
+    const url = authorizeUrl(this.#options, this.#request, this.#ask, this.#redirectUri, isCallback);
+    if (this.#delivery == "redirect") return this.#leave(url);
+    const [width, height] = [480, 720];
+    const left = screenX + (outerWidth - width) / 2;
+    const top = screenY + (outerHeight - height) / 2;
+    // A name could be another window's: a page that opened this one, or a frame in it, may bear it.
+    this.#popup = open(url, "_blank", `popup,width=${width},height=${height},left=${left},top=${top}`);
+    // In mode auto a page that may not open windows is left, if there is one to come back to.
+    if (!this.#popup && this.#spare) {
+      this.#request = this.#spare;
+      this.#delivery = "redirect";
+      return this.#open();
+    }
+    this.#tell(this.#popup ? OPENED : BLOCKED, isCallback ? 0 : 1);
+    if (!this.#frame) this.#prepare();
+  }
+
+  #leave(url) {
+    const { clientId, platform } = this.#options;
+    const { state, verifier = "" } = this.#request;
+    try {
+      sessionStorage.setItem(pendingKey(clientId), [platform, state, this.#redirectUri, verifier].join(" "));
+    } catch {
+      return this.#fail(new LatchkeyError("storage_unavailable"));
+    }
+    this.#tell(OPENED);
+    location.assign(url);
+  }
+
+  #listen(signal) {
+    addEventListener(
+      "message",
+      ({ origin, source, data }) => {
+        const { platform } = this.#options;
+        if (origin != platform || !source || source != this.#popup) return;
+        if (isWindowMessage(data, "alive")) this.#tell(ALIVE);
+        if (!this.#frame && isWindowMessage(data, "response") && this.#receive(text(data.response), this.#options.origin)) {
+          source.postMessage({ type: "latchkey.received", version: VERSION }, platform);
+        }
+      },
+      { signal },
+    );
+  }
+
+  /** A window came back to a page of this site, which passes the response on. */
+  #returned(data) {
+    if (!isWindowMessage(data, "response") || data.state !== this.#request?.state || !this.#core.awaits()) return;
+    const response = text(data.response);
+    if (this.#frame) {
+      this.#tell(ANSWERED);
+      this.#post({ type: "response", response, redirect_uri: this.#redirectUri });
+    } else if (!this.#receive(response)) return;
+    this.#channel.postMessage({ type: "latchkey.received", version: VERSION, state: data.state });
+  }
+
+  // The response, where no frame takes it.
+
+  /** Takes a response to the request that is out; false for one that is not. */
+  #receive(response, origin) {
+    if (!this.#core.awaits()) return false;
+    const { state, verifier } = this.#request;
+    try {
+      const accepted = accept(response, this.#options, state, origin);
+      if (!accepted) return false;
+      // From here on the state is used up.
+      this.#tell(ANSWERED);
+      this.#conclude(accepted, this.#redirectUri, verifier);
+    } catch (error) {
+      this.#tell(ANSWERED);
+      this.#fail(error);
+    }
+    return true;
+  }
+
+  /** Goes on with what the tab kept when it left. */
+  #resume(response) {
+    const { clientId, platform } = this.#options;
+    this.#tell(RETURNED);
+    let pending = "";
+    try {
+      pending = sessionStorage.getItem(pendingKey(clientId)) || "";
+      sessionStorage.removeItem(pendingKey(clientId));
+    } catch {}
+    const [issuer, state, redirectUri, verifier] = pending.split(" ");
+    try {
+      const accepted = state && issuer == platform && accept(response, this.#options, state);
+      if (!accepted) throw new LatchkeyError("state_mismatch");
+      this.#conclude(accepted, redirectUri, verifier);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Exchanges a code, and asks whose the token is. */
+  async #conclude({ code, token, expiresIn }, redirect_uri, code_verifier) {
+    let refresh;
+    if (code) {
+      const exchanged = await this.#exchange({ grant_type: "authorization_code", code, redirect_uri, code_verifier });
+      if (exchanged.error) return this.#fail(exchanged.error);
+      ({ token, expiresIn, refresh } = exchanged);
+    }
+    const expiresAt = Date.now() + expiresIn * 1000;
+    const { ok, body, error } = await this.#send(this.#options.platform + "/api/0/", token);
+    const session = ok && readSession(body, expiresAt);
+    if (!session) return this.#fail(error ?? refused(body?.error, body?.error_description));
+    this.#refresh = refresh;
+    this.#tell(SIGNED_IN, expiresAt, undefined, { session, token });
+  }
+
+  /** The token endpoint's answer (RFC 6749 §5.1), or its error. */
+  async #exchange(fields) {
+    const { platform, clientId: client_id } = this.#options;
+    const { ok, body, error } = await this.#send(platform + "/oauth/token/", undefined, { client_id, ...fields });
+    return (ok && readToken(body)) || { error: error ?? refused(body?.error, body?.error_description), isFinal: body?.error == "invalid_grant" };
+  }
+
+  /** A new token before the old one expires, where a refresh token is at hand. What fails for the moment is tried again. */
+  async #renew() {
+    const refresh_token = this.#refresh;
+    if (!refresh_token) return;
+    const { token, expiresIn, refresh, error, isFinal } = await this.#exchange({ grant_type: "refresh_token", refresh_token });
+    if (error) return isFinal && this.#over(new LatchkeyError("session_expired"));
+    if (this.#refresh != refresh_token) return this.#revoke(token);
+    this.#refresh = refresh;
+    const expiresAt = new Date(Date.now() + expiresIn * 1000);
+    this.#tell(RENEWED, +expiresAt, undefined, { session: { ...this.#session, expiresAt }, token });
+  }
+
+  #revoked;
+
+  /** Tells the platform that a token has served. */
+  #revoke(token) {
+    if (!token) return;
+    const { platform, clientId: client_id } = this.#options;
+    this.#revoked = this.#send(platform + "/oauth/revoke/", undefined, { token, client_id }).then(({ ok, body, error }) => {
+      if (!ok) throw error ?? refused(body?.error, body?.error_description);
+    });
+    this.#revoked.catch(() => {});
+  }
+
+  /** Takes everything off the page and listens to nothing any more. */
+  #clear() {
+    this.#ended.abort();
+    clearTimeout(this.#timer);
+    this.#relay?.end(aborted());
+    this.#channel?.close();
+    this.#popup?.close();
+    this.#unmount();
+    this.#left();
+  }
+}

@@ -1,0 +1,376 @@
+// What stands between a page and a sign-in: loaded when somebody asks, whether or not there is a client.
+import { allows, allowsWasm, extended, parse, parseHeader, serialize } from "./policy.js";
+
+/** How far the two clocks may be apart, in seconds, before anybody is told. */
+const SKEW = 60;
+
+/** Where a policy stands. */
+const HEADER = "Content-Security-Policy";
+const REPORT_ONLY = "Content-Security-Policy-Report-Only";
+const META = '<meta http-equiv="Content-Security-Policy">';
+
+const COOP = "Cross-Origin-Opener-Policy";
+const COEP = "Cross-Origin-Embedder-Policy";
+
+/**
+ * Looks for everything that keeps people from signing in on this page, and answers with what to change. It never
+ * rejects and takes no longer than `timeoutMs` for all of it; what it answers holds nothing secret.
+ *
+ * It takes what `init` takes, and two things that only the SDK knows: `version`, that of its messages, and `wasm`, the
+ * address its core is loaded from, if it is loaded.
+ */
+export async function diagnose(options) {
+  const found = [];
+  try {
+    if (typeof document == "undefined") {
+      throw new Error("diagnose() runs in a browser: call it on the page");
+    }
+    found.push(...judge(await gather(Object(options))));
+  } catch (error) {
+    found.push(setting("error", "diagnosis", "diagnose()", null, `The diagnosis itself failed: ${error?.message}.`));
+  }
+  const order = ["error", "warning", "info"];
+  found.sort((one, other) => order.indexOf(one.level) - order.indexOf(other.level));
+  return { ok: found.every(({ level }) => level != "error"), findings: found };
+}
+
+const header = (level, check, header, value, message) => ({ level, check, header, value, message });
+const setting = (level, check, setting, value, message, more) => ({ level, check, setting, value, message, ...more });
+
+// What there is to see. Each part answers with nothing where it cannot be seen.
+
+const attempt = (look, otherwise) => {
+  try {
+    return look();
+  } catch {
+    return otherwise;
+  }
+};
+
+/** Everything that is judged, as plain values. */
+export async function gather({ timeoutMs, ...options }) {
+  const { platform } = options;
+  // Bytes and modules are there already.
+  const isAddress = typeof options.wasm == "string" || options.wasm instanceof URL;
+  const wasm = (isAddress && urlOf(options.wasm, location.href)?.href) || null;
+  const clientId = options.clientId ?? options.client_id;
+  const signal = AbortSignal.timeout(timeoutMs > 0 ? timeoutMs : 5000);
+  const violations = [];
+  const note = (event) => violations.push({ text: event.originalPolicy, isEnforced: event.disposition == "enforce" });
+  document.addEventListener("securitypolicyviolation", note);
+  try {
+    const [page, status, core] = await Promise.all([
+      pageHeaders(signal),
+      platformStatus(platform, clientId, redirectUriOf(options), signal),
+      wasm && loads(wasm, signal),
+    ]);
+    // A violation is told after the request that it stopped has failed.
+    await new Promise((told) => setTimeout(told));
+    const metas = document.querySelectorAll(`head meta[http-equiv="${HEADER}" i]`);
+    return {
+      options: { ...options, clientId, wasm },
+      page: {
+        address: location.origin + location.pathname,
+        origin: self.origin,
+        isSecure: isSecureContext,
+        isTop: self === top,
+        ancestors: attempt(() => [...location.ancestorOrigins], []),
+        cookies: navigator.cookieEnabled,
+        storage: attempt(() => (sessionStorage.length, localStorage.length, true), false),
+        channel: typeof BroadcastChannel == "function",
+        compiles: attempt(() => !!new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)), false),
+        hasWasm: typeof WebAssembly == "object",
+        headers: page,
+        metas: [...metas].map(({ content }) => content),
+        violations,
+      },
+      status,
+      core,
+    };
+  } finally {
+    document.removeEventListener("securitypolicyviolation", note);
+  }
+}
+
+/** The page's own headers, asked for once more; null where that is impossible. An address with a response is not repeated. */
+async function pageHeaders(signal) {
+  const [visit] = attempt(() => performance.getEntriesByType("navigation"), []);
+  const address = new URL(visit?.name ?? location.href);
+  if (/[?&](state|code|access_token|error)=/.test(address.search)) address.search = "";
+  address.hash = "";
+  const names = [HEADER, REPORT_ONLY, COOP, COEP];
+  for (const method of ["HEAD", "GET"]) {
+    try {
+      const { ok, headers } = await fetch(address, { method, mode: "same-origin", cache: "no-store", signal });
+      // Some servers know no HEAD.
+      if (ok || method == "GET") return Object.fromEntries(names.map((name) => [name, headers.get(name)]));
+    } catch {
+      return null;
+    }
+  }
+}
+
+/** What the platform says of this site: the answer with its status, and when the local clock said what. */
+async function platformStatus(platform, clientId, redirectUri, signal) {
+  try {
+    const query = redirectUri ? "?" + new URLSearchParams({ redirect_uri: redirectUri }) : "";
+    const url = new URL(`/toolbar/${encodeURIComponent(clientId)}/status/${query}`, platform);
+    const asked = Date.now();
+    const response = await fetch(url, { credentials: "omit", cache: "no-store", signal });
+    const answered = Date.now();
+    const body = await response.json().catch(() => null);
+    return { code: response.status, body, clock: (asked + answered) / 2000 };
+  } catch {
+    return { code: 0, body: null, isLate: signal.aborted };
+  }
+}
+
+async function loads(address, signal) {
+  try {
+    const { ok, headers } = await fetch(address, { signal });
+    return { ok, type: headers.get("content-type") };
+  } catch {
+    return { ok: false };
+  }
+}
+
+/** Where the site would take a response itself: the page itself, if nothing is said. */
+const redirectUriOf = ({ redirectUri, mode }) =>
+  redirectUri ?? (mode == "redirect" ? location.origin + location.pathname : undefined);
+
+// What it means. Plain functions on values.
+
+const urlOf = (address, base) => attempt(() => new URL(address, base), null);
+
+const isLoopback = ({ hostname }) => /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+
+/** The findings about what was gathered. */
+export function judge(facts) {
+  const { mode = "auto", responseType = "token", tokens = "page" } = facts.options;
+  const platform = urlOf(facts.options.platform);
+  if (!platform || !/^https?:$/.test(platform.protocol)) {
+    return [setting("error", "platform", "platform", null, "platform is no address: give the platform's origin, such as https://platform.example.")];
+  }
+  if (!facts.options.clientId) {
+    return [setting("error", "client", "clientId", null, "clientId is missing: the application's page on the platform shows it.")];
+  }
+  // In auto mode a frame that is kept out is gone without; one that keeps the token is not.
+  const isFrameNeeded = mode == "iframe" || tokens == "frame";
+  const wants = {
+    mode,
+    platform,
+    page: urlOf(facts.page.address),
+    isCode: responseType == "code",
+    hasFrame: isFrameNeeded || mode == "auto",
+    frameLevel: isFrameNeeded ? "error" : "warning",
+    hasWindow: mode != "redirect",
+  };
+  return [place, scheme, policies, wasm, isolation, status, redirect, storage].flatMap((check) => check(facts, wants));
+}
+
+/** The page itself: whether it may do anything at all. */
+function place({ page }, { page: address, hasFrame, frameLevel }) {
+  const found = [];
+  if (!page.isSecure) {
+    const value = address.origin.replace(/^http:/, "https:");
+    found.push(setting("error", "secure-context", "address of this page", value, "This page is no secure context, so that browsers keep the cryptography from it that a sign-in needs: serve it over https."));
+  }
+  if (page.origin == "null") {
+    found.push(setting("error", "sandbox", "sandbox", "allow-scripts allow-same-origin allow-popups allow-popups-to-escape-sandbox", "This page has no origin of its own: it stands in a sandbox without allow-same-origin."));
+  }
+  if (hasFrame && !page.isTop) {
+    for (const origin of new Set(page.ancestors)) {
+      if (origin == page.origin) continue;
+      found.push(setting(frameLevel, "ancestors", "allowed origins", origin, `This page itself is framed by ${origin}: the toolbar shows there only if that is an allowed origin of the application, too.`));
+    }
+  }
+  return found;
+}
+
+/** Whether the page may ask the platform: not from https to http. */
+function scheme(facts, { platform, page }) {
+  if (platform.protocol != "http:") return [];
+  const value = platform.origin.replace(/^http:/, "https:");
+  if (!isLoopback(platform)) {
+    return [setting("error", "mixed-content", "platform", value, "The platform's address is plain http, which the SDK takes on localhost alone.")];
+  }
+  if (page.protocol != "https:") return [];
+  return [setting("warning", "mixed-content", "platform", value, "This page is https and the platform plain http on this machine, which not every browser lets pass.")];
+}
+
+/** What the site's Content-Security-Policies keep out. Each of them has to allow all of it. */
+function policies(facts, wants) {
+  const { page, status, options } = facts;
+  const { platform, hasFrame, frameLevel } = wants;
+  const below = (path) => new URL(path, platform);
+  const toolbar = `/toolbar/${encodeURIComponent(options.clientId)}/`;
+  const asked = [toolbar + "status/", "/api/0/", "/oauth/revoke/", ...(wants.isCode ? ["/oauth/token/"] : [])];
+  const connections = asked.map((path) => [below(path), platform.origin]);
+  const core = options.wasm && urlOf(options.wasm, wants.page);
+  if (core && /^https?:$/.test(core.protocol)) {
+    connections.push([core, core.origin == wants.page.origin ? "'self'" : core.origin]);
+  }
+  // What was seen to work is not kept out, whatever this reading of the policies says.
+  const isHeard = status.code > 0 && (!core || facts.core?.ok);
+  const found = [];
+  const all = collect(page);
+  for (const { where, policy, isEnforced } of all) {
+    const tell = (level, directive, added, problem) => {
+      if (added.size == 0) return;
+      const value = extended(policy, directive, added);
+      const told = isEnforced ? level : "info";
+      const message = `${problem}${isEnforced ? "" : " once this policy is enforced"}: make it “${value}”${/nonce-…/.test(value) ? ", with the nonce of each response" : ""}.`;
+      const finding = where == META ? setting : header;
+      found.push(finding(told, directive, where, value, message));
+    };
+    const missing = (directive, needs) =>
+      new Set(needs.filter(([url]) => !allows(policy, directive, url, wants.page)).map(([, source]) => source));
+    if (hasFrame) {
+      tell(frameLevel, "frame-src", missing("frame-src", [[below(toolbar), platform.origin]]), "This policy keeps the toolbar's frame out");
+    }
+    tell(isHeard ? "warning" : "error", "connect-src", missing("connect-src", connections), "This policy keeps the SDK from what it asks for");
+    const keyword = new Set(allowsWasm(policy) ? [] : ["'wasm-unsafe-eval'"]);
+    tell(page.compiles ? "warning" : "error", "script-src", keyword, "This policy keeps WebAssembly out");
+    if (isEnforced && policy.has("sandbox")) found.push(...sandbox(policy, where));
+  }
+  if (page.headers == null) {
+    const seen = all.length > 0 ? "only policies that stand in the page, or stopped something, were seen" : "no policy was seen";
+    found.push(setting("info", "headers", "headers of this page", null, `This page's headers could not be read a second time: ${seen}.`));
+  }
+  return found;
+}
+
+/** What a sandbox has to allow. */
+function sandbox(policy, where) {
+  const needed = ["allow-scripts", "allow-same-origin", "allow-popups", "allow-popups-to-escape-sandbox"];
+  const given = policy.get("sandbox").map((token) => token.toLowerCase());
+  if (needed.every((token) => given.includes(token))) return [];
+  const value = ["sandbox", ...new Set([...given, ...needed])].join(" ");
+  return [header("error", "sandbox", where, value, `This policy puts the page into a sandbox where nobody can sign in: make it “${value}”.`)];
+}
+
+/** Every policy once: from the headers, from the page's own elements, and from what stopped something meanwhile. */
+function collect({ headers, metas, violations }) {
+  const found = new Map();
+  const add = (where, isEnforced, policies) => {
+    for (const policy of policies) {
+      // A nonce is another one in each response.
+      const key = `${isEnforced} ${serialize(policy).replace(/'nonce-[^']*'/gi, "")}`;
+      if (policy.size > 0 && !found.has(key)) found.set(key, { where, isEnforced, policy });
+    }
+  };
+  add(HEADER, true, parseHeader(headers?.[HEADER] ?? ""));
+  add(REPORT_ONLY, false, parseHeader(headers?.[REPORT_ONLY] ?? ""));
+  for (const meta of metas) {
+    const policy = parse(meta);
+    // What means nothing in an element (HTML §4.2.5.3).
+    ["sandbox", "frame-ancestors", "report-uri"].forEach((name) => policy.delete(name));
+    add(META, true, [policy]);
+  }
+  for (const { text, isEnforced } of violations) add(isEnforced ? HEADER : REPORT_ONLY, isEnforced, parseHeader(text));
+  return [...found.values()];
+}
+
+/** Whether the core can be loaded and run. */
+function wasm({ page, core, options }) {
+  const found = [];
+  const enforced = collect(page).filter(({ isEnforced }) => isEnforced);
+  const isLetThrough = () => {
+    const [here, file] = [urlOf(page.address), urlOf(options.wasm)];
+    return enforced.every(({ policy }) => allows(policy, "connect-src", file, here));
+  };
+  if (!page.hasWasm) {
+    found.push(setting("error", "wasm", "WebAssembly", "on", "This browser has no WebAssembly, or it is turned off, as in Lockdown Mode."));
+  } else if (!page.compiles && enforced.every(({ policy }) => allowsWasm(policy))) {
+    found.push(header("error", "script-src", HEADER, "script-src 'self' 'wasm-unsafe-eval'", "A policy that could not be read keeps WebAssembly out: add 'wasm-unsafe-eval' to its script-src."));
+  }
+  if (core && !core.ok && isLetThrough()) {
+    found.push(setting("error", "wasm", "wasm", options.wasm, "The SDK's .wasm file could not be loaded from there: serve it beside index.js, or say where it is by the option wasm."));
+  } else if (core?.ok && !/^application\/wasm\b/i.test(core.type ?? "")) {
+    found.push(header("info", "wasm", "Content-Type", "application/wasm", "The SDK's .wasm file has another type, so that browsers compile it later than they could."));
+  }
+  return found;
+}
+
+/** Whether the window and the page will know each other, and the frame may stand here. */
+function isolation({ page, status }, { hasWindow, hasFrame, frameLevel }) {
+  const found = [];
+  // Its value may be followed by where to report to.
+  const said = (name) => (page.headers?.[name] ?? "").split(";")[0].trim();
+  const coop = page.isTop && page.isSecure ? said(COOP) : "";
+  const way = status.body?.redirect_uri == "registered";
+  if (hasWindow && /^(same-origin|noopener-allow-popups)$/.test(coop)) {
+    const message = way
+      ? "This page and the sign-in window can't reach each other, so that the response goes to the redirect URI of this site. With the value it goes the short way."
+      : "This page and the sign-in window can't reach each other: send the value, or register a redirect URI on this site and give it to init as redirectUri.";
+    found.push(header(way ? "info" : "error", "opener", COOP, "same-origin-allow-popups", message));
+  }
+  if (hasWindow && status.body?.opener == "cut" && !way) {
+    found.push(setting("error", "opener", "redirectUri", page.address, "The platform's login cuts the window off from this page: register a redirect URI on this site, and give it to init as redirectUri."));
+  }
+  if (hasFrame && /^(require-corp|credentialless)$/.test(said(COEP))) {
+    found.push(header(frameLevel, "embedder", COEP, "unsafe-none", "This page takes only frames that say the same, which the toolbar's does not."));
+  }
+  return found;
+}
+
+/** What the platform says of this site, and whether it says anything. */
+function status({ page, status: { code, body, clock, isLate }, options }, { platform }) {
+  const about = (level, check, name, value, message, more) => [setting(level, check, name, value, message, more)];
+  if (code == 0) {
+    // Where the reason is known, it is named by another check.
+    const isKept = collect(page).some(({ policy, isEnforced }) => isEnforced && !allows(policy, "connect-src", platform, urlOf(page.address)));
+    if (isKept) return [];
+    return about("error", "network", "platform", null, `${platform.origin} ${isLate ? "did not answer in time" : "could not be reached"}: check the address, and the network.`);
+  }
+  if (typeof body?.allowed != "boolean") {
+    return about("error", "platform", "platform", null, `${platform.origin} answered with status ${code} and not as such a platform does: check the address.`);
+  }
+  const found = [];
+  if (body.error == "unknown_client") {
+    found.push(...about("error", "client", "clientId", null, `No active application has the client id ${options.clientId}: the application's page on the platform shows the right one.`));
+  } else if (!body.allowed) {
+    const setupUrl = urlOf(body.setup_url);
+    const more = setupUrl?.origin == platform.origin ? { setupUrl: setupUrl.href } : {};
+    found.push(...about("error", "origin", "allowed origins", page.origin, `This site is not among the application's allowed origins: add ${page.origin}.`, more));
+  }
+  const version = options.version;
+  if (version != null && body.version != null && body.version != version) {
+    const older = body.version > version ? "this SDK" : "the platform";
+    found.push(...about("error", "version", "@latchkey/sdk", String(body.version), `The platform speaks version ${body.version} of the messages and this SDK version ${version}: update ${older}.`));
+  }
+  const skew = typeof body.now == "number" ? Math.round(clock - body.now) : 0;
+  if (Math.abs(skew) > SKEW) {
+    const now = new Date(body.now * 1000).toISOString();
+    found.push(...about("warning", "clock", "clock of this device", now, `It is ${Math.abs(skew)} seconds ${skew > 0 ? "ahead of" : "behind"} the platform's, so that sessions seem to end at the wrong time.`));
+  }
+  return found;
+}
+
+/** Whether a response may come back to the site itself. */
+function redirect({ page, status: { body }, options }, { mode, page: here }) {
+  const given = options.redirectUri ?? (mode == "redirect" ? page.address : null);
+  if (given == null) return [];
+  const level = mode == "redirect" ? "error" : "warning";
+  const uri = urlOf(given);
+  if (uri?.origin != here.origin) {
+    return [setting(level, "redirect-uri", "redirectUri", page.address, `redirectUri must be a page of this site's own, below ${here.origin}.`)];
+  }
+  if (body?.redirect_uri != "unregistered") return [];
+  return [setting(level, "redirect-uri", "redirect URIs", String(given), `${given} is not among the application's redirect URIs: register it as exactly this.`)];
+}
+
+/** What the browser keeps for this site. What it keeps for the frame on it, only the frame can know. */
+function storage({ page }, { mode, hasWindow }) {
+  const found = [];
+  if (!page.cookies) {
+    found.push(setting("error", "cookies", "cookies", "allowed", "This browser keeps no cookies at all, so that nobody can log in at the platform: allow them."));
+  }
+  if (!page.storage) {
+    found.push(setting(mode == "redirect" ? "error" : "warning", "storage", "site data", "allowed", "This browser keeps no data for this site, so that a sign-in is lost where the page is left in between: allow it."));
+  }
+  if (hasWindow && !page.channel) {
+    found.push(setting("info", "storage", "BroadcastChannel", "on", "This browser has no BroadcastChannel: a response that comes to the redirect URI of this site can't be handed over."));
+  }
+  return found;
+}

@@ -1,0 +1,94 @@
+/** How far from the page's edges a docked toolbar stays, in CSS pixels. */
+const GAP = 16;
+/** What is narrower has round ends. */
+const PILL = 100;
+
+/** Important, each part of it. */
+const style = (selector, parts) => `${selector}{${(parts + ";").replace(/;+/g, "!important;")}}`;
+
+/**
+ * The page's side of the toolbar: the element that holds its frame, docked to a corner of the page.
+ *
+ * All style is that of the element's shadow tree, where what is important wins over whatever the page says, however
+ * important. The frame itself stays in the page's own tree: the platform's window looks for it among the page's
+ * frames, and those of a shadow tree are not listed there.
+ */
+export class Dock {
+  #element = document.createElement("latchkey-toolbar");
+  #sheet = new CSSStyleSheet();
+  #placed;
+  #width = 0;
+  #height = 0;
+  #right = true;
+  #bottom = true;
+
+  /**
+   * Puts the frame into the site's container, or onto the page. It loads, and is not seen before it says how large it
+   * wants to be; a headless one never is, nor reached by keyboard.
+   */
+  constructor(frame, container, headless) {
+    const element = this.#element;
+    const shadow = element.attachShadow({ mode: "open" });
+    shadow.adoptedStyleSheets = [this.#sheet];
+    shadow.append(document.createElement("slot"));
+    this.#placed = headless ? "display:none" : container && "display:block";
+    this.#dress();
+    element.append(frame);
+    (container ?? document.body).append(element);
+    // Above all that is on the page, and of its own size in whatever it stands, where the browser has popovers.
+    if (!this.#placed) {
+      element.popover = "manual";
+      element.showPopover?.();
+    }
+  }
+
+  /** Takes the size that the frame asks for, where the page has the room. */
+  resize(width, height) {
+    this.#width = width;
+    this.#height = height;
+    this.#dress();
+  }
+
+  /** Goes to "bottom-right", "bottom-left", "top-left" or "top-right". */
+  place(corner) {
+    this.#right = /right/.test(corner);
+    this.#bottom = /bottom/.test(corner);
+    this.#dress("transition:left .2s,top .2s");
+  }
+
+  /** Stands that far from its corner, while it is dragged. */
+  move(dx, dy) {
+    this.#dress("", dx, dy);
+  }
+
+  /** Goes to the nearest corner, and returns which that is. */
+  drop() {
+    const { x, y, width, height } = this.#element.getBoundingClientRect();
+    const corner = (2 * y + height < innerHeight ? "top-" : "bottom-") + (2 * x + width < innerWidth ? "left" : "right");
+    this.place(corner);
+    return corner;
+  }
+
+  /** Takes the frame off the page. */
+  remove() {
+    this.#element.remove();
+  }
+
+  #dress(moving = "", dx = 0, dy = 0) {
+    const width = this.#width;
+    const height = this.#height;
+    const from = (isFar, length, moved) =>
+      `calc(${isFar ? `max(${GAP}px,100% - ${length + GAP}px)` : `${GAP}px`} + ${moved}px)`;
+    const docked = `position:fixed;left:${from(this.#right, width, dx)};top:${from(this.#bottom, height, dy)};width:${width}px;max-width:calc(100% - ${2 * GAP}px);max-height:calc(100% - ${2 * GAP}px);z-index:2147483647;box-shadow:0 1px 2px rgba(0,0,0,.16),0 8px 32px rgba(0,0,0,.2)`;
+    this.#sheet.replaceSync(
+      style(
+        ":host",
+        `all:initial;${this.#placed ?? docked};height:${height}px;overflow:hidden;border-radius:${width < PILL ? PILL : 14}px;${width ? moving : "visibility:hidden"}`,
+      ) +
+        style("::slotted(*)", "all:initial;display:block;width:100%;height:100%;visibility:inherit") +
+        style(":host::before,:host::after", "display:none") +
+        `@media print{${style(":host", "display:none")}}` +
+        `@media(prefers-reduced-motion:reduce){${style(":host", "transition:none")}}`,
+    );
+  }
+}

@@ -1,0 +1,74 @@
+// client.fetch where the frame keeps the token: the frame asks the platform, and what it answers comes back in pieces.
+// Loaded with tokens: "frame" alone.
+
+/** A response with one of these statuses has no body (Fetch §2.2.3). */
+const WITHOUT_BODY = [101, 103, 204, 205, 304];
+
+export class Relay {
+  #post;
+  #error;
+  #calls = new Map();
+  #last = 0;
+
+  /** `error` makes an error of a code. */
+  constructor(post, error) {
+    this.#post = post;
+    this.#error = error;
+  }
+
+  /** The response to a request for a path of the platform. */
+  async fetch(request, path) {
+    const { method, signal } = request;
+    const body = method == "GET" || method == "HEAD" ? null : await request.blob();
+    const id = ++this.#last;
+    return new Promise((resolve, reject) => {
+      const abort = () => {
+        this.#post({ type: "cancel", id });
+        this.#break(id, this.#error("aborted"));
+      };
+      this.#calls.set(id, { resolve, reject, done: () => signal.removeEventListener("abort", abort) });
+      if (signal.aborted) return this.#break(id, this.#error("aborted"));
+      signal.addEventListener("abort", abort);
+      this.#post({ type: "fetch", id, method, path, headers: [...request.headers], body: body?.size ? body : null });
+    });
+  }
+
+  /** Takes a message of the frame's; one for a call that is over, or never was, passes in silence. */
+  hear({ type, id, status, headers, data, code }) {
+    const call = this.#calls.get(id);
+    if (!call) return;
+    if (type == "head" && !call.stream && status >= 200 && status < 600) {
+      const pull = () => this.#post({ type: "pull", id });
+      const cancel = () => {
+        this.#post({ type: "cancel", id });
+        this.#forget(id);
+      };
+      const stream = new ReadableStream({ start: (controller) => (call.stream = controller), pull, cancel }, { highWaterMark: 0 });
+      call.resolve(new Response(WITHOUT_BODY.includes(status) ? null : stream, { status, headers }));
+    } else if (type == "chunk") {
+      call.stream?.enqueue(data);
+    } else if (type == "end") {
+      call.stream?.close();
+      this.#forget(id);
+    } else if (type == "broken") {
+      this.#break(id, this.#error(code));
+    }
+  }
+
+  /** The frame is gone: whatever waits for it has failed. */
+  end(error) {
+    for (const id of [...this.#calls.keys()]) this.#break(id, error);
+  }
+
+  #break(id, error) {
+    const { reject, stream } = this.#calls.get(id) ?? {};
+    this.#forget(id);
+    reject?.(error);
+    stream?.error(error);
+  }
+
+  #forget(id) {
+    this.#calls.get(id)?.done();
+    this.#calls.delete(id);
+  }
+}

@@ -1,0 +1,902 @@
+//! The life of a client as a table: `(state, event, value, now) → (state, actions)`.
+//!
+//! Nothing here touches the browser, and nothing here is a text: requests, tokens and sessions stay in JavaScript,
+//! and the table decides what becomes of them. `client.js` turns what happens into an [`Event`] and does what the
+//! [`action`]s say, in the order of their bits. Times are in milliseconds since the Unix epoch.
+
+use latchkey_protocol::error::ErrorCode;
+
+/// How often an open window is looked at. Browsers tell nobody when a window closes.
+const LOOK_MS: f64 = 250.0;
+/// How long after its window closed a response may still be on its way.
+const GRACE_MS: f64 = 1_000.0;
+/// A window that is gone this early, and never said that it is alive, was cut off by the browser.
+const CUT_OFF_MS: f64 = 1_500.0;
+/// How long the platform has, once it answered, to say whose token it is.
+const ANSWERED_MS: f64 = 30_000.0;
+/// How long the frame's own window may take; the frame counts for itself, and this is for a frame that is gone.
+const FRAMES_OWN_MS: f64 = 600_000.0;
+/// How long after a failed renewal the next one is tried.
+const RENEW_AGAIN_MS: f64 = 30_000.0;
+/// How many prepared requests are kept; a frame that sends more is not heard.
+const STOCK: u8 = 4;
+
+/// Declares the numbers once; `table.js` repeats them, and a test compares.
+macro_rules! events {
+    ($($(#[$doc:meta])* $name:ident = $number:literal,)*) => {
+        /// What can happen. Some events come with a value.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Event { $($(#[$doc])* $name = $number,)* }
+
+        impl Event {
+            /// Every event, in the order of the numbers.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+        }
+    };
+}
+
+events! {
+    /// The platform says that this site may use this application.
+    Allowed = 0,
+    /// The client cannot start: the platform refuses, or cannot be reached, or the page keeps the frame out.
+    Refused = 1,
+    /// The frame loaded, for the first time or anew: what it knew before is gone.
+    FrameLoaded = 2,
+    /// The frame answered the hello. 1 if it speaks this version.
+    Welcome = 3,
+    /// A request for the next sign-in is ready.
+    Prepared = 4,
+    /// The page asks to sign in; the person may take this many milliseconds.
+    Login = 5,
+    /// The window opened. 1 where it answers through a channel of the site's own: then it may look closed while it
+    /// is open, since the browser cut it off.
+    Opened = 6,
+    /// The window did not open.
+    Blocked = 7,
+    /// The person clicked *Sign in* in the frame.
+    SigningIn = 8,
+    /// The page came back from the platform with a response.
+    Returned = 9,
+    /// The authorization response arrived; what follows no longer needs the window.
+    Answered = 10,
+    /// A sign-in succeeded: the session ends at this time.
+    SignedIn = 11,
+    /// The session goes on, with a new token: until this time.
+    Renewed = 12,
+    /// A sign-in ended without a session.
+    Failed = 13,
+    /// The page gives the sign-in up.
+    Abort = 14,
+    /// The page, or the person in the frame, signs out.
+    SignOut = 15,
+    /// The session is over, and not by this page's doing. 1 if there is a reason to report.
+    Over = 16,
+    /// The window said that it is there: from now on its being closed means something.
+    Alive = 17,
+    /// Time passed. 1 if the window looks closed.
+    Tick = 18,
+    /// The page wants no more of this client.
+    Destroy = 19,
+    /// The page's own policy keeps the frame out, and the client may do without.
+    FrameKeptOut = 20,
+}
+
+/// What to do about it: one bit each, done from the lowest to the highest.
+pub mod action {
+    /// Keep the request that was offered.
+    pub const KEEP: u32 = 1;
+    /// `init` succeeded.
+    pub const START: u32 = 1 << 1;
+    /// `init` failed: take everything off the page.
+    pub const STOP: u32 = 1 << 2;
+    /// Open a window, or leave the page, with the last request kept; then say `Opened` or `Blocked`.
+    pub const OPEN: u32 = 1 << 3;
+    /// Open a window once more with the request that is out.
+    pub const REOPEN: u32 = 1 << 4;
+    /// Bring the open window to the front.
+    pub const FOCUS: u32 = 1 << 5;
+    /// Tell the frame that the window opened.
+    pub const POST_BEGAN: u32 = 1 << 6;
+    /// Tell the frame that the request is given up, and why.
+    pub const POST_ENDED: u32 = 1 << 7;
+    /// Tell the frame that there is no session.
+    pub const POST_SIGNED_OUT: u32 = 1 << 8;
+    /// Nothing left the page: the request serves in the next click.
+    pub const RESTOCK: u32 = 1 << 9;
+    /// Close the window, and forget its request.
+    pub const CLOSE: u32 = 1 << 10;
+    /// The session and the token that were offered are the client's.
+    pub const TAKE: u32 = 1 << 11;
+    /// The client has no session any more.
+    pub const DROP: u32 = 1 << 12;
+    /// The sign-in succeeded: settle who waits for it.
+    pub const SETTLE: u32 = 1 << 13;
+    /// The sign-in failed: reject who waits for it, or report where nobody does.
+    pub const REJECT: u32 = 1 << 14;
+    /// `state` or `session` changed.
+    pub const CHANGED: u32 = 1 << 15;
+    /// Tell the platform that the token the client had has served.
+    pub const REVOKE_LAST: u32 = 1 << 16;
+    /// Tell the platform that the token offered has served: nobody waits for it.
+    pub const REVOKE_OFFER: u32 = 1 << 17;
+    /// Say on the client what no promise says.
+    pub const REPORT: u32 = 1 << 18;
+    /// Ask for a new token.
+    pub const RENEW: u32 = 1 << 19;
+    /// With [`REJECT`]: it was the browser that cut the window off.
+    pub const CUT_OFF: u32 = 1 << 20;
+
+    /// Where the code of the failure stands, plus one; nothing there means the failure that came with the event.
+    pub const CODE_SHIFT: u32 = 24;
+}
+use action::{
+    CHANGED, CLOSE, CUT_OFF, DROP, FOCUS, KEEP, OPEN, POST_BEGAN, POST_ENDED, POST_SIGNED_OUT, REJECT, RENEW,
+    REOPEN, REPORT, RESTOCK, REVOKE_LAST, REVOKE_OFFER, SETTLE, START, STOP, TAKE,
+};
+
+/// Where a client is.
+#[derive(Debug, Default)]
+pub struct State {
+    stage: Stage,
+    stock: u8,
+    session: Option<Session>,
+    attempt: Option<Attempt>,
+}
+
+#[derive(Debug, Default)]
+enum Stage {
+    Loading {
+        deadline: f64,
+        allowed: bool,
+        /// Whether the frame answered; true from the start where there is none.
+        welcomed: bool,
+    },
+    Ready,
+    /// It never started, or it was destroyed.
+    #[default]
+    Ended,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Session {
+    expires_at: f64,
+    renew_at: f64,
+}
+
+/// A sign-in under way.
+#[derive(Debug, Clone, Copy)]
+struct Attempt {
+    /// Whether the page opened the window; else the frame did.
+    is_own: bool,
+    deadline: f64,
+    opened_at: f64,
+    closed_at: Option<f64>,
+    answered: bool,
+    alive: bool,
+    by_channel: bool,
+}
+
+impl State {
+    /// A client that has just begun to load.
+    pub fn loading(framed: bool, deadline: f64) -> Self {
+        Self { stage: Stage::Loading { deadline, allowed: false, welcomed: !framed }, ..Self::default() }
+    }
+
+    /// The state as the page sees it: `loading`, `signed-out`, `signing-in`, `signed-in`.
+    pub fn name(&self) -> u8 {
+        match (&self.stage, &self.attempt, &self.session) {
+            (Stage::Loading { .. }, ..) => 0,
+            (Stage::Ready | Stage::Ended, Some(_), _) => 2,
+            (Stage::Ready | Stage::Ended, None, Some(_)) => 3,
+            (Stage::Ready | Stage::Ended, None, None) => 1,
+        }
+    }
+
+    /// Whether a response may still come for the window that this page opened.
+    pub fn awaits(&self) -> bool {
+        self.attempt.is_some_and(|attempt| attempt.is_own && !attempt.answered)
+    }
+
+    /// In how many milliseconds time matters next; infinity for never.
+    pub fn wake_after(&self, now: f64) -> f64 {
+        if let Stage::Loading { deadline, .. } = self.stage {
+            return deadline - now;
+        }
+        if self.attempt.is_some() {
+            return LOOK_MS;
+        }
+        self.session.map_or(f64::INFINITY, |session| earlier(session.renew_at, session.expires_at) - now)
+    }
+
+    /// One step.
+    pub fn step(&mut self, event: Event, value: f64, now: f64) -> u32 {
+        match self.stage {
+            Stage::Loading { .. } => self.load(event, value, now),
+            Stage::Ready => self.run(event, value, now),
+            Stage::Ended => match event {
+                Event::Login | Event::Returned => reject(ErrorCode::Aborted),
+                // A token that comes too late for anyone must not live on.
+                Event::SignedIn | Event::Renewed => REVOKE_OFFER,
+                _ => 0,
+            },
+        }
+    }
+
+    fn load(&mut self, event: Event, value: f64, now: f64) -> u32 {
+        let Stage::Loading { deadline, allowed, welcomed } = &mut self.stage else { return 0 };
+        let mut actions = 0;
+        match event {
+            Event::Allowed => *allowed = true,
+            Event::Refused => return self.stop(0),
+            Event::FrameLoaded => {
+                *welcomed = false;
+                self.stock = 0;
+            }
+            Event::FrameKeptOut => {
+                *welcomed = true;
+                self.stock = 0;
+            }
+            Event::Welcome if value > 0.0 => *welcomed = true,
+            Event::Welcome => return self.stop(failure(ErrorCode::ProtocolMismatch)),
+            Event::Prepared => actions = self.keep(),
+            // The frame comes back to the session it kept.
+            Event::Renewed => actions = self.take(value, now),
+            Event::Over => actions = self.over(0.0),
+            Event::Tick if now >= *deadline => {
+                let code = if *allowed { ErrorCode::FrameBlocked } else { ErrorCode::Timeout };
+                return self.stop(failure(code));
+            }
+            Event::Destroy => {
+                self.session = None;
+                return self.stop(failure(ErrorCode::Aborted)) | DROP;
+            }
+            Event::Login => return reject(ErrorCode::InteractionInProgress),
+            Event::SignedIn => return POST_SIGNED_OUT | REVOKE_OFFER,
+            Event::Tick
+            | Event::Opened
+            | Event::Blocked
+            | Event::SigningIn
+            | Event::Returned
+            | Event::Answered
+            | Event::Failed
+            | Event::Abort
+            | Event::SignOut
+            | Event::Alive => {}
+        }
+        if let Stage::Loading { allowed: true, welcomed: true, .. } = self.stage
+            && self.stock > 0
+        {
+            self.stage = Stage::Ready;
+            actions |= START | CHANGED;
+        }
+        actions
+    }
+
+    fn stop(&mut self, failure: u32) -> u32 {
+        self.stage = Stage::Ended;
+        STOP | failure
+    }
+
+    fn run(&mut self, event: Event, value: f64, now: f64) -> u32 {
+        match event {
+            Event::Prepared => self.keep(),
+            Event::FrameLoaded => {
+                self.stock = 0;
+                self.end(failure(ErrorCode::Aborted))
+            }
+            Event::Login => self.login(value, now),
+            Event::Opened => match &mut self.attempt {
+                Some(attempt) => {
+                    attempt.by_channel = value > 0.0;
+                    attempt.opened_at = now;
+                    attempt.closed_at = None;
+                    POST_BEGAN | CHANGED
+                }
+                None => 0,
+            },
+            Event::Blocked => self.blocked(),
+            Event::SigningIn if self.attempt.is_none() => {
+                self.attempt = Some(Attempt::new(false, now, now + FRAMES_OWN_MS));
+                CHANGED
+            }
+            Event::Returned => {
+                let attempt = Attempt::new(false, now, now + ANSWERED_MS);
+                self.attempt = Some(Attempt { answered: true, ..attempt });
+                CHANGED
+            }
+            Event::Answered => {
+                if let Some(attempt) = &mut self.attempt {
+                    attempt.answered = true;
+                    attempt.deadline = now + ANSWERED_MS;
+                }
+                0
+            }
+            Event::Alive => {
+                if let Some(attempt) = &mut self.attempt {
+                    attempt.alive = true;
+                }
+                0
+            }
+            Event::SignedIn if self.attempt.is_some() => {
+                self.attempt = None;
+                let last = if self.session.is_some() { REVOKE_LAST } else { 0 };
+                CLOSE | self.take(value, now) | SETTLE | CHANGED | last
+            }
+            Event::Renewed if self.session.is_some() => self.take(value, now) | CHANGED,
+            // Given up or signed out meanwhile: nobody waits for this token, and it must not live on.
+            Event::SignedIn | Event::Renewed => POST_SIGNED_OUT | REVOKE_OFFER,
+            Event::Failed if self.attempt.is_some() => self.end(0),
+            Event::Failed => REPORT,
+            Event::Abort => self.end(failure(ErrorCode::Aborted)),
+            Event::SignOut if self.session.is_some() => {
+                self.session = None;
+                POST_SIGNED_OUT | DROP | CHANGED | REVOKE_LAST
+            }
+            Event::Over => self.over(value),
+            Event::Tick => self.tick(value > 0.0, now),
+            Event::Destroy => {
+                let actions = self.end(failure(ErrorCode::Aborted));
+                *self = Self::default();
+                actions | DROP | CHANGED
+            }
+            // Two windows at once, nobody to sign out, and what only matters while loading.
+            Event::SigningIn
+            | Event::SignOut
+            | Event::Allowed
+            | Event::Refused
+            | Event::FrameKeptOut
+            | Event::Welcome => 0,
+        }
+    }
+
+    fn keep(&mut self) -> u32 {
+        if self.stock >= STOCK {
+            return 0;
+        }
+        self.stock += 1;
+        KEEP
+    }
+
+    fn login(&mut self, limit: f64, now: f64) -> u32 {
+        if let Some(attempt) = &self.attempt {
+            // Cut off, the window cannot be brought to the front: who clicks again gets another one.
+            let is_lost = attempt.by_channel && attempt.closed_at.is_some() && !attempt.answered;
+            return if is_lost { REOPEN } else { FOCUS };
+        }
+        if self.stock == 0 {
+            return reject(ErrorCode::InteractionInProgress);
+        }
+        self.stock -= 1;
+        self.attempt = Some(Attempt::new(true, now, now + limit));
+        OPEN
+    }
+
+    /// The frame says in words what happened.
+    fn blocked(&mut self) -> u32 {
+        if self.attempt.take().is_none() {
+            return 0;
+        }
+        self.stock += 1;
+        POST_ENDED | RESTOCK | reject(ErrorCode::PopupBlocked)
+    }
+
+    fn take(&mut self, expires_at: f64, now: f64) -> u32 {
+        let renew_at = now + (expires_at - now) * 0.8;
+        self.session = Some(Session { expires_at, renew_at });
+        TAKE
+    }
+
+    /// Ends the sign-in under way without a session. Who waits is settled before anyone is told: who is told may
+    /// begin the next sign-in at once.
+    fn end(&mut self, failure: u32) -> u32 {
+        match self.attempt.take() {
+            None => 0,
+            Some(attempt) => {
+                let told = if attempt.is_own { POST_ENDED } else { 0 };
+                CLOSE | told | REJECT | CHANGED | failure
+            }
+        }
+    }
+
+    fn over(&mut self, reported: f64) -> u32 {
+        if self.session.take().is_none() {
+            return 0;
+        }
+        DROP | CHANGED | if reported > 0.0 { REPORT } else { 0 }
+    }
+
+    fn tick(&mut self, closed: bool, now: f64) -> u32 {
+        if let Some(session) = &mut self.session {
+            if now >= session.expires_at {
+                self.session = None;
+                return POST_SIGNED_OUT | DROP | CHANGED | REPORT | failure(ErrorCode::SessionExpired);
+            }
+            if now >= session.renew_at {
+                session.renew_at = now + RENEW_AGAIN_MS;
+                return RENEW;
+            }
+        }
+        let Some(attempt) = &mut self.attempt else { return 0 };
+        if now >= attempt.deadline {
+            return self.end(failure(ErrorCode::Timeout));
+        }
+        if !closed || attempt.answered {
+            return 0;
+        }
+        let closed_at = *attempt.closed_at.get_or_insert(now);
+        // A window that answers through the site's own channel looks closed as soon as the browser cut it off, and
+        // may be cut off late: by a page of the platform's own login.
+        if attempt.by_channel || now - closed_at < GRACE_MS {
+            return 0;
+        }
+        let cut_off = !attempt.alive && closed_at - attempt.opened_at < CUT_OFF_MS;
+        self.end(failure(ErrorCode::PopupClosed)) | if cut_off { CUT_OFF } else { 0 }
+    }
+}
+
+impl Attempt {
+    fn new(is_own: bool, now: f64, deadline: f64) -> Self {
+        Self {
+            is_own,
+            deadline,
+            opened_at: now,
+            closed_at: None,
+            answered: false,
+            alive: false,
+            by_channel: false,
+        }
+    }
+}
+
+const fn failure(code: ErrorCode) -> u32 {
+    (code as u32 + 1) << action::CODE_SHIFT
+}
+
+const fn reject(code: ErrorCode) -> u32 {
+    REJECT | failure(code)
+}
+
+/// Without the care that `f64::min` takes of what is not a number.
+fn earlier(a: f64, b: f64) -> f64 {
+    if a < b { a } else { b }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LIMIT: f64 = 300_000.0;
+    const EXPIRES_AT: f64 = 3_600_000.0;
+
+    /// A client and the actions of its last event.
+    struct Run(State, u32);
+
+    impl Run {
+        fn loading() -> Self {
+            Self(State::loading(true, 10_000.0), 0)
+        }
+
+        fn ready() -> Self {
+            Self::loading().at(1.0, Event::Allowed, 0.0).at(1.0, Event::Welcome, 1.0).at(
+                1.0,
+                Event::Prepared,
+                0.0,
+            )
+        }
+
+        /// A window is open since the time 1,000.
+        fn open() -> Self {
+            let run = Self::ready().at(1_000.0, Event::Login, LIMIT);
+            run.is("signing-in", OPEN);
+            run.at(1_000.0, Event::Opened, 0.0)
+        }
+
+        fn signed_in() -> Self {
+            Self::open().at(2_000.0, Event::Answered, 0.0).at(2_000.0, Event::SignedIn, EXPIRES_AT)
+        }
+
+        fn at(mut self, now: f64, event: Event, value: f64) -> Self {
+            self.1 = self.0.step(event, value, now);
+            self
+        }
+
+        fn name(&self) -> &'static str {
+            ["loading", "signed-out", "signing-in", "signed-in"][usize::from(self.0.name())]
+        }
+
+        #[track_caller]
+        fn is(&self, name: &str, actions: u32) {
+            assert_eq!((self.name(), format!("{:b}", self.1)), (name, format!("{actions:b}")));
+        }
+
+        #[track_caller]
+        fn ended_with(&self, code: ErrorCode) {
+            self.is("signed-out", CLOSE | POST_ENDED | CHANGED | reject(code));
+        }
+    }
+
+    #[test]
+    fn init_succeeds_once_the_site_is_allowed_and_the_frame_has_sent_a_request() {
+        let run = Run::loading().at(1.0, Event::Welcome, 1.0).at(1.0, Event::Prepared, 0.0);
+        run.is("loading", KEEP);
+        run.at(1.0, Event::Allowed, 0.0).is("signed-out", START | CHANGED);
+        Run::loading().at(1.0, Event::Allowed, 0.0).at(1.0, Event::Prepared, 0.0).is("loading", KEEP);
+        Run::ready().is("signed-out", KEEP | START | CHANGED);
+    }
+
+    #[test]
+    fn a_client_without_a_frame_waits_for_none() {
+        let run = Run(State::loading(false, 10_000.0), 0).at(1.0, Event::Prepared, 0.0);
+        run.at(1.0, Event::Allowed, 0.0).is("signed-out", START | CHANGED);
+    }
+
+    #[test]
+    fn a_frame_that_the_page_keeps_out_is_done_without() {
+        let run = Run::loading().at(1.0, Event::Allowed, 0.0).at(2.0, Event::FrameKeptOut, 0.0);
+        run.is("loading", 0);
+        run.at(3.0, Event::Prepared, 0.0).is("signed-out", KEEP | START | CHANGED);
+        Run::ready().at(3.0, Event::FrameKeptOut, 0.0).is("signed-out", 0);
+    }
+
+    #[test]
+    fn init_fails_with_what_stood_in_its_way() {
+        let stop = |code| STOP | failure(code);
+        Run::loading().at(1.0, Event::Welcome, 0.0).is("signed-out", stop(ErrorCode::ProtocolMismatch));
+        Run::loading().at(1.0, Event::Refused, 0.0).is("signed-out", STOP);
+        let run = Run::loading().at(9_999.0, Event::Tick, 0.0);
+        run.is("loading", 0);
+        run.at(10_000.0, Event::Tick, 0.0).is("signed-out", stop(ErrorCode::Timeout));
+        let run = Run::loading().at(1.0, Event::Allowed, 0.0);
+        run.at(10_000.0, Event::Tick, 0.0).is("signed-out", stop(ErrorCode::FrameBlocked));
+        Run::loading().at(1.0, Event::Destroy, 0.0).is("signed-out", stop(ErrorCode::Aborted) | DROP);
+    }
+
+    #[test]
+    fn a_session_that_the_frame_kept_is_there_when_init_succeeds() {
+        let run = Run::loading().at(1.0, Event::Allowed, 0.0).at(1.0, Event::Welcome, 1.0);
+        let run = run.at(2.0, Event::Renewed, EXPIRES_AT);
+        run.is("loading", TAKE);
+        run.at(3.0, Event::Prepared, 0.0).is("signed-in", KEEP | START | CHANGED);
+    }
+
+    #[test]
+    fn a_sign_in_opens_a_window_tells_the_frame_and_settles_with_the_session() {
+        Run::open().is("signing-in", POST_BEGAN | CHANGED);
+        Run::signed_in().is("signed-in", CLOSE | TAKE | SETTLE | CHANGED);
+    }
+
+    #[test]
+    fn a_request_serves_one_window_only() {
+        let run = Run::open().at(2_000.0, Event::Failed, 0.0);
+        run.is("signed-out", CLOSE | POST_ENDED | REJECT | CHANGED);
+        run.at(3_000.0, Event::Login, LIMIT).is("signed-out", reject(ErrorCode::InteractionInProgress));
+    }
+
+    #[test]
+    fn a_blocked_window_leaves_its_request_for_the_next_click() {
+        let run = Run::ready().at(1.0, Event::Login, LIMIT).at(1.0, Event::Blocked, 0.0);
+        run.is("signed-out", POST_ENDED | RESTOCK | reject(ErrorCode::PopupBlocked));
+        run.at(2.0, Event::Login, LIMIT).is("signing-in", OPEN);
+    }
+
+    #[test]
+    fn a_second_login_brings_the_window_to_the_front() {
+        Run::open().at(2_000.0, Event::Login, LIMIT).is("signing-in", FOCUS);
+    }
+
+    #[test]
+    fn a_response_belongs_to_the_open_window_and_comes_once() {
+        assert!(!Run::ready().0.awaits());
+        let run = Run::open();
+        assert!(run.0.awaits());
+        assert!(!run.at(2_000.0, Event::Answered, 0.0).0.awaits());
+        assert!(!Run::signed_in().0.awaits());
+        assert!(!Run::ready().at(1.0, Event::SigningIn, 0.0).0.awaits());
+    }
+
+    #[test]
+    fn a_closed_window_ends_the_sign_in_after_a_grace() {
+        let run = Run::open().at(1_200.0, Event::Alive, 0.0).at(1_250.0, Event::Tick, 1.0);
+        run.is("signing-in", 0);
+        let run = run.at(2_249.0, Event::Tick, 1.0);
+        run.is("signing-in", 0);
+        run.at(2_250.0, Event::Tick, 1.0).ended_with(ErrorCode::PopupClosed);
+    }
+
+    #[test]
+    fn a_response_in_flight_wins_over_the_closed_window() {
+        let run = Run::open().at(9_000.0, Event::Tick, 1.0).at(9_500.0, Event::Answered, 0.0);
+        let run = run.at(20_000.0, Event::Tick, 1.0);
+        run.is("signing-in", 0);
+        assert_eq!(run.at(21_000.0, Event::SignedIn, EXPIRES_AT).name(), "signed-in");
+    }
+
+    #[test]
+    fn a_window_that_is_gone_at_once_and_never_lived_was_cut_off() {
+        let cut_off = CLOSE | POST_ENDED | CHANGED | CUT_OFF | reject(ErrorCode::PopupClosed);
+        let run = Run::open().at(1_250.0, Event::Tick, 1.0);
+        run.at(2_250.0, Event::Tick, 1.0).is("signed-out", cut_off);
+        let run = Run::open().at(3_000.0, Event::Tick, 1.0);
+        run.at(4_000.0, Event::Tick, 1.0).ended_with(ErrorCode::PopupClosed);
+    }
+
+    #[test]
+    fn a_window_that_answers_by_channel_may_look_closed_until_its_time_is_over() {
+        let open = || Run::ready().at(1_000.0, Event::Login, LIMIT).at(1_000.0, Event::Opened, 1.0);
+        let run = open().at(1_250.0, Event::Alive, 0.0).at(1_250.0, Event::Tick, 1.0).at(
+            90_000.0,
+            Event::Tick,
+            1.0,
+        );
+        run.is("signing-in", 0);
+        run.at(301_000.0, Event::Tick, 1.0).ended_with(ErrorCode::Timeout);
+        open().at(2_000.0, Event::Login, LIMIT).is("signing-in", FOCUS);
+        let run = open().at(2_000.0, Event::Tick, 1.0).at(3_000.0, Event::Login, LIMIT);
+        run.is("signing-in", REOPEN);
+        let run = run.at(3_000.0, Event::Opened, 1.0);
+        run.is("signing-in", POST_BEGAN | CHANGED);
+        run.at(3_100.0, Event::Login, LIMIT).is("signing-in", FOCUS);
+        let answered = open().at(2_000.0, Event::Tick, 1.0).at(2_500.0, Event::Answered, 0.0);
+        answered.at(3_000.0, Event::Login, LIMIT).is("signing-in", FOCUS);
+    }
+
+    #[test]
+    fn a_sign_in_has_its_time() {
+        let run = Run::ready().at(1_000.0, Event::Login, 5_000.0).at(1_000.0, Event::Opened, 0.0);
+        let run = run.at(5_999.0, Event::Tick, 0.0);
+        run.is("signing-in", 0);
+        run.at(6_000.0, Event::Tick, 0.0).ended_with(ErrorCode::Timeout);
+    }
+
+    #[test]
+    fn a_frame_that_answered_and_fell_silent_runs_out_of_time() {
+        let run = Run::open().at(2_000.0, Event::Answered, 0.0);
+        run.at(32_000.0, Event::Tick, 1.0).ended_with(ErrorCode::Timeout);
+    }
+
+    #[test]
+    fn an_abort_closes_the_window() {
+        Run::open().at(2_000.0, Event::Abort, 0.0).ended_with(ErrorCode::Aborted);
+        Run::ready().at(2_000.0, Event::Abort, 0.0).is("signed-out", 0);
+    }
+
+    #[test]
+    fn a_token_that_comes_after_the_sign_in_was_given_up_is_revoked() {
+        let unwanted = POST_SIGNED_OUT | REVOKE_OFFER;
+        let run = Run::open().at(2_000.0, Event::Abort, 0.0);
+        run.at(2_001.0, Event::SignedIn, EXPIRES_AT).is("signed-out", unwanted);
+        let run = Run::open().at(2_000.0, Event::Destroy, 0.0);
+        run.at(2_001.0, Event::SignedIn, EXPIRES_AT).is("signed-out", REVOKE_OFFER);
+        Run::loading().at(2.0, Event::SignedIn, EXPIRES_AT).is("loading", unwanted);
+    }
+
+    #[test]
+    fn a_new_token_that_comes_after_the_sign_out_is_revoked() {
+        let run = Run::signed_in().at(3_000.0, Event::SignOut, 0.0);
+        run.at(3_001.0, Event::Renewed, EXPIRES_AT).is("signed-out", POST_SIGNED_OUT | REVOKE_OFFER);
+    }
+
+    #[test]
+    fn the_frames_own_button_signs_in_too() {
+        let run = Run::ready().at(1.0, Event::SigningIn, 0.0);
+        run.is("signing-in", CHANGED);
+        assert_eq!(run.at(2.0, Event::SignedIn, EXPIRES_AT).name(), "signed-in");
+        Run::ready().at(1.0, Event::Failed, 0.0).is("signed-out", REPORT);
+        Run::open().at(1_100.0, Event::SigningIn, 0.0).is("signing-in", 0);
+    }
+
+    #[test]
+    fn a_frame_that_loads_anew_has_forgotten_its_requests() {
+        Run::open().at(2_000.0, Event::FrameLoaded, 0.0).ended_with(ErrorCode::Aborted);
+        let run = Run::ready().at(2_000.0, Event::FrameLoaded, 0.0).at(2_000.0, Event::Login, LIMIT);
+        run.is("signed-out", reject(ErrorCode::InteractionInProgress));
+        assert_eq!(Run::signed_in().at(3_000.0, Event::FrameLoaded, 0.0).name(), "signed-in");
+    }
+
+    #[test]
+    fn a_frame_that_floods_the_stock_is_not_heard() {
+        let mut run = Run::ready();
+        for _ in 1..STOCK {
+            run = run.at(1.0, Event::Prepared, 0.0);
+            run.is("signed-out", KEEP);
+        }
+        run.at(1.0, Event::Prepared, 0.0).is("signed-out", 0);
+    }
+
+    #[test]
+    fn signing_out_drops_the_session_at_once_and_revokes_its_token() {
+        let run = Run::signed_in().at(3_000.0, Event::SignOut, 0.0);
+        run.is("signed-out", POST_SIGNED_OUT | DROP | CHANGED | REVOKE_LAST);
+        run.at(3_001.0, Event::SignOut, 0.0).is("signed-out", 0);
+    }
+
+    #[test]
+    fn a_session_that_ends_elsewhere_is_dropped_and_its_reason_told() {
+        Run::signed_in().at(3_000.0, Event::Over, 0.0).is("signed-out", DROP | CHANGED);
+        Run::signed_in().at(3_000.0, Event::Over, 1.0).is("signed-out", DROP | CHANGED | REPORT);
+        Run::ready().at(3_000.0, Event::Over, 1.0).is("signed-out", 0);
+    }
+
+    #[test]
+    fn a_new_session_revokes_the_one_it_replaces_and_a_renewed_one_does_not() {
+        let run =
+            Run::signed_in().at(3_000.0, Event::SigningIn, 0.0).at(3_000.0, Event::SignedIn, EXPIRES_AT);
+        run.is("signed-in", CLOSE | TAKE | SETTLE | CHANGED | REVOKE_LAST);
+        run.at(4_000.0, Event::Renewed, 2.0 * EXPIRES_AT).is("signed-in", TAKE | CHANGED);
+    }
+
+    #[test]
+    fn a_session_is_renewed_before_it_ends_and_again_where_that_failed() {
+        let run = Run::signed_in();
+        let renew_at = 2_000.0 + (EXPIRES_AT - 2_000.0) * 0.8;
+        assert_eq!(run.0.wake_after(2_000.0), renew_at - 2_000.0);
+        let run = run.at(renew_at - 1.0, Event::Tick, 0.0);
+        run.is("signed-in", 0);
+        let run = run.at(renew_at, Event::Tick, 0.0);
+        run.is("signed-in", RENEW);
+        let run = run.at(renew_at + 1.0, Event::Tick, 0.0);
+        run.is("signed-in", 0);
+        run.at(renew_at + RENEW_AGAIN_MS, Event::Tick, 0.0).is("signed-in", RENEW);
+    }
+
+    #[test]
+    fn a_session_ends_when_its_token_expires() {
+        let over = POST_SIGNED_OUT | DROP | CHANGED | REPORT | failure(ErrorCode::SessionExpired);
+        let run = Run::signed_in().at(EXPIRES_AT - 1.0, Event::Tick, 1.0);
+        run.is("signed-in", RENEW);
+        assert_eq!(run.0.wake_after(EXPIRES_AT - 1.0), 1.0);
+        run.at(EXPIRES_AT, Event::Tick, 1.0).is("signed-out", over);
+    }
+
+    #[test]
+    fn a_failed_second_sign_in_leaves_the_first_session() {
+        let run = Run::signed_in().at(3_000.0, Event::SigningIn, 0.0);
+        assert_eq!(run.name(), "signing-in");
+        assert_eq!(run.at(3_500.0, Event::Failed, 0.0).name(), "signed-in");
+    }
+
+    #[test]
+    fn a_destroyed_client_rejects_what_is_pending_and_what_comes_after() {
+        let run = Run::open().at(2_000.0, Event::Destroy, 0.0);
+        run.is("signed-out", CLOSE | POST_ENDED | CHANGED | DROP | reject(ErrorCode::Aborted));
+        run.at(3_000.0, Event::Login, LIMIT).is("signed-out", reject(ErrorCode::Aborted));
+        let run = Run::signed_in().at(3_000.0, Event::Destroy, 0.0);
+        run.is("signed-out", DROP | CHANGED);
+        assert_eq!(run.0.wake_after(3_000.0), f64::INFINITY);
+    }
+
+    /// `FRAME_LOADED` as `FrameLoaded` is written in `table.js`.
+    fn in_capitals(name: &str) -> String {
+        let mut capitals = String::new();
+        for letter in name.chars() {
+            if letter.is_uppercase() && !capitals.is_empty() {
+                capitals.push('_');
+            }
+            capitals.push(letter.to_ascii_uppercase());
+        }
+        capitals
+    }
+
+    #[test]
+    fn the_numbers_are_those_of_the_javascript() {
+        let constants: Vec<(String, u32)> = include_str!("../table.js")
+            .lines()
+            .filter_map(|line| line.strip_prefix("export const ")?.strip_suffix(';')?.split_once(" = "))
+            .filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))
+            .collect();
+        let actions = [
+            ("KEEP", KEEP),
+            ("START", START),
+            ("STOP", STOP),
+            ("OPEN", OPEN),
+            ("REOPEN", REOPEN),
+            ("FOCUS", FOCUS),
+            ("POST_BEGAN", POST_BEGAN),
+            ("POST_ENDED", POST_ENDED),
+            ("POST_SIGNED_OUT", POST_SIGNED_OUT),
+            ("RESTOCK", RESTOCK),
+            ("CLOSE", CLOSE),
+            ("TAKE", TAKE),
+            ("DROP", DROP),
+            ("SETTLE", SETTLE),
+            ("REJECT", REJECT),
+            ("CHANGED", CHANGED),
+            ("REVOKE_LAST", REVOKE_LAST),
+            ("REVOKE_OFFER", REVOKE_OFFER),
+            ("REPORT", REPORT),
+            ("RENEW", RENEW),
+            ("CUT_OFF", CUT_OFF),
+        ];
+        let events = Event::ALL.iter().map(|event| (in_capitals(&format!("{event:?}")), *event as u32));
+        let expected: Vec<_> = events.chain(actions.map(|(name, bit)| (name.to_owned(), bit))).collect();
+        assert_eq!(constants, expected);
+    }
+
+    #[test]
+    fn the_codes_are_those_of_the_javascript() {
+        let codes: Vec<&str> = include_str!("../errors.js")
+            .lines()
+            .skip_while(|line| !line.starts_with("const HINTS"))
+            .take_while(|line| *line != "};")
+            .filter_map(|line| line.strip_prefix("  ")?.split_once(':'))
+            .map(|(code, _)| code)
+            .filter(|code| *code != "__proto__" && !code.starts_with(' '))
+            .collect();
+        assert_eq!(codes, ErrorCode::ALL.iter().map(|code| code.as_str()).collect::<Vec<_>>());
+    }
+
+    fn any_event() -> impl Strategy<Value = (Event, f64)> {
+        let events = prop::sample::select(Event::ALL.to_vec());
+        (events, prop::bool::ANY).prop_map(|(event, yes)| {
+            let value = match event {
+                Event::Login => LIMIT,
+                Event::SignedIn | Event::Renewed => EXPIRES_AT,
+                _ => f64::from(u8::from(yes)),
+            };
+            (event, value)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_happens_a_sign_in_that_was_begun_is_settled(events in prop::collection::vec(any_event(), 0..60)) {
+            let (mut run, mut now, mut waiting) = (Run::loading(), 0.0, false);
+            for (event, value) in events {
+                now += 100.0;
+                run = run.at(now, event, value);
+                waiting |= event == Event::Login || event == Event::Returned && run.name() == "signing-in";
+                waiting &= run.1 & (SETTLE | REJECT) == 0;
+            }
+            for _ in 0..4 {
+                now += 2.0 * FRAMES_OWN_MS;
+                run = run.at(now, Event::Tick, 1.0);
+                waiting &= run.1 & (SETTLE | REJECT) == 0;
+            }
+            prop_assert!(!waiting);
+            prop_assert!(run.0.attempt.is_none());
+        }
+
+        #[test]
+        fn whatever_happens_init_is_settled_once(events in prop::collection::vec(any_event(), 0..60)) {
+            let (mut run, mut settled) = (Run::loading(), 0);
+            for (event, value) in events {
+                run = run.at(1.0, event, value);
+                settled += (run.1 & (START | STOP)).count_ones();
+            }
+            settled += (run.at(1e9, Event::Tick, 0.0).1 & (START | STOP)).count_ones();
+            prop_assert_eq!(settled, 1);
+        }
+
+        #[test]
+        fn no_token_of_a_sign_in_is_ever_dropped_alive(events in prop::collection::vec(any_event(), 0..60)) {
+            // What the page holds, and what lives: the numbers stand for tokens.
+            let (mut run, mut held, mut alive) = (Run::ready(), None, Vec::new());
+            for (offer, (event, value)) in events.into_iter().enumerate() {
+                // A session that is over ended at the platform, and who destroys a client keeps it there; a renewed
+                // token follows the one before.
+                if matches!(event, Event::Over | Event::Destroy | Event::Renewed | Event::Tick) {
+                    continue;
+                }
+                run = run.at(1_000.0, event, value);
+                if event == Event::SignedIn {
+                    alive.push(offer);
+                }
+                let last = held;
+                if run.1 & TAKE != 0 {
+                    held = Some(offer);
+                }
+                if run.1 & DROP != 0 {
+                    held = None;
+                }
+                if run.1 & REVOKE_LAST != 0 {
+                    alive.retain(|token| Some(*token) != last);
+                }
+                if run.1 & REVOKE_OFFER != 0 {
+                    alive.retain(|token| *token != offer);
+                }
+            }
+            prop_assert_eq!(alive, held.into_iter().collect::<Vec<_>>());
+        }
+    }
+}

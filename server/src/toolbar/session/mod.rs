@@ -1,0 +1,184 @@
+//! `/toolbar/{client_id}/session/`: the session that an application's frame keeps on one site (SECURITY 45a).
+//!
+//! The frame makes it of the handle that came with an authorization response; a cookie for that frame, that site and no
+//! script holds it. It stands on the sign-in's grant: whatever ends that ends it, and so does leaving the organization,
+//! or taking the site from the application's list. An access token makes none and none of this is for another site.
+
+pub mod token;
+
+use axum::{
+    extract::{Path, RawQuery, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use axum_extra::extract::cookie::CookieJar;
+use latchkey_protocol::origin::Origin;
+
+use crate::{
+    audit::By,
+    clock::UnixSeconds,
+    gate::Refusal,
+    http::{
+        address::ClientAddress,
+        browser,
+        error::{ApiError, Error},
+        form::Form,
+        origin_check::require_same_origin,
+        parameters::Parameters,
+    },
+    oauth::{
+        client::Client,
+        issue::{Authority, FrameSession, issue},
+    },
+    secret::{Digest256, Secret},
+    state::App,
+    store::{
+        self, Unit, frame_sessions,
+        grants::{self, Given, Selection},
+    },
+};
+
+/// What the frame's script says and a form or a link cannot.
+const HEADER: &str = "latchkey-frame";
+
+/// The frame that asks: of this application, on this site.
+struct Frame<'a> {
+    client_id: &'a str,
+    /// The origin of the page around it, which the browser vouched for to the frame.
+    site: Origin,
+}
+
+impl<'a> Frame<'a> {
+    /// Reads who asks. `Origin` says that it is a page of the platform's own, the header that it is its script.
+    fn read(
+        app: &App,
+        client_id: &'a str,
+        headers: &HeaderMap,
+        parameters: &Parameters,
+    ) -> Result<Self, Error> {
+        require_same_origin(headers, &app.config.public_url)?;
+        if !headers.contains_key(header::ORIGIN) || headers.get(HEADER).is_none_or(|value| value != "1") {
+            return Err(Error::Forged);
+        }
+        // Who wants to act by a token gets nothing that outlives it.
+        if headers.contains_key(header::AUTHORIZATION) {
+            return Err(Error::SessionRequired);
+        }
+        let site = Origin::parse(parameters.require("origin")?)
+            .map_err(|_| Error::parameter("origin", "is not the origin of a site"))?;
+        Ok(Self { client_id, site })
+    }
+
+    /// The cookie's name: one for each application and site, so that two of one registrable domain, which share a
+    /// browser's jar, keep apart. Digested, as a path may hold what a name may not.
+    fn cookie(&self) -> String {
+        let of = format!("{}\n{}", self.client_id, self.site);
+        let digest = Digest256::of(of.as_bytes());
+        let short: String = digest.as_bytes().iter().take(10).map(|byte| format!("{byte:02x}")).collect();
+        format!("__Host-latchkey_frame_{short}")
+    }
+
+    /// The session that the cookie opens, and its grant, if both are this frame's.
+    async fn find(
+        &self,
+        unit: &mut Unit,
+        headers: &HeaderMap,
+        now: UnixSeconds,
+    ) -> Result<(Given, UnixSeconds), Error> {
+        let secret = browser::secret(headers, &self.cookie()).ok_or(Error::SessionEnded)?;
+        let session = frame_sessions::find(unit, &secret.digest(), now).await?.ok_or(Error::SessionEnded)?;
+        Ok((self.require_own(unit, &session.grant_id).await?, session.expires_at))
+    }
+
+    /// The grant, if it is this application's, for this very site.
+    async fn require_own(&self, unit: &mut Unit, grant_id: &str) -> Result<Given, Error> {
+        let given = grants::find(unit, grant_id).await?.ok_or(Error::SessionEnded)?;
+        let is_own = given.client_id == self.client_id && given.target.requesting_origin == self.site;
+        if is_own { Ok(given) } else { Err(Error::SessionEnded) }
+    }
+}
+
+/// Makes a session of the `handle` that came to the callback, for the site at `origin`.
+pub async fn post(
+    State(app): State<App>,
+    Path(client_id): Path<String>,
+    form: Form,
+) -> Result<Response, ApiError> {
+    let frame = Frame::read(&app, &client_id, &form.headers, &form.parameters)?;
+    let handle = Secret::new(form.parameters.require("handle")?).digest();
+    // One that is of no use keeps nobody from writing.
+    let mut unit = app.store.read().await?;
+    find_handle(&frame, &mut unit, &handle, app.clock.now()).await?;
+    drop(unit);
+    let by = By::application(&client_id, form.address, app.clock.now());
+    let mut unit = app.store.write(by).await?;
+    let given = find_handle(&frame, &mut unit, &handle, app.clock.now()).await?;
+    require_live(&mut unit, &given).await?;
+    let session = FrameSession { handle: &handle, ends_at: given.expires_at };
+    let issued = issue(&app, &mut unit, Authority::from(&given), session).await.map_err(over)?;
+    unit.commit().await?;
+    let value = issued.secret.expose().to_owned();
+    let cookie = browser::framed_cookie(frame.cookie(), value, issued.expires_in_secs);
+    Ok((CookieJar::new().add(cookie), StatusCode::NO_CONTENT).into_response())
+}
+
+async fn find_handle(
+    frame: &Frame<'_>,
+    unit: &mut Unit,
+    handle: &Digest256,
+    now: UnixSeconds,
+) -> Result<Given, Error> {
+    let grant_id = frame_sessions::find_handle(unit, handle, now).await?.ok_or(Error::SessionEnded)?;
+    frame.require_own(unit, &grant_id).await
+}
+
+/// Ends the session, and with it every token that came of the sign-in. There is nothing to learn here: the answer is the
+/// same whether there was one or not.
+pub async fn delete(
+    State(app): State<App>,
+    Path(client_id): Path<String>,
+    address: ClientAddress,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let parameters = Parameters::parse(query.as_deref().unwrap_or_default())?;
+    let frame = Frame::read(&app, &client_id, &headers, &parameters)?;
+    let now = app.clock.now();
+    let mut unit = app.store.read().await?;
+    let found = match frame.find(&mut unit, &headers, now).await {
+        Ok((given, _)) => Some(given).filter(|given| given.revoked_at.is_none()),
+        Err(Error::SessionEnded) => None,
+        Err(error) => return Err(error.into()),
+    };
+    drop(unit);
+    if let Some(given) = found {
+        let mut unit = app.store.write(By::person(&given.user_id, address, now)).await?;
+        grants::revoke(&mut unit, Selection::One { id: &given.id }, now).await?;
+        unit.commit().await?;
+    }
+    Ok((forget(&frame), StatusCode::NO_CONTENT).into_response())
+}
+
+/// Takes the cookie from the browser.
+fn forget(frame: &Frame<'_>) -> CookieJar {
+    CookieJar::new().add(browser::framed_cookie(frame.cookie(), String::new(), 0))
+}
+
+/// Refuses a grant that was revoked, with the reason where the person may know it.
+async fn require_live(unit: &mut Unit, given: &Given) -> Result<(), Error> {
+    if given.revoked_at.is_none() {
+        return Ok(());
+    }
+    let Some(client) = Client::find(unit, &given.client_id).await? else { return Err(Error::SessionEnded) };
+    let role = store::memberships::find(unit, &client.organization.id, &given.user_id).await?;
+    Err(if role.is_none() { Error::NotAMember } else { Error::SessionEnded })
+}
+
+/// What a session stood on and stands on no more, in the words that the frame has for it.
+fn over(error: Error) -> Error {
+    match error {
+        Error::Parameter { name: "redirect_uri", .. } => Refusal::OriginNotAllowed.into(),
+        Error::Parameter { name: "client_id", .. } | Error::TransactionClosed => Error::SessionEnded,
+        other => other,
+    }
+}

@@ -1,0 +1,71 @@
+//! `POST /toolbar/{client_id}/session/token/`: a new access token of the sign-in whose session the frame keeps.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use latchkey_protocol::oauth::BEARER;
+use serde::Serialize;
+
+use super::{Frame, forget, over, require_live};
+use crate::{
+    audit::By,
+    clock::UnixSeconds,
+    gate::Refusal,
+    http::{
+        error::{ApiError, Error},
+        form::Form,
+    },
+    oauth::issue::{AccessIssued, Authority, Renewal, issue},
+    state::App,
+};
+
+/// The answer, in the words of RFC 6749 §5.1.
+#[derive(Debug, Serialize)]
+struct Answer {
+    access_token: String,
+    token_type: &'static str,
+    /// In seconds.
+    expires_in: UnixSeconds,
+    scope: String,
+}
+
+/// Issues a token of the same person, application, organization, site and scopes, as far as all of that still holds.
+pub async fn post(
+    State(app): State<App>,
+    Path(client_id): Path<String>,
+    form: Form,
+) -> Result<Response, ApiError> {
+    let frame = Frame::read(&app, &client_id, &form.headers, &form.parameters)?;
+    match renew(&app, &frame, &form).await {
+        Ok(AccessIssued { token, expires_in_secs, scopes }) => Ok(Json(Answer {
+            access_token: token.expose().to_owned(),
+            token_type: BEARER,
+            expires_in: expires_in_secs,
+            scope: scopes.to_list(),
+        })
+        .into_response()),
+        // It will not come back: the browser forgets it.
+        Err(
+            error @ (Error::SessionEnded | Error::NotAMember | Error::Refused(Refusal::OriginNotAllowed)),
+        ) => Ok((forget(&frame), ApiError(error)).into_response()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn renew(app: &App, frame: &Frame<'_>, form: &Form) -> Result<AccessIssued, Error> {
+    let now = app.clock.now();
+    // What opens nothing keeps nobody from writing.
+    let mut unit = app.store.read().await?;
+    let (given, _) = frame.find(&mut unit, &form.headers, now).await?;
+    require_live(&mut unit, &given).await?;
+    drop(unit);
+    app.throttle.refresh(&given.id).map_err(Error::TooOften)?;
+    let mut unit = app.store.write(By::application(frame.client_id, form.address, now)).await?;
+    let (given, ends_at) = frame.find(&mut unit, &form.headers, now).await?;
+    require_live(&mut unit, &given).await?;
+    let issued = issue(app, &mut unit, Authority::from(&given), Renewal { ends_at }).await.map_err(over)?;
+    unit.commit().await?;
+    Ok(issued)
+}

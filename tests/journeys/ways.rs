@@ -1,0 +1,226 @@
+//! The ways of signing in that a site chooses by its options, and what a client leaves behind.
+
+use anyhow::{Result, ensure};
+use latchkey_journeys::data::{ADA, GRACE};
+
+use crate::journey::{Journey, journeys};
+
+/// Puts a client with these options in the place of the page's own, and has the button sign in with it.
+const OTHERWISE: &str = "client.destroy();
+    window.other = await sdk.init({ clientId, platform, ...options });
+    window.outcome = undefined;
+    other.addEventListener('error', ({ error }) => { window.failed = error.code; });
+    document.getElementById('sign-in').onclick = () => other.login().then(
+        (session) => { window.outcome = session.user.name; },
+        (error) => { window.outcome = error.code; });
+    return `${other.state} ${other.delivery}`";
+
+/// What the page asks of its API, and how that was answered.
+const PROJECTS: &str =
+    "return other.fetch('projects/').then(async (answer) => answer.status + ' ' + await answer.text())";
+
+impl Journey {
+    /// Lets acme's application answer with codes, too.
+    async fn allow_codes(&self) -> Result<()> {
+        let client = &self.stage.clients.acme;
+        let update =
+            ["app", "update", "--client-id", client, "--response-type", "token", "--response-type", "code"];
+        self.stage.latchkey.run(&update).await.map(|_| ())
+    }
+
+    /// A client with these options, on the page without a toolbar.
+    async fn init_with(&self, options: &str) -> Result<String> {
+        let script = format!("const options = {options}; {OTHERWISE}");
+        Ok(self.with_client(&script).await?.as_str().unwrap_or_default().to_owned())
+    }
+
+    async fn says(&self, script: &str, expected: &str) -> Result<()> {
+        let said = self.browser.run(script).await?;
+        ensure!(said.as_str().is_some_and(|said| said.contains(expected)), "{said} instead of {expected}");
+        Ok(())
+    }
+}
+
+journeys! {
+    fn a_code_is_exchanged_in_the_page_that_opened_the_window(journey) on Loopback {
+        journey.allow_codes().await?;
+        let page = journey.open_site("/popup.html").await?;
+        ensure!(journey.init_with("{ mode: 'popup', responseType: 'code' }").await? == "signed-out opener");
+        journey.browser.click("#sign-in").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.until("window.outcome === 'Ada Lovelace'").await?;
+        journey.says(PROJECTS, "200 ").await?;
+    }
+
+    fn a_code_that_comes_back_with_the_page_is_exchanged_there(journey) on Loopback {
+        journey.allow_codes().await?;
+        journey.open_site("/redirect.html?flow=code").await?;
+        journey.browser.click("#sign-in").await?;
+        journey.log_in(ADA).await?;
+        journey.browser.click("#allow").await?;
+        journey.browser.read("#projects", "web-shop").await?;
+        let address = journey.browser.url().await?;
+        ensure!(!address.contains("lkac_") && !address.contains("state="), "{address}");
+        // The verifier served once: nothing of the request is kept.
+        ensure!(journey.browser.run("return sessionStorage.length").await? == 0);
+    }
+
+    fn a_session_of_the_code_flow_goes_on_with_its_refresh_token(journey) on Loopback {
+        journey.stage.restart_server("access_token_secs = 5\n").await?;
+        journey.allow_codes().await?;
+        let page = journey.open_site("/popup.html").await?;
+        journey.init_with("{ mode: 'popup', responseType: 'code' }").await?;
+        journey.browser.click("#sign-in").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.until("window.outcome === 'Ada Lovelace'").await?;
+        journey.browser.run("return other.getToken().then((token) => { window.first = token; })").await?;
+        journey.browser.run("setInterval(async () => { window.now = await other.getToken(); }, 100)").await?;
+        journey.browser.until("window.now && window.now !== window.first").await?;
+        journey.says(PROJECTS, "200 ").await?;
+        // Who leaves is out at the next renewal, or call.
+        journey.stage.latchkey.run(&["member", "remove", "--org", "acme", "--email", ADA.email]).await?;
+        journey.browser.until("other.state === 'signed-out' && window.failed === 'session_expired'").await?;
+    }
+
+    fn where_no_window_opens_a_page_that_may_leaves_and_comes_back(journey) on Loopback with blocks_popups {
+        journey.open_site("/redirect.html").await?;
+        let outcome = journey.with_client(
+            "client.destroy();
+             const redirectUri = `${location.origin}/redirect.html`;
+             const other = await sdk.init({ clientId, platform, redirectUri, headless: true });
+             // A click that is over: what a page does that awaits something first.
+             other.login();
+             return other.delivery"
+        ).await?;
+        ensure!(outcome == "redirect", "{outcome}");
+        journey.log_in(ADA).await?;
+        journey.browser.click("#allow").await?;
+        journey.browser.read("#projects", "web-shop").await?;
+    }
+
+    fn two_clients_on_one_page_keep_apart(journey) on Loopback {
+        let site = journey.stage.site("customer");
+        let added = journey.stage.latchkey.run(
+            &["app", "add", "--org", "globex", "--name", "Globex on Acme", "--origin", &site],
+        ).await?;
+        let second = added["client_id"].as_str().unwrap_or_default().to_owned();
+        let page = journey.open_site("/popup.html").await?;
+        let script = format!(
+            "window.two = await sdk.init({{ clientId: '{second}', platform, headless: true }});
+             window.outcome = undefined;
+             document.getElementById('sign-in').onclick = () => two.login().then((session) => {{ window.outcome = session.organization.slug; }});
+             window.one = client;
+             return [one === two, one.state, two.state].join(' ')"
+        );
+        ensure!(journey.with_client(&script).await? == "false signed-out signed-out");
+        journey.browser.click("#sign-in").await?;
+        journey.log_in_and_allow(&page, GRACE).await?;
+        journey.browser.until("window.outcome === 'globex'").await?;
+        ensure!(journey.browser.run("return [one.state, two.state].join(' ')").await? == "signed-out signed-in");
+        journey.browser.run("one.destroy()").await?;
+        journey.says("return two.fetch('').then((answer) => answer.text())", "globex").await?;
+    }
+
+    fn a_destroyed_client_leaves_nothing_behind(journey) on Loopback {
+        let page = journey.open_site("/popup.html").await?;
+        journey.with_client("client.destroy()").await?;
+        // Whatever a client begins to listen to, to wait for or to show is counted from here on.
+        journey.browser.run(COUNT).await?;
+        for options in ["{}", "{ mode: 'popup' }", "{ headless: true }", "{ redirectUri: `${location.origin}/redirect.html` }"] {
+            journey.init_with(options).await?;
+            journey.browser.click("#sign-in").await?;
+            journey.browser.switch_to_popup(&page).await?;
+            journey.browser.see("body").await?;
+            journey.browser.switch_to(&page).await?;
+            ensure!(journey.browser.run("return left().length").await? != 0, "nothing is counted with {options}");
+            journey.browser.run("other.destroy()").await?;
+            journey.browser.until("window.outcome === 'aborted'").await?;
+            journey.browser.popup_closes(&page).await?;
+            journey.browser.until("left().length === 0").await.map_err(|error| error.context(options))?;
+        }
+    }
+
+    fn whoever_gives_up_waiting_leaves_the_others_their_window(journey) on Loopback {
+        let page = journey.open_site("/popup.html").await?;
+        journey.with_client("window.controller = new AbortController();
+            window.told = [];
+            const tell = (name, login) => login.then((session) => told.push(name + session.user.name), (error) => told.push(name + error.code));
+            document.getElementById('sign-in').onclick = () => {
+                tell('first ', client.login({ signal: controller.signal }));
+                tell('second ', client.login());
+            };").await?;
+        journey.browser.click("#sign-in").await?;
+        journey.browser.switch_to_popup(&page).await?;
+        journey.browser.see("#email").await?;
+        journey.browser.switch_to(&page).await?;
+        journey.browser.run("controller.abort()").await?;
+        journey.browser.until("told.join() === 'first aborted'").await?;
+        ensure!(journey.browser.count_windows().await? == 2, "the window is gone");
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.until("told.join() === 'first aborted,second Ada Lovelace'").await?;
+    }
+
+    fn fetch_is_the_browsers_own_with_its_streams_and_signals(journey) on Loopback {
+        let page = journey.open_site("/popup.html").await?;
+        journey.init_with("{ mode: 'popup' }").await?;
+        journey.browser.click("#sign-in").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.until("window.outcome === 'Ada Lovelace'").await?;
+        let outcome = journey.browser.run(
+            "return (async () => {
+                const read = [];
+                const reader = (await other.fetch('projects/')).body.getReader();
+                for (let part; !(part = await reader.read()).done;) read.push(part.value instanceof Uint8Array);
+                const gone = await other.fetch('projects/', { signal: AbortSignal.abort() }).catch((error) => error.code);
+                const upload = await other.fetch('issues/none/', { method: 'PUT', body: new Blob(['{\"status\":\"resolved\"}']), headers: { 'Content-Type': 'application/json' } });
+                const given = await other.fetch(new URL('/api/0/', (await import('/config.js')).platform));
+                const wrong = await other.fetch('projects/', { method: 'GET', body: 'x' }).catch((error) => error.code);
+                return [read.length > 0 && read.every(Boolean), gone, upload.status, given.status, wrong].join(' ');
+            })()"
+        ).await?;
+        ensure!(outcome == "true aborted 404 200 invalid_options", "{outcome}");
+    }
+}
+
+/// Counts what is begun and not ended: `left()` names it.
+const COUNT: &str = r#"
+    const begun = new Map();
+    const { addEventListener, removeEventListener } = EventTarget.prototype;
+    EventTarget.prototype.addEventListener = function (type, listener, options) {
+        const key = {};
+        begun.set(key, () => (options?.signal?.aborted || (this instanceof Node && !this.isConnected) ? "" : `listener of ${type}`));
+        if (options?.once) addEventListener.call(this, type, () => begun.delete(key));
+        return addEventListener.call(this, type, listener, options);
+    };
+    EventTarget.prototype.removeEventListener = function (type, listener, options) {
+        for (const [key, says] of begun) if (says() === `listener of ${type}`) begun.delete(key);
+        return removeEventListener.call(this, type, listener, options);
+    };
+    const { setTimeout, clearTimeout, setInterval } = window;
+    window.setTimeout = (call, ms, ...more) => {
+        const id = setTimeout(() => { begun.delete(id); call(...more); }, ms);
+        begun.set(id, () => `timer of ${ms}`);
+        return id;
+    };
+    window.clearTimeout = (id) => { begun.delete(id); clearTimeout(id); };
+    window.setInterval = () => { throw new Error("an interval"); };
+    for (const kind of ["BroadcastChannel", "MessageChannel"]) {
+        const Channel = window[kind];
+        window[kind] = class extends Channel {
+            constructor(...name) {
+                super(...name);
+                const port = this.port1 ?? this;
+                const key = {};
+                begun.set(key, () => kind);
+                const close = port.close;
+                port.close = () => { begun.delete(key); close.call(port); };
+            }
+        };
+    }
+    const before = document.querySelectorAll("*").length;
+    window.left = () => {
+        const found = [...begun.values()].map((says) => says()).filter((said) => said && said !== "listener of error");
+        if (document.querySelectorAll("*").length !== before) found.push("elements");
+        return found;
+    };
+"#;

@@ -1,0 +1,3 @@
+import { createStandardPublicClientApplication } from "@azure/msal-browser";
+
+globalThis.client = (options) => createStandardPublicClientApplication(options);

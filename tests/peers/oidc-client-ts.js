@@ -1,0 +1,3 @@
+import { UserManager } from "oidc-client-ts";
+
+globalThis.client = (options) => new UserManager(options);

@@ -1,0 +1,3 @@
+import { OktaAuth } from "@okta/okta-auth-js";
+
+globalThis.client = (options) => new OktaAuth(options);
