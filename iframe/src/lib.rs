@@ -12,6 +12,7 @@ mod popup;
 mod port;
 mod prepare;
 pub mod sign_in;
+mod stand;
 mod token;
 pub mod value;
 mod view;
@@ -39,8 +40,13 @@ use crate::{
     popup::Popup,
     port::Port,
     sign_in::{Opener, Requests, authorize_url},
+    stand::Stand,
     view::{Observer, Shown, View},
 };
+
+#[cfg(all(target_arch = "wasm32", not(debug_assertions)))]
+#[global_allocator]
+static ALLOCATOR: latchkey_allocator::Allocator = latchkey_allocator::Allocator::new();
 
 /// Starts the page, with the messages that came before it could. Without its elements it does nothing.
 #[wasm_bindgen]
@@ -59,6 +65,7 @@ struct Frame {
     page: Page,
     view: View,
     issues: Rc<Tracker>,
+    stand: Rc<Stand>,
     parent: RefCell<Option<Parent>>,
     port: RefCell<Option<Port>>,
     requests: RefCell<Requests>,
@@ -91,11 +98,13 @@ impl Frame {
         };
         let view = View::find(&document)?;
         let issues = Tracker::find(&window, &document)?;
+        let stand = Stand::find(&window, &document)?;
         Some(Rc::new(Self {
             window,
             page,
             view,
             issues,
+            stand,
             parent: RefCell::default(),
             port: RefCell::default(),
             requests: RefCell::default(),
@@ -122,6 +131,8 @@ impl Frame {
             _size: self.view.observe(move || size.resize()),
         };
         *self.handles.borrow_mut() = Some(handles);
+        let moves = self.clone();
+        self.stand.listen(move |message| moves.post(&message));
     }
 
     /// Hears a window message: a hello, or a response.
@@ -149,6 +160,7 @@ impl Frame {
                 *self.port.borrow_mut() = Some(Port::new(port, move |message| me.obey(message)));
                 self.post(&FromFrame::Welcome { version: VERSION });
                 self.issues.sign_out();
+                self.post(&self.stand.greeting());
                 self.view.show(Shown::SignedOut(None));
                 self.resize();
                 self.owed.set(1);
@@ -186,8 +198,8 @@ impl Frame {
             ToFrame::Response { .. }
             | ToFrame::Fetch { .. }
             | ToFrame::Pull { .. }
-            | ToFrame::Cancel { .. }
-            | ToFrame::Placed { .. } => {}
+            | ToFrame::Cancel { .. } => {}
+            ToFrame::Placed { corner } => self.stand.placed(corner),
         }
     }
 

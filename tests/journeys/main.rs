@@ -22,4 +22,5 @@ mod refusals;
 mod self_serve;
 mod sign_in;
 mod sign_out;
+mod toolbar;
 mod ways;

@@ -87,7 +87,7 @@ mod tests {
     /// Who has the sources must be able to install them from whichever registry they use.
     #[test]
     fn the_lists_of_packages_name_no_registry() {
-        for folder in ["modules", "peers"] {
+        for folder in ["modules", "packages", "peers"] {
             for file in ["package-lock.json", "package.json", ".npmrc"] {
                 let text = fs::read_to_string(root().join("tests").join(folder).join(file)).unwrap();
                 assert!(!text.contains("\"resolved\""), "{folder}/{file}");
