@@ -142,13 +142,19 @@ impl Stand {
         self.is_click.set(true);
         let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
         let is_handle = target.is_some_and(|target| target.closest(HANDLES).ok().flatten().is_some());
-        if is_handle && event.is_primary() && event.button() == 0 && self.toolbar.class_list().contains(DOCKED) {
+        if is_handle
+            && event.is_primary()
+            && event.button() == 0
+            && self.toolbar.class_list().contains(DOCKED)
+        {
             self.drag.set(Some(Drag::begin(event.pointer_id(), Pointer::of(event))));
         }
     }
 
     fn pull(&self, event: &PointerEvent, post: &dyn Fn(FromFrame)) {
-        let Some(mut drag) = self.drag.get().filter(|drag| drag.pointer == event.pointer_id()) else { return };
+        let Some(mut drag) = self.drag.get().filter(|drag| drag.pointer == event.pointer_id()) else {
+            return;
+        };
         let begins = drag.scale.is_none();
         let Some((dx, dy)) = drag.to(Pointer::of(event)) else { return };
         self.drag.set(Some(drag));
