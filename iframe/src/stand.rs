@@ -150,7 +150,9 @@ impl Stand {
     }
 
     fn pull(&self, event: &PointerEvent, post: &dyn Fn(FromFrame)) {
-        let Some(mut drag) = self.drag.get().filter(|drag| drag.pointer == event.pointer_id()) else { return };
+        let Some(mut drag) = self.drag.get().filter(|drag| drag.pointer == event.pointer_id()) else {
+            return;
+        };
         let begins = drag.scale.is_none();
         let Some((dx, dy)) = drag.to(Pointer::of(event)) else { return };
         self.drag.set(Some(drag));

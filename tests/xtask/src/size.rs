@@ -153,13 +153,8 @@ fn at_start(sdk: &Path) -> Result<BTreeSet<String>> {
 /// The peers as a site delivers them: what it imports of one, bundled and minified.
 fn weigh_peers() -> Result<Weights> {
     let folder = modules::install("peers")?;
-    let bundle = |name: &str| {
-        let entry = format!("{name}.js");
-        let options = ["--bundle", "--minify", "--format=esm", "--target=es2022", "--log-level=warning"];
-        let arguments: Vec<&str> = [entry.as_str()].into_iter().chain(options).collect();
-        Weight::of(&modules::program(&folder, "esbuild", &arguments)?)
-    };
-    PEERS.into_iter().map(|name| Ok((name.to_owned(), bundle(name)?))).collect()
+    let weigh = |name: &str| Ok((name.to_owned(), Weight::of(&modules::bundle(&folder, name)?)?));
+    PEERS.into_iter().map(weigh).collect()
 }
 
 /// The iframe's files, with what it loads of the server's. The page itself is made for each application, and sent as it
