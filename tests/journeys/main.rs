@@ -11,6 +11,7 @@ mod accessible;
 mod by_keyboard;
 mod canary;
 mod clients;
+mod diagnose;
 mod hostile;
 mod https;
 mod issues;
