@@ -132,6 +132,18 @@ journeys! {
         journey.is_told("const { length } = seen; await other.logout(); return other.state", "signed-out").await?;
     }
 
+    fn a_page_that_takes_the_response_itself_learns_of_the_window_and_gets_no_handle(journey) on Loopback {
+        let page = journey.open_site("/popup.html").await?;
+        journey.browser.run("window.seen = [];
+            addEventListener('message', ({ data }) => seen.push(JSON.stringify(data)));").await?;
+        journey.browser.click("#sign-in").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.read("#status", ADA.name).await?;
+        journey.is_told("const types = [...new Set(seen.map((text) => JSON.parse(text).type))].sort().join();
+            return types + (seen.some((text) => text.includes('handle')) ? ' handle' : '')",
+            "latchkey.alive,latchkey.response").await?;
+    }
+
     fn the_frame_exchanges_a_code_with_what_never_leaves_it(journey) on Loopback {
         let client = journey.stage.clients.acme.clone();
         let update = ["app", "update", "--client-id", &client, "--response-type", "token", "--response-type", "code"];
