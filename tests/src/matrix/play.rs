@@ -167,9 +167,6 @@ impl Game<'_> {
             return Ok(());
         }
         let delivery = self.browser.run("return client.delivery ?? null").await?;
-        if delivery.is_null() {
-            return Ok(());
-        } // TEMPORARY
         let delivery = delivery.as_str().unwrap_or_default();
         ensure!(delivery == self.expected.delivery.name(), "the client's delivery is {delivery:?}");
         Ok(())
