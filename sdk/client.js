@@ -71,7 +71,7 @@ export async function diagnose(given) {
 export class Client extends EventTarget {
   #options;
   #core;
-  #waiting = { init: [], login: [] };
+  #waiting = { init: [], login: [], token: [] };
   #ended = new AbortController();
   #timer;
   #state = 0;
@@ -147,6 +147,8 @@ export class Client extends EventTarget {
   }
 
   async fetch(path, init) {
+    // After a sleep the token is over, and its successor on the way.
+    while (this.#session?.expiresAt <= Date.now()) await this.#wait("token", () => this.#tell(TICK));
     if (!this.#session) throw new LatchkeyError("login_required");
     const { platform } = this.#options;
     const url = this.#resolve(path);
@@ -220,6 +222,7 @@ export class Client extends EventTarget {
     const last = this.#token;
     if (does(TAKE)) ({ session: this.#session, token: this.#token } = offer);
     if (does(DROP)) this.#session = this.#token = null;
+    if (does(TAKE | DROP)) this.#settle("token");
     this.#state = this.#core.name();
     if (does(SETTLE)) this.#settle("login");
     if (does(REJECT) && !this.#settle("login", failure)) this.#report(failure);
@@ -306,6 +309,7 @@ export class Client extends EventTarget {
       asked && this.#isCutOff(signal),
     ]);
     const { allowed, setup_url: setupUrl, redirect_uri, opener, error, error_description } = Object(status.body);
+    if (signal.aborted) return ready;
     // A link for people: it leads to the platform it comes from, and nowhere else.
     if (originOf(setupUrl) == platform) this.#setupUrl = setupUrl;
     if (redirect_uri == "registered") {
@@ -404,6 +408,11 @@ export class Client extends EventTarget {
     this.#post({ type: "page", path: location.pathname });
   }
 
+  /** The frame is told where it stands now, unless that is the site's to say. */
+  #placed(corner) {
+    if (corner) this.#post({ type: "placed", corner });
+  }
+
   #post(message) {
     this.#port?.postMessage(message);
   }
@@ -433,11 +442,11 @@ export class Client extends EventTarget {
         // Whatever it asks for, it does not cover the page.
         return this.#dock.resize(within(48, message.width, 480), within(32, message.height, 480));
       case "place":
-        return this.#dock.place(message.corner);
+        return this.#placed(this.#dock.place(message.corner));
       case "move":
         return this.#dock.move(message.dx, message.dy);
       case "drop":
-        return this.#post({ type: "placed", corner: this.#dock.drop() });
+        return this.#placed(this.#dock.drop());
       case "head":
       case "chunk":
       case "end":

@@ -18,6 +18,8 @@ const ANSWERED_MS: f64 = 30_000.0;
 const FRAMES_OWN_MS: f64 = 600_000.0;
 /// How long after a failed renewal the next one is tried.
 const RENEW_AGAIN_MS: f64 = 30_000.0;
+/// How long a session outlives its token while a new one is asked for: after a sleep both ends of its time are over.
+const RENEW_MS: f64 = 10_000.0;
 /// How many prepared requests are kept; a frame that sends more is not heard.
 const STOCK: u8 = 4;
 
@@ -407,13 +409,14 @@ impl State {
 
     fn tick(&mut self, closed: bool, now: f64) -> u32 {
         if let Some(session) = &mut self.session {
+            if now >= session.renew_at {
+                session.renew_at = now + RENEW_AGAIN_MS;
+                session.expires_at = later(session.expires_at, now + RENEW_MS);
+                return RENEW;
+            }
             if now >= session.expires_at {
                 self.session = None;
                 return POST_SIGNED_OUT | DROP | CHANGED | REPORT | failure(ErrorCode::SessionExpired);
-            }
-            if now >= session.renew_at {
-                session.renew_at = now + RENEW_AGAIN_MS;
-                return RENEW;
             }
         }
         let Some(attempt) = &mut self.attempt else { return 0 };
@@ -459,6 +462,10 @@ const fn reject(code: ErrorCode) -> u32 {
 /// Without the care that `f64::min` takes of what is not a number.
 fn earlier(a: f64, b: f64) -> f64 {
     if a < b { a } else { b }
+}
+
+fn later(a: f64, b: f64) -> f64 {
+    if a < b { b } else { a }
 }
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
@@ -743,10 +750,25 @@ mod tests {
     #[test]
     fn a_session_ends_when_its_token_expires() {
         let over = POST_SIGNED_OUT | DROP | CHANGED | REPORT | failure(ErrorCode::SessionExpired);
-        let run = Run::signed_in().at(EXPIRES_AT - 1.0, Event::Tick, 1.0);
+        let run = Run::signed_in().at(EXPIRES_AT - 20_000.0, Event::Tick, 1.0);
         run.is("signed-in", RENEW);
         assert_eq!(run.0.wake_after(EXPIRES_AT - 1.0), 1.0);
+        let run = run.at(EXPIRES_AT - 1.0, Event::Tick, 1.0);
+        run.is("signed-in", 0);
         run.at(EXPIRES_AT, Event::Tick, 1.0).is("signed-out", over);
+    }
+
+    #[test]
+    fn a_session_that_ran_out_while_the_machine_slept_is_renewed_first() {
+        let woken = 5.0 * EXPIRES_AT;
+        let run = Run::signed_in().at(woken, Event::Tick, 1.0);
+        run.is("signed-in", RENEW);
+        assert_eq!(run.0.wake_after(woken), RENEW_MS);
+        let run = run.at(woken + RENEW_MS, Event::Tick, 1.0);
+        assert_eq!(run.name(), "signed-out");
+        let run =
+            Run::signed_in().at(woken, Event::Tick, 1.0).at(woken + 1.0, Event::Renewed, woken + EXPIRES_AT);
+        run.is("signed-in", TAKE | CHANGED);
     }
 
     #[test]

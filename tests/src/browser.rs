@@ -216,7 +216,7 @@ impl Browser {
     }
 
     /// Presses the Tab key itself: sent to a field for a day, as [`Self::press`] does, it never gets out of it.
-    async fn tab(&self) -> Result<()> {
+    pub async fn tab(&self) -> Result<()> {
         let value = Key::Tab.into();
         let keys = KeyActions::new("keyboard".to_owned());
         let keys = keys.then(KeyAction::Down { value }).then(KeyAction::Up { value });

@@ -1,4 +1,4 @@
-//! The customer's site: static files, the SDK's package, and a `config.js` with the client id of whoever the site is.
+//! The customer's site: static files, the SDK's package, and a `config.js` and `config.json` with the client id of whoever the site is.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tower_http::services::ServeDir;
 
@@ -46,7 +47,10 @@ impl Sites {
         pages: Router<Arc<Settings>>,
         settings: Settings,
     ) -> Self {
-        let router = pages.route("/config.js", get(config)).fallback_service(ServeDir::new(www));
+        let router = pages
+            .route("/config.js", get(module))
+            .route("/config.json", get(document))
+            .fallback_service(ServeDir::new(www));
         let router = beside
             .iter()
             .fold(router, |router, (path, folder)| router.nest_service(path, ServeDir::new(folder)))
@@ -59,14 +63,31 @@ impl Sites {
     }
 }
 
-async fn config(State(settings): State<Arc<Settings>>, headers: HeaderMap) -> Response {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let host = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let client_id = settings.clients.get(host).unwrap_or(&settings.otherwise);
-    let client_id = serde_json::Value::from(client_id.as_str());
-    let platform = serde_json::Value::from(settings.platform.as_str());
+/// The site's settings as a module.
+async fn module(State(settings): State<Arc<Settings>>, headers: HeaderMap) -> Response {
+    let (client_id, platform) = settings.of(&headers);
+    let (client_id, platform) = (Value::from(client_id), Value::from(platform));
     let script = format!("export const clientId = {client_id};\nexport const platform = {platform};\n");
-    ([(header::CONTENT_TYPE, "text/javascript"), (header::CACHE_CONTROL, "no-store")], script).into_response()
+    answer("text/javascript", script)
+}
+
+/// The same for a page that was built before anybody knew them.
+async fn document(State(settings): State<Arc<Settings>>, headers: HeaderMap) -> Response {
+    let (client_id, platform) = settings.of(&headers);
+    answer("application/json", json!({ "clientId": client_id, "platform": platform }).to_string())
+}
+
+fn answer(kind: &'static str, text: String) -> Response {
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], text).into_response()
+}
+
+impl Settings {
+    /// The client id of the site that is asked, and the platform.
+    fn of(&self, headers: &HeaderMap) -> (&str, &str) {
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let host = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        (self.clients.get(host).unwrap_or(&self.otherwise), &self.platform)
+    }
 }
 
 /// Listens on a port of this machine; 0 takes a free one.

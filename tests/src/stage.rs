@@ -86,6 +86,7 @@ impl Stage {
         let sdk = built("XTASK_SDK")?;
         // Only the journeys of such clients have them installed.
         let modules = built(CLIENTS).map(|folder| folder.join("node_modules")).ok();
+        let packages = built(PACKAGES).ok();
         let www = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../www"));
         let data = TempDir::new()?;
 
@@ -131,6 +132,10 @@ impl Stage {
         };
         let mut beside = vec![("/latchkey", sdk.as_path()), ("/clients", COUNTERPARTS.as_ref())];
         beside.extend(modules.iter().map(|folder| ("/modules", folder.as_path())));
+        // Only who compares them has them installed.
+        let peers = built("XTASK_PEERS").ok();
+        beside.extend(peers.iter().map(|folder| ("/peers", folder.as_path())));
+        beside.extend(packages.iter().map(|folder| ("/packages", folder.as_path())));
         let sites = Sites::start(site, &www, &beside, pages, settings);
         let password = Marked { kind: Kind::Password, value: data::PASSWORD.into() };
         Ok(Self {
@@ -287,6 +292,9 @@ scopes = { GET = "event:read", POST = "event:write" }
 const LOG: &str = "server.log";
 /// The variable that names the folder of clients no one here wrote.
 pub(crate) const CLIENTS: &str = "XTASK_CLIENTS";
+
+/// The variable that names the folder of sites built on the npm package.
+pub const PACKAGES: &str = "XTASK_PACKAGES";
 
 /// Something that `cargo xtask test` builds first and names in the environment.
 pub fn built(variable: &str) -> Result<PathBuf> {

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     command::{root, shown},
-    glue, javascript, native, node,
+    compress, glue, javascript, native, node, script,
     toolchain::{self, Toolchain},
     wasm::{self, Crate, IFRAME, SDK},
 };
@@ -25,6 +25,8 @@ pub(crate) struct Built {
     pub(crate) sdk: PathBuf,
     /// What the server serves beside its pages.
     pub(crate) assets: PathBuf,
+    /// The SDK for a script tag.
+    pub(crate) script: PathBuf,
     pub(crate) toolchain: Toolchain,
     pub(crate) wasm_opt: Option<PathBuf>,
 }
@@ -39,9 +41,10 @@ impl Built {
 /// `cargo xtask build [--release]`.
 pub(crate) fn run(release: bool) -> Result<()> {
     let built = wasm()?;
-    for folder in [&built.sdk, &built.assets] {
-        println!("{}", shown(folder));
+    for path in [&built.sdk, &built.assets, &built.script] {
+        println!("{}", shown(path));
     }
+    println!("the script's integrity is {}", script::integrity(&fs::read(&built.script)?));
     if release {
         let server = native::release_server()?;
         let bytes = fs::metadata(&server)?.len();
@@ -56,9 +59,10 @@ pub(crate) fn wasm() -> Result<Built> {
     let lock = lock()?;
     let toolchain = toolchain::pick()?;
     let wasm_opt = node::wasm_opt()?;
-    let built = Built {
+    let mut built = Built {
         sdk: root().join("target/latchkey/sdk"),
         assets: root().join("target/latchkey/assets"),
+        script: root().join("target/latchkey/script"),
         toolchain,
         wasm_opt,
     };
@@ -67,6 +71,8 @@ pub(crate) fn wasm() -> Result<Built> {
     package.push(root().join("LICENSE"));
     folder(&built, &built.sdk, SDK, &package)?;
     folder(&built, &built.assets, IFRAME, &sources(&root().join("iframe"), &[".js", ".css"])?)?;
+    built.script = script::build(&built.sdk, &built.script)?;
+    compress::folders(&[built.sdk.clone(), built.assets.clone(), root().join("server/assets")])?;
     drop(lock);
     Ok(built)
 }

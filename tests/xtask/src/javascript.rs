@@ -12,8 +12,17 @@ use oxc_span::SourceType;
 
 /// A module, minified. Class names stay, since they are what a console shows of an object or an error.
 pub(crate) fn minify(name: &str, source: &str) -> Result<String> {
+    minify_as(SourceType::mjs(), name, source)
+}
+
+/// The same of a classic script, whose `"use strict"` stays.
+pub(crate) fn minify_script(name: &str, source: &str) -> Result<String> {
+    minify_as(SourceType::mjs().with_script(true), name, source)
+}
+
+fn minify_as(kind: SourceType, name: &str, source: &str) -> Result<String> {
     let allocator = Allocator::default();
-    let parsed = Parser::new(&allocator, source, SourceType::mjs()).parse();
+    let parsed = Parser::new(&allocator, source, kind).parse();
     if let Some(error) = parsed.errors.first() {
         bail!("{name}: {error}");
     }

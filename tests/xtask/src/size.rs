@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    io::Write,
     path::Path,
 };
 
@@ -13,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     build::{self, Built},
     command::root,
-    javascript, modules, wasm,
+    compress, javascript, modules, wasm,
 };
 
 /// What others who sign people in weigh, from what a site imports of them: see tests/peers.
@@ -143,13 +142,8 @@ fn at_start(sdk: &Path) -> Result<BTreeSet<String>> {
 /// The peers as a site delivers them: what it imports of one, bundled and minified.
 fn weigh_peers() -> Result<Weights> {
     let folder = modules::install("peers")?;
-    let bundle = |name: &str| {
-        let entry = format!("{name}.js");
-        let options = ["--bundle", "--minify", "--format=esm", "--target=es2022", "--log-level=warning"];
-        let arguments: Vec<&str> = [entry.as_str()].into_iter().chain(options).collect();
-        Weight::of(&modules::program(&folder, "esbuild", &arguments)?)
-    };
-    PEERS.into_iter().map(|name| Ok((name.to_owned(), bundle(name)?))).collect()
+    let weigh = |name: &str| Ok((name.to_owned(), Weight::of(&modules::bundle(&folder, name)?)?));
+    PEERS.into_iter().map(weigh).collect()
 }
 
 fn weigh(folder: &Path) -> Result<Weights> {
@@ -165,14 +159,12 @@ fn weigh(folder: &Path) -> Result<Weights> {
 
 impl Weight {
     fn of(content: &[u8]) -> Result<Self> {
-        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-        gzip.write_all(content)?;
-        let mut brotli = Vec::new();
-        let mut encoder = brotli::CompressorWriter::new(&mut brotli, 1 << 16, 11, 22);
-        encoder.write_all(content)?;
-        drop(encoder);
         let length = |bytes: &[u8]| bytes.len() as u64;
-        Ok(Self { raw: length(content), gzip: length(&gzip.finish()?), brotli: length(&brotli) })
+        Ok(Self {
+            raw: length(content),
+            gzip: length(&compress::gzip(content)?),
+            brotli: length(&compress::brotli(content)?),
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use crate::{
     browsers, build, command, counterparts, modules,
     native::{self, ensure_c_compiler},
-    nginx, size,
+    nginx, packages, size,
     tally::Tally,
     toolchain, wasm,
 };
@@ -45,6 +45,8 @@ enum Stage {
     Wasm,
     /// The SDK's weight against the committed figures
     Size,
+    /// The npm package and the script tag, built into sites by each bundler and signed in on
+    Packages,
     /// Whole journeys in Chromium, across two sites
     Journeys,
     /// Signing in on every kind of site, in three browsers
@@ -57,7 +59,10 @@ impl Stage {
     }
 
     fn has_tests(self) -> bool {
-        matches!(self, Self::Native | Self::Modules | Self::Wasm | Self::Journeys | Self::Matrix)
+        matches!(
+            self,
+            Self::Native | Self::Modules | Self::Wasm | Self::Packages | Self::Journeys | Self::Matrix
+        )
     }
 
     fn run(self, filter: Option<&str>, tally: &mut Tally) -> Result<()> {
@@ -71,6 +76,7 @@ impl Stage {
             Self::Build => build::run(false),
             Self::Wasm => wasm::test(filter, tally),
             Self::Size => size::run(false),
+            Self::Packages => package_tests(filter, tally),
             Self::Journeys => journeys(filter, tally),
             Self::Matrix => matrix(filter, tally),
         }
@@ -112,7 +118,7 @@ fn chosen(options: &Options) -> Vec<Stage> {
     } else {
         Stage::value_variants().to_vec()
     };
-    let needs_build = |stage: &Stage| matches!(stage, Stage::Journeys | Stage::Matrix);
+    let needs_build = |stage: &Stage| matches!(stage, Stage::Packages | Stage::Journeys | Stage::Matrix);
     if stages.iter().any(needs_build) && !stages.contains(&Stage::Build) {
         stages.push(Stage::Build);
     }
@@ -156,7 +162,9 @@ fn docs() -> Result<()> {
 
 /// The package whose tests need browsers.
 const JOURNEYS: &str = "latchkey-journeys";
-/// The test of it that is a stage of its own.
+/// The test among the journeys that has a stage of its own, since it needs sites built by others.
+const PACKAGES: &str = "packages";
+/// And the one that needs more browsers than one.
 const MATRIX: &str = "matrix";
 
 /// The tests that need no browser: this helper's, then everything else's in one go.
@@ -186,7 +194,7 @@ fn journeys(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
     let [server] = native::binaries(false, ["latchkey"])?;
     let mut test = native::workspace("test");
     test.arg("--no-fail-fast");
-    for (name, _) in &tests {
+    for (name, _) in tests.iter().filter(|(name, _)| name != PACKAGES) {
         test.args(["--test", name]);
     }
     test.args(filter)
@@ -196,6 +204,19 @@ fn journeys(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
         .env("XTASK_NGINX", nginx);
     chromium.announce_to(&mut test);
     command::run_counted(&mut test, tally).context("the journeys")
+}
+
+/// The npm package and the script tag, as others use them.
+fn package_tests(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
+    let chromium = browsers::chromium()?;
+    let built = build::wasm()?;
+    let sites = packages::build(&built)?;
+    let [server] = native::binaries(false, ["latchkey"])?;
+    let mut test = native::workspace("test");
+    test.args(["--no-fail-fast", "--test", PACKAGES]).args(filter);
+    test.env("XTASK_SERVER", server).env("XTASK_SDK", built.sdk).env("XTASK_PACKAGES", sites);
+    chromium.announce_to(&mut test);
+    command::run_counted(&mut test, tally).context("the packages")
 }
 
 /// The cells of the matrix that are in the test command, in all three browsers.
@@ -227,13 +248,21 @@ mod tests {
     #[test]
     fn journeys_never_run_against_a_stale_build() {
         assert_eq!(stages(&[Stage::Journeys], None), [Stage::Build, Stage::Journeys]);
+        assert_eq!(stages(&[Stage::Packages], None), [Stage::Build, Stage::Packages]);
         assert_eq!(stages(&[Stage::Matrix], None), [Stage::Build, Stage::Matrix]);
     }
 
     #[test]
     fn a_filter_alone_leaves_the_stages_without_tests_out() {
-        let with_tests =
-            [Stage::Native, Stage::Modules, Stage::Build, Stage::Wasm, Stage::Journeys, Stage::Matrix];
+        let with_tests = [
+            Stage::Native,
+            Stage::Modules,
+            Stage::Build,
+            Stage::Wasm,
+            Stage::Packages,
+            Stage::Journeys,
+            Stage::Matrix,
+        ];
         assert_eq!(stages(&[], Some("code")), with_tests);
     }
 }

@@ -1,0 +1,27 @@
+// The uses in types.ts, as each kind of project compiles them.
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+
+const uses = fileURLToPath(new URL("types.ts", import.meta.url));
+const { ESNext, NodeNext } = ts.ModuleKind;
+for (const [module, moduleResolution] of [
+  [ESNext, ts.ModuleResolutionKind.Bundler],
+  [NodeNext, ts.ModuleResolutionKind.NodeNext],
+]) {
+  const program = ts.createProgram([uses], {
+    module,
+    moduleResolution,
+    target: ts.ScriptTarget.ES2022,
+    lib: ["lib.es2022.d.ts", "lib.dom.d.ts", "lib.dom.iterable.d.ts"],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noEmit: true,
+    types: [],
+  });
+  const complaints = ts.getPreEmitDiagnostics(program).map(({ file, start, messageText }) => {
+    const line = file && file.getLineAndCharacterOfPosition(start).line + 1;
+    return `${file?.fileName}:${line}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`;
+  });
+  assert.deepEqual(complaints, []);
+}
