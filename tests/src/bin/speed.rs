@@ -281,3 +281,22 @@ fn print(options: &Speed, took: &[Took], calls: &Calls) {
         println!("{what:<28}{:>8.3} and {middle:+.3} ({low:+.3} to {high:+.3})", quantile(&bare, 0.5));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_was_measured_and_one_wild_value_changes_little() {
+        let values = [4.0, 1.0, 2.0, 900.0, 3.0];
+        assert_eq!([0.25, 0.5, 0.75].map(|share| quantile(&values, share)), [2.0, 3.0, 4.0]);
+        assert_eq!(spread(&values), "     3 (2–4)");
+        assert_eq!(quantile(&[], 0.5), 0.0);
+    }
+
+    #[test]
+    fn a_ratio_compares_what_was_measured_in_the_same_round() {
+        // The second round was slow for both, the third for the first one alone.
+        assert_eq!(ratio(&[90.0, 900.0, 400.0], &[100.0, 1000.0, 100.0]), 0.9);
+    }
+}
