@@ -199,7 +199,7 @@ async fn calls(browser: &Browser, address: &str, rounds: usize) -> Result<Calls>
             const measure = async (together) => {{
                 for (const way of ways) await time(way, together);
                 const took = [];
-                for (let turn = 0; turn < {}; turn++) {{
+                for (let turn = 0; turn < {PAIRS}; turn++) {{
                     const pair = [];
                     for (const at of turn % 2 ? [1, 0] : [0, 1]) pair[at] = await time(ways[at], together);
                     took.push(pair);
@@ -207,17 +207,24 @@ async fn calls(browser: &Browser, address: &str, rounds: usize) -> Result<Calls>
                 return took;
             }};
             const whole = await measure({whole});
+            const plain = fetch;
             window.fetch = async (input, init) => {{
                 // As the browser's own does first.
                 if (!(input instanceof Request)) new Request(input, init);
                 return new Response('[]');
             }};
-            return [whole, await measure({own})];
-        }})()",
-        PAIRS * rounds
+            const own = await measure({own});
+            window.fetch = plain;
+            return [whole, own];
+        }})()"
     );
-    let took = browser.run(&script).await?;
-    Ok(Calls { whole: pairs(&took[0])?, own: pairs(&took[1])? })
+    let mut calls = Calls { whole: vec![], own: vec![] };
+    for _ in 0..rounds {
+        let took = browser.run(&script).await?;
+        calls.whole.extend(pairs(&took[0])?);
+        calls.own.extend(pairs(&took[1])?);
+    }
+    Ok(calls)
 }
 
 fn pairs(value: &Value) -> Result<Vec<[f64; 2]>> {
