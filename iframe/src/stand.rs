@@ -141,12 +141,10 @@ impl Stand {
     fn press(&self, event: &PointerEvent) {
         self.is_click.set(true);
         let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
-        let is_handle = target.is_some_and(|target| target.closest(HANDLES).ok().flatten().is_some());
-        if is_handle
-            && event.is_primary()
-            && event.button() == 0
-            && self.toolbar.class_list().contains(DOCKED)
-        {
+        let Some(handle) = target.and_then(|target| target.closest(HANDLES).ok().flatten()) else { return };
+        if event.is_primary() && event.button() == 0 && self.toolbar.class_list().contains(DOCKED) {
+            // From here on all of this pointer comes to the handle, wherever it goes: it leaves the frame at once.
+            let _ = handle.set_pointer_capture(event.pointer_id());
             self.drag.set(Some(Drag::begin(event.pointer_id(), Pointer::of(event))));
         }
     }
@@ -161,7 +159,6 @@ impl Stand {
         if begins {
             self.is_click.set(false);
             self.mark(DRAGGED, true);
-            let _ = self.toolbar.set_pointer_capture(event.pointer_id());
         }
         post(FromFrame::Move { dx, dy });
     }

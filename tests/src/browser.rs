@@ -71,6 +71,8 @@ pub struct Options {
     pub blocks_popups: bool,
     /// Whether the person wants dark pages.
     pub dark: bool,
+    /// Whether the person wants nothing to move by itself.
+    pub still: bool,
 }
 
 impl Browser {

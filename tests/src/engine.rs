@@ -182,6 +182,9 @@ fn chromium(browser: &Path, profile: &Path, options: Options) -> Result<Map<Stri
     arguments.push(json!("--window-size=1200,900"));
     // The https sites of the journeys are on this machine, whatever their names say.
     arguments.push(json!("--host-resolver-rules=MAP *.example 127.0.0.1"));
+    if options.still {
+        arguments.push(json!("--force-prefers-reduced-motion"));
+    }
     if options.dark {
         arguments.push(json!("--blink-settings=preferredColorScheme=0"));
     }
@@ -194,6 +197,7 @@ fn firefox(browser: &Path, options: Options) -> Map<String, Value> {
         // 5 partitions what a frame of another site keeps, 1 refuses it.
         "network.cookie.cookieBehavior": if options.third_party == ThirdParty::Blocked { 1 } else { 5 },
         "layout.css.prefers-color-scheme.content-override": i32::from(!options.dark),
+        "ui.prefersReducedMotion": i32::from(options.still),
         // It complains in the console about pictures that it can't keep.
         "browser.chrome.site_icons": false,
         // What a page tells its console is told to the driver, too.
