@@ -27,7 +27,7 @@ use crate::{
         exchange::ExchangeLayer,
         load, page,
         parameters::MAX_BODY,
-        readable,
+        readable, script,
     },
     members::{self, accept, remove, role, withdraw},
     oauth::{authorize, introspect, metadata, revoke, signing_keys, token, userinfo},
@@ -56,7 +56,7 @@ fn keep_sent_path(mut request: Request) -> Request {
 }
 
 /// Where our own paths begin: none of these is ever a backend's.
-pub const RESERVED: [&str; 11] = [
+pub const RESERVED: [&str; 12] = [
     "/account",
     "/assets",
     "/gate",
@@ -67,6 +67,7 @@ pub const RESERVED: [&str; 11] = [
     "/oauth",
     "/organizations",
     "/readyz",
+    "/sdk",
     "/toolbar",
 ];
 
@@ -155,6 +156,8 @@ fn documents() -> Router<App> {
     Router::new()
         .route("/toolbar/{client_id}/status", get(status::get))
         .route("/assets/{digest}/{name}", get(assets::get))
+        .route("/sdk", get(script::describe))
+        .route("/sdk/{version}/{name}", get(script::get))
         .route("/.well-known/oauth-authorization-server", get(metadata::authorization_server))
         .route("/.well-known/openid-configuration", get(metadata::authorization_server))
         .route(metadata::PROTECTED_RESOURCE, get(metadata::protected_resource))

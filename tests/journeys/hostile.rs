@@ -37,7 +37,7 @@ async fn attack(journey: &Journey, person: Person, claimed: &str, remembered: bo
     let received = received.as_array().cloned().unwrap_or_default();
     let harmless = |message: &serde_json::Value| {
         let text = message.as_str().unwrap_or_default();
-        ["\"welcome\"", "\"resize\"", "\"signing_in\""].iter().any(|kind| text.contains(kind))
+        ["\"welcome\"", "\"place\"", "\"resize\"", "\"signing_in\""].iter().any(|kind| text.contains(kind))
             && !text.contains("lkat_")
     };
     ensure!(received.iter().all(harmless), "the page received {received:?}");
@@ -93,7 +93,7 @@ journeys! {
         ensure!(received.iter().all(harmless), "{received:?}");
         let types = journey.browser.run("return [...new Set(window.answers.map((answer) => answer.type))].sort()").await?;
         let types: Vec<_> = types.as_array().into_iter().flatten().filter_map(|one| one.as_str()).collect();
-        ensure!(types.iter().all(|one| ["prepared", "resize", "welcome"].contains(one)), "{types:?}");
+        ensure!(types.iter().all(|one| ["place", "prepared", "resize", "welcome"].contains(one)), "{types:?}");
         journey.browser.enter_toolbar().await?;
         journey.browser.see("#sign-in").await?;
     }

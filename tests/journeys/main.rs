@@ -22,5 +22,6 @@ mod refusals;
 mod self_serve;
 mod sign_in;
 mod sign_out;
+mod staying;
 mod toolbar;
 mod ways;

@@ -188,6 +188,13 @@ journeys! {
             .run("return fetch('/config.json').then((it) => it.json()).then((it) => latchkey.diagnose(it))")
             .await?;
         ensure!(diagnosis["ok"] == true, "{diagnosis}");
+        // From the customer's site: the browser keeps it for ever, and another version is not there.
+        let url = text("url")?;
+        let kept = format!("return fetch('{url}').then((it) => it.headers.get('cache-control'))");
+        ensure!(journey.browser.run(&kept).await? == "public, max-age=31536000, immutable");
+        let other = url.replace("/sdk/", "/sdk/0");
+        let status = journey.browser.run(&format!("return fetch('{other}').then((it) => it.status)")).await?;
+        ensure!(status == 404, "{status}");
         let face = journey.browser.run("return Object.keys(latchkey).sort()").await?;
         ensure!(names(&face) == ["LatchkeyError", "diagnose", "init"], "{face}");
     }

@@ -63,9 +63,9 @@ journeys! {
         browser.read("#projects", "Signed out.").await?;
     }
 
-    fn after_a_reload_one_click_signs_in_again_without_a_password(journey) on Loopback {
+    fn after_signing_out_one_click_signs_in_again_without_a_password(journey) on Loopback {
         let page = journey.sign_in(ADA).await?;
-        journey.browser.reload().await?;
+        journey.browser.click("#sign-out").await?;
         journey.browser.read("#status", "You are signed out.").await?;
         journey.browser.click("#sign-in").await?;
         journey.browser.switch_to_popup(&page).await?;
@@ -77,7 +77,7 @@ journeys! {
 
     fn on_a_real_site_what_was_allowed_once_is_not_asked_again(journey) on Tls {
         let page = journey.sign_in(ADA).await?;
-        journey.browser.reload().await?;
+        journey.browser.click("#sign-out").await?;
         journey.browser.read("#status", "You are signed out.").await?;
         journey.browser.click("#sign-in").await?;
         journey.browser.read("#status", "Ada Lovelace").await?;

@@ -358,15 +358,25 @@ impl Browser {
         Ok(self.client.screenshot().await?)
     }
 
-    /// The errors that stand in the browser's console since it was asked last: those of every window and frame.
+    /// The errors that stand in the browser's console, of every window and frame. Chromium tells each one once.
     pub async fn console_errors(&self) -> Result<Vec<String>> {
         if self.engine != Engine::Chromium {
-            return Ok(self.driver.take_said().into_iter().filter(|line| is_console_error(line)).collect());
+            return Ok(self.driver.said().into_iter().filter(|line| is_console_error(line)).collect());
         }
         let all = self.client.issue_cmd(Raw { path: "se/log", body: json!({ "type": "browser" }) }).await?;
         let all = all.as_array().cloned().unwrap_or_default();
         let errors = all.iter().filter(|entry| entry["level"] == "SEVERE");
         Ok(errors.filter_map(|entry| entry["message"].as_str().map(str::to_owned)).collect())
+    }
+
+    /// Waits until the console holds an error with this text.
+    pub async fn complains(&self, text: &str) -> Result<()> {
+        let started = Instant::now();
+        while !self.console_errors().await?.iter().any(|error| error.contains(text)) {
+            ensure!(started.elapsed() < PATIENCE, "the console does not hold {text:?}");
+            sleep(GLANCE).await;
+        }
+        Ok(())
     }
 
     /// Calls the browser's own protocol where WebDriver has no word.
@@ -398,5 +408,28 @@ impl WebDriverCompatibleCommand for Raw {
 
     fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
         (http::Method::POST, Some(self.body.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_a_page_is_told_from_what_a_browser_says_of_itself() {
+        for line in [
+            "JavaScript error: https://customer.localhost:1/page.js, line 3: Error: nobody catches this",
+            "console.error: \"no\"",
+            "https://customer.localhost:1/page.js:3:9: CONSOLE JS ERROR Error: nobody catches this",
+        ] {
+            assert!(is_console_error(line), "{line}");
+        }
+        for line in [
+            "JavaScript error: resource://gre/modules/Extension.sys.mjs, line 1: Error: no",
+            "https://customer.localhost:1/page.js:3:9: CONSOLE LOG hello",
+            "*** You are running in headless mode.",
+        ] {
+            assert!(!is_console_error(line), "{line}");
+        }
     }
 }

@@ -19,5 +19,6 @@ pub mod page;
 pub mod paging;
 pub mod parameters;
 pub mod readable;
+pub mod script;
 pub mod visit;
 pub mod workspace;

@@ -27,6 +27,7 @@ mod oauth;
 mod organizations;
 mod registration;
 mod retention;
+mod script;
 mod tenants;
 mod toolbar;
 mod unavailable;

@@ -38,6 +38,13 @@ window.login = () => {
   settle(client.login({ timeoutMs: Number(query.get("wait")) }).then(() => welcome(client)));
 };
 
+// For the matrix to see that it would hear of it.
+window.fail = () => {
+  setTimeout(() => {
+    throw new Error("nobody catches this");
+  });
+};
+
 let client;
 try {
   const options = { clientId, platform, mode };

@@ -51,7 +51,7 @@ async fn run(values: Vec<String>) -> Result<()> {
     ensure!(!cells.is_empty(), "no cell has all of these values; they are written as in the table");
     let (mut played, mut failed) = (0, 0);
     for engine in engines {
-        let ground = Ground::start().await?;
+        let ground = Ground::start(&cells).await?;
         let ended = play_all(&ground, engine, cells.clone(), print).await;
         ground.stop().await?;
         played += ended.len();

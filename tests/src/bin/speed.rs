@@ -199,7 +199,7 @@ async fn calls(browser: &Browser, address: &str, rounds: usize) -> Result<Calls>
             const measure = async (together) => {{
                 for (const way of ways) await time(way, together);
                 const took = [];
-                for (let turn = 0; turn < {}; turn++) {{
+                for (let turn = 0; turn < {PAIRS}; turn++) {{
                     const pair = [];
                     for (const at of turn % 2 ? [1, 0] : [0, 1]) pair[at] = await time(ways[at], together);
                     took.push(pair);
@@ -207,17 +207,24 @@ async fn calls(browser: &Browser, address: &str, rounds: usize) -> Result<Calls>
                 return took;
             }};
             const whole = await measure({whole});
+            const plain = fetch;
             window.fetch = async (input, init) => {{
                 // As the browser's own does first.
                 if (!(input instanceof Request)) new Request(input, init);
                 return new Response('[]');
             }};
-            return [whole, await measure({own})];
-        }})()",
-        PAIRS * rounds
+            const own = await measure({own});
+            window.fetch = plain;
+            return [whole, own];
+        }})()"
     );
-    let took = browser.run(&script).await?;
-    Ok(Calls { whole: pairs(&took[0])?, own: pairs(&took[1])? })
+    let mut calls = Calls { whole: vec![], own: vec![] };
+    for _ in 0..rounds {
+        let took = browser.run(&script).await?;
+        calls.whole.extend(pairs(&took[0])?);
+        calls.own.extend(pairs(&took[1])?);
+    }
+    Ok(calls)
 }
 
 fn pairs(value: &Value) -> Result<Vec<[f64; 2]>> {
@@ -279,5 +286,24 @@ fn print(options: &Speed, took: &[Took], calls: &Calls) {
         let more: Vec<f64> = pairs.iter().map(|[bare, client]| client - bare).collect();
         let [low, middle, high] = [0.25, 0.5, 0.75].map(|share| quantile(&more, share));
         println!("{what:<28}{:>8.3} and {middle:+.3} ({low:+.3} to {high:+.3})", quantile(&bare, 0.5));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_was_measured_and_one_wild_value_changes_little() {
+        let values = [4.0, 1.0, 2.0, 900.0, 3.0];
+        assert_eq!([0.25, 0.5, 0.75].map(|share| quantile(&values, share)), [2.0, 3.0, 4.0]);
+        assert_eq!(spread(&values), "     3 (2–4)");
+        assert_eq!(quantile(&[], 0.5), 0.0);
+    }
+
+    #[test]
+    fn a_ratio_compares_what_was_measured_in_the_same_round() {
+        // The second round was slow for both, the third for the first one alone.
+        assert_eq!(ratio(&[90.0, 900.0, 400.0], &[100.0, 1000.0, 100.0]), 0.9);
     }
 }

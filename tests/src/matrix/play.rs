@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::PathBuf,
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
@@ -11,13 +12,13 @@ use fantoccini::wd::WindowHandle;
 use futures_util::{StreamExt, stream};
 
 use super::{
-    cell::{Cell, Csp, Mode, Window},
+    cell::{Cell, Coop, Csp, Mode, Window},
     expected::{Delivery, Expected, Outcome, expected},
     site,
 };
 use crate::{
     browser::{Browser, Options},
-    data::{ADA, PASSWORD},
+    data::PASSWORD,
     engine::Engine,
     stage::{Scheme, Stage},
 };
@@ -25,10 +26,15 @@ use crate::{
 /// How many browsers run at a time: most of the time they wait.
 pub const AT_ONCE: usize = 2;
 
-/// A platform, and a site for each cell.
+/// How often one person signs in: a platform wonders about somebody who does it ten times in a minute.
+const SIGN_INS: usize = 8;
+
+/// A platform with members of one organization, and a site for each cell.
 #[derive(Debug)]
 pub struct Ground {
     stage: Stage,
+    people: usize,
+    signed_in: AtomicUsize,
 }
 
 /// What came of a cell.
@@ -47,19 +53,50 @@ pub struct Played {
 }
 
 impl Ground {
-    /// Starts the platform, and registers the redirect page of every site.
-    pub async fn start() -> Result<Self> {
+    /// Starts the platform for these cells: with the redirect page of every site, and people enough.
+    pub async fn start(cells: &[Cell]) -> Result<Self> {
         let stage = Stage::start_with(Scheme::TlsOnLoopback, site::pages()).await?;
         let uris = site::redirect_uris(&stage.site("customer"));
         let mut update = vec!["app", "update", "--client-id", &stage.clients.acme];
         update.extend(uris.iter().flat_map(|uri| ["--redirect-uri", uri]));
         stage.latchkey.run(&update).await?;
-        Ok(Self { stage })
+        let sign_ins = cells.iter().filter(|cell| expected(**cell).outcome == Outcome::SignedIn).count();
+        let people = sign_ins.div_ceil(SIGN_INS);
+        for Person { email, name } in (0..people).map(Person::numbered) {
+            let add = ["user", "add", "--email", &email, "--name", &name, "--password-stdin"];
+            stage.latchkey.run_with_input(&add, PASSWORD).await?;
+            let member = ["member", "add", "--org", "acme", "--email", &email, "--role", "member"];
+            stage.latchkey.run(&member).await?;
+        }
+        Ok(Self { stage, people, signed_in: AtomicUsize::new(0) })
+    }
+
+    /// The page of a plain site with the toolbar.
+    pub fn page(&self) -> String {
+        let path = site::path(Coop::None, Csp::None, "page.html");
+        format!("{}{path}?mode={}", self.stage.site("customer"), Mode::Iframe.name())
+    }
+
+    /// Whoever's turn it is.
+    fn person(&self) -> Person {
+        Person::numbered(self.signed_in.fetch_add(1, Ordering::Relaxed) % self.people.max(1))
     }
 
     /// Ends it.
     pub async fn stop(self) -> Result<()> {
         self.stage.stop().await
+    }
+}
+
+/// Somebody who signs in.
+struct Person {
+    email: String,
+    name: String,
+}
+
+impl Person {
+    fn numbered(number: usize) -> Self {
+        Self { email: format!("person-{number}@acme.example"), name: format!("Person {number}") }
     }
 }
 
@@ -167,9 +204,6 @@ impl Game<'_> {
             return Ok(());
         }
         let delivery = self.browser.run("return client.delivery ?? null").await?;
-        if delivery.is_null() {
-            return Ok(());
-        } // TEMPORARY
         let delivery = delivery.as_str().unwrap_or_default();
         ensure!(delivery == self.expected.delivery.name(), "the client's delivery is {delivery:?}");
         Ok(())
@@ -185,11 +219,12 @@ impl Game<'_> {
     }
 
     async fn log_in_and_allow(&self, page: &WindowHandle) -> Result<String> {
+        let person = self.ground.person();
         let by_window = self.expected.delivery != Delivery::Redirect;
         if by_window {
             self.browser.switch_to_popup(page).await?;
         }
-        self.browser.fill("#email", ADA.email).await?;
+        self.browser.fill("#email", &person.email).await?;
         self.browser.fill("#password", PASSWORD).await?;
         self.browser.click("#sign-in").await?;
         self.browser.click("#allow").await?;
@@ -197,7 +232,8 @@ impl Game<'_> {
             self.browser.popup_closes(page).await?;
         }
         let told = self.told("outcome").await?;
-        ensure!(told.starts_with("signed in: Ada Lovelace") && told.contains("Web shop"), "{told:?}");
+        let welcome = format!("signed in: {}, ", person.name);
+        ensure!(told.starts_with(&welcome) && told.contains("Web shop"), "{told:?}");
         self.leaves("signed-in", 1).await?;
         Ok(told)
     }

@@ -136,7 +136,7 @@ async fn an_admin_registers_an_application_and_is_shown_what_the_site_needs() {
     let page = admin.get(answer.location()).await;
     page.assert_page(200, "id=\"registered\"");
     page.assert_page(200, &format!("id=\"client-id\">{client_id}<"));
-    for snippet in ["snippet-javascript", "snippet-react", "snippet-script"] {
+    for snippet in ["snippet-javascript", "snippet-react"] {
         let (_, rest) = page.body.split_once(&format!("id=\"{snippet}\">")).unwrap();
         let text = rest.split_once("</pre>").unwrap().0;
         assert!(text.contains(&format!("clientId: \"{client_id}\"")), "{snippet}: {text}");

@@ -1,0 +1,161 @@
+//! A sign-in that goes on: after a reload, in another tab, before a token expires; and what ends it.
+
+use anyhow::{Result, ensure};
+use latchkey_journeys::data::{ADA, GRACE};
+
+use crate::journey::{Journey, journeys};
+
+/// Keeps what the frame says to the page, as text, in `seen`.
+const OVERHEAR: &str = "const Channel = MessageChannel;
+    window.seen = [];
+    window.MessageChannel = class extends Channel {
+        constructor() {
+            super();
+            this.port1.addEventListener('message', ({ data }) => seen.push(JSON.stringify(data)));
+        }
+    };";
+
+/// A client of the page's with these options takes the button.
+const OTHERWISE: &str = "client.destroy();
+    window.other = await sdk.init({ clientId, platform, headless: true, ...options });
+    window.outcome = undefined;
+    document.getElementById('sign-in').onclick = () => other.login().then(
+        (session) => { window.outcome = session.user.name; },
+        (error) => { window.outcome = error.code; });";
+
+impl Journey {
+    /// The frame has its session: it notes so itself.
+    async fn keeps_session(&self) -> Result<()> {
+        self.browser.enter_toolbar().await?;
+        self.browser.until("Object.keys(localStorage).some((key) => key.startsWith('session '))").await?;
+        self.browser.leave_frame().await
+    }
+
+    async fn sign_in_with(&self, options: &str) -> Result<()> {
+        let page = self.open_site("/popup.html").await?;
+        self.browser.run(OVERHEAR).await?;
+        self.with_client(&format!("const options = {options}; {OTHERWISE}")).await?;
+        self.browser.click("#sign-in").await?;
+        self.log_in_and_allow(&page, ADA).await?;
+        self.browser.until("window.outcome === 'Ada Lovelace'").await
+    }
+
+    async fn is_told(&self, script: &str, expected: &str) -> Result<()> {
+        let said = self.browser.run(&format!("return (async () => {{ {script} }})()")).await?;
+        ensure!(said == expected, "{said} instead of {expected}");
+        Ok(())
+    }
+}
+
+journeys! {
+    fn a_reload_keeps_the_session_and_opens_no_window(journey) on Loopback {
+        journey.sign_in(ADA).await?;
+        let before = journey.token().await?;
+        journey.keeps_session().await?;
+        journey.browser.reload().await?;
+        journey.browser.read("#status", ADA.name).await?;
+        journey.browser.read("#projects", "Web shop").await?;
+        ensure!(journey.browser.count_windows().await? == 1, "a window opened");
+        let after = journey.token().await?;
+        ensure!(before != after && journey.ask(&after, "").await? == 200);
+        journey.browser.enter_toolbar().await?;
+        journey.browser.see("#sign-out").await?;
+        journey.browser.click("#sign-out").await?;
+        journey.browser.see("#sign-in").await?;
+        journey.browser.leave_frame().await?;
+        journey.browser.read("#status", "You are signed out.").await?;
+        journey.browser.reload().await?;
+        journey.browser.read("#status", "You are signed out.").await?;
+        for token in [before, after] {
+            ensure!(journey.ask(&token, "").await? == 401, "signing out ends the tokens before a reload as well");
+        }
+    }
+
+    fn another_tab_is_signed_in_and_signing_out_in_one_ends_both(journey) on Loopback {
+        let first = journey.sign_in(ADA).await?;
+        journey.keeps_session().await?;
+        journey.browser.run("window.open(location.href)").await?;
+        journey.browser.switch_to_popup(&first).await?;
+        journey.browser.read("#status", ADA.name).await?;
+        let token = journey.token().await?;
+        let second = journey.browser.window().await?;
+        journey.browser.switch_to(&first).await?;
+        journey.browser.click("#sign-out").await?;
+        journey.browser.read("#status", "You are signed out.").await?;
+        journey.browser.switch_to(&second).await?;
+        journey.browser.read("#status", "You are signed out.").await?;
+        journey.browser.until(&format!(
+            "(await fetch('{}/api/0/', {{ headers: {{ Authorization: 'Bearer {token}' }} }})).status === 401",
+            journey.stage.platform()
+        )).await?;
+    }
+
+    fn a_token_is_replaced_before_it_expires_and_a_member_who_left_gets_no_other(journey) on Loopback {
+        journey.stage.restart_server("access_token_secs = 5\n").await?;
+        journey.sign_in(GRACE).await?;
+        journey.keeps_session().await?;
+        journey.with_client("window.codes = [];
+            client.addEventListener('error', ({ error }) => codes.push(error.code));
+            const first = await client.getToken();
+            setInterval(async () => { window.isRenewed ||= ![first, null].includes(await client.getToken()); }, 100);").await?;
+        journey.browser.until("window.isRenewed").await?;
+        journey.stage.latchkey.run(&["member", "remove", "--org", "acme", "--email", GRACE.email]).await?;
+        journey.browser.until("codes.includes('membership_required')").await?;
+        journey.browser.read("#status", "You are signed out.").await?;
+        ensure!(journey.browser.count_windows().await? == 1, "a window opened");
+        journey.browser.reload().await?;
+        journey.browser.read("#status", "You are signed out.").await?;
+    }
+
+    fn a_page_that_leaves_the_token_to_the_frame_never_sees_one(journey) on Loopback {
+        journey.sign_in_with("{ tokens: 'frame' }").await?;
+        journey.is_told("return String(await other.getToken())", "null").await?;
+        journey.is_told("return (await (await other.fetch('projects/')).text()).includes('web-shop') ? 'yes' : 'no'", "yes").await?;
+        journey.is_told("const reader = (await other.fetch('projects/')).body.getReader();
+            let bytes = 0;
+            for (let part; !(part = await reader.read()).done;) bytes += part.value.length;
+            return bytes > 2 ? 'streamed' : 'empty'", "streamed").await?;
+        journey.is_told("const abort = new AbortController();
+            const asked = other.fetch('projects/', { signal: abort.signal }).catch((error) => error.code);
+            abort.abort();
+            return asked", "aborted").await?;
+        journey.is_told("const response = await other.fetch('issues/none/', { method: 'PUT', body: '{\"status\":\"resolved\"}', headers: { 'Content-Type': 'application/json' } });
+            return response.status + ' ' + response.headers.get('content-type')", "404 application/json").await?;
+        // More than may be open at once, and nobody reads any of them.
+        journey.is_told("const all = Array.from({ length: 70 }, () => other.fetch('projects/').then((r) => r.status));
+            return [...new Set(await Promise.all(all.slice(0, 60)))].join()", "200").await?;
+        journey.is_told("const refused = (path, init) => other.fetch(path, init).then((r) => r.status, (error) => error.code);
+            return [await refused('/api/0/%2e%2e/login/'), await refused('a%2fb/'), await refused('projects/', { headers: { Authorization: 'x' } }),
+                await refused('projects/', { headers: { 'X-Forwarded-For': '::1' } })].join()",
+            "invalid_options,invalid_options,invalid_options,invalid_options").await?;
+        journey.is_told("return seen.some((text) => text.includes('lkat_')) || seen.length < 3 ? 'told' : 'kept'", "kept").await?;
+        journey.is_told("const { length } = seen; await other.logout(); return other.state", "signed-out").await?;
+    }
+
+    fn a_page_that_takes_the_response_itself_learns_of_the_window_and_gets_no_handle(journey) on Loopback {
+        let page = journey.open_site("/popup.html").await?;
+        journey.browser.run("window.seen = [];
+            addEventListener('message', ({ data }) => seen.push(JSON.stringify(data)));").await?;
+        journey.browser.click("#sign-in").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.read("#status", ADA.name).await?;
+        journey.is_told("const types = [...new Set(seen.map((text) => JSON.parse(text).type))].sort().join();
+            return types + (seen.some((text) => text.includes('handle')) ? ' handle' : '')",
+            "latchkey.alive,latchkey.response").await?;
+    }
+
+    fn the_frame_exchanges_a_code_with_what_never_leaves_it(journey) on Loopback {
+        let client = journey.stage.clients.acme.clone();
+        let update = ["app", "update", "--client-id", &client, "--response-type", "token", "--response-type", "code"];
+        journey.stage.latchkey.run(&update).await?;
+        journey.sign_in_with("{ responseType: 'code' }").await?;
+        journey.is_told("return (await other.fetch('projects/')).status + ''", "200").await?;
+        journey.is_told("return seen.some((text) => /lkac_|lkrt_|verifier/.test(text)) || !seen.some((text) => text.includes('lkat_')) ? 'told' : 'kept'", "kept").await?;
+        let token = journey.browser.run("return other.getToken()").await?.as_str().unwrap_or_default().to_owned();
+        journey.is_told("await other.logout(); return other.state", "signed-out").await?;
+        journey.browser.until(&format!(
+            "(await fetch('{}/api/0/', {{ headers: {{ Authorization: 'Bearer {token}' }} }})).status === 401",
+            journey.stage.platform()
+        )).await?;
+    }
+}
