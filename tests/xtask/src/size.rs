@@ -20,7 +20,7 @@ const PEERS: [&str; 4] = [LIGHTEST, "okta-auth-js", "auth0-spa-js", "msal-browse
 /// What the SDK has to be lighter than, JavaScript and wasm together.
 const LIGHTEST: &str = "oidc-client-ts";
 /// The most that the iframe's own page may weigh, in bytes as the server sends them to a browser that takes brotli. It
-/// is to come down to 40,960; nine tenths of what is above that is the session and the calls for a page without a token.
+/// is to come down to 40,960.
 const FRAME_BUDGET: u64 = 48_128;
 /// What the iframe's page loads of the server's own files.
 const FRAME_LOADS: [&str; 2] = ["tokens.css", "mark.svg"];

@@ -216,3 +216,20 @@ pub(crate) fn lint() -> Result<()> {
 pub(crate) fn wasm_opt_version(wasm_opt: Option<&Path>) -> Option<String> {
     wasm_opt.and_then(|program| node::version(&program.to_path_buf()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_feature_leaves_the_list_and_everything_else_stays() {
+        let module = |count: u8, features: &[u8], length: &[u8]| {
+            let list = [b"\x0ftarget_features".as_slice(), &[count], features].concat();
+            [b"\0asm\x01\0\0\0\x01\x02ab\0".as_slice(), length, &list, b"\x0b\x01c"].concat()
+        };
+        let before = module(2, b"+\x0freference-types+\x08sign-ext", &[44]);
+        assert_eq!(without_references(&before), Some(module(1, b"+\x08sign-ext", &[27 | 0x80, 0])));
+        assert_eq!(without_references(b"\0asm"), None);
+        assert_eq!(without_references(&before[..before.len() - 1]), None);
+    }
+}
