@@ -1,8 +1,9 @@
 // Hands the authorization response to whoever asked for it, and to nobody else.
 "use strict";
 (() => {
-  // First of all: from here on the response is in this script alone, not in the address or the history.
-  const response = location.hash.slice(1);
+  // First of all: from here on the response is in this script alone, not in the address or the history. A token comes in
+  // the fragment, a code in the query.
+  const response = (location.hash || location.search).slice(1);
   history.replaceState(null, "", location.pathname);
 
   const VERSION = 1;
@@ -30,6 +31,13 @@
     return /^https?:\/\/[^/]+$/.test(origin) ? origin : null;
   };
 
+  // What the frame's own session is made of is the frame's alone: no page gets it, under whatever spelling.
+  const withoutHandle = () =>
+    response
+      .split("&")
+      .filter((pair) => !new URLSearchParams(pair).has("handle"))
+      .join("&");
+
   const say = (text) => {
     document.getElementById("status").textContent = text;
   };
@@ -47,7 +55,8 @@
       if (event.source !== target || event.origin !== origin) return;
       if (data?.type === "latchkey.received" && data.version === VERSION) close();
     });
-    target.postMessage({ type: "latchkey.response", version: VERSION, response }, origin);
+    const text = frame ? response : withoutHandle();
+    target.postMessage({ type: "latchkey.response", version: VERSION, response: text }, origin);
     setTimeout(() => say("The site you came from did not answer. You can close this window and start the sign-in again there."), 3000);
   };
 

@@ -408,6 +408,11 @@ export class Client extends EventTarget {
     this.#post({ type: "page", path: location.pathname });
   }
 
+  /** The frame is told where it stands now, unless that is the site's to say. */
+  #placed(corner) {
+    if (corner) this.#post({ type: "placed", corner });
+  }
+
   #post(message) {
     this.#port?.postMessage(message);
   }
@@ -437,11 +442,11 @@ export class Client extends EventTarget {
         // Whatever it asks for, it does not cover the page.
         return this.#dock.resize(within(48, message.width, 480), within(32, message.height, 480));
       case "place":
-        return this.#dock.place(message.corner);
+        return this.#placed(this.#dock.place(message.corner));
       case "move":
         return this.#dock.move(message.dx, message.dy);
       case "drop":
-        return this.#post({ type: "placed", corner: this.#dock.drop() });
+        return this.#placed(this.#dock.drop());
       case "head":
       case "chunk":
       case "end":

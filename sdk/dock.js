@@ -4,7 +4,7 @@ const GAP = 16;
 const PILL = 100;
 
 /** Important, each part of it. */
-const style = (selector, parts) => `${selector}{${(parts + ";").replace(/;+/g, "!important;")}}`;
+const firm = (selector, parts) => `${selector}{${(parts + ";").replace(/;+/g, "!important;")}}`;
 
 /**
  * The page's side of the toolbar: the element that holds its frame, docked to a corner of the page.
@@ -49,11 +49,15 @@ export class Dock {
     this.#dress();
   }
 
-  /** Goes to "bottom-right", "bottom-left", "top-left" or "top-right". */
+  /**
+   * Goes to "bottom-right", "bottom-left", "top-left" or "top-right", and returns where it is then, which the frame is
+   * to be told: false where it is not docked, and cannot go.
+   */
   place(corner) {
     this.#right = /right/.test(corner);
     this.#bottom = /bottom/.test(corner);
     this.#dress("transition:left .2s,top .2s");
+    return !this.#placed && corner;
   }
 
   /** Stands that far from its corner, while it is dragged. */
@@ -61,12 +65,12 @@ export class Dock {
     this.#dress("", dx, dy);
   }
 
-  /** Goes to the nearest corner, and returns which that is. */
+  /** Goes to the nearest corner, as place() does. */
   drop() {
     const { x, y, width, height } = this.#element.getBoundingClientRect();
-    const corner = (2 * y + height < innerHeight ? "top-" : "bottom-") + (2 * x + width < innerWidth ? "left" : "right");
-    this.place(corner);
-    return corner;
+    return this.place(
+      (2 * y + height < innerHeight ? "top-" : "bottom-") + (2 * x + width < innerWidth ? "left" : "right"),
+    );
   }
 
   /** Takes the frame off the page. */
@@ -81,14 +85,14 @@ export class Dock {
       `calc(${isFar ? `max(${GAP}px,100% - ${length + GAP}px)` : `${GAP}px`} + ${moved}px)`;
     const docked = `position:fixed;left:${from(this.#right, width, dx)};top:${from(this.#bottom, height, dy)};width:${width}px;max-width:calc(100% - ${2 * GAP}px);max-height:calc(100% - ${2 * GAP}px);z-index:2147483647;box-shadow:0 1px 2px rgba(0,0,0,.16),0 8px 32px rgba(0,0,0,.2)`;
     this.#sheet.replaceSync(
-      style(
+      firm(
         ":host",
         `all:initial;${this.#placed ?? docked};height:${height}px;overflow:hidden;border-radius:${width < PILL ? PILL : 14}px;${width ? moving : "visibility:hidden"}`,
       ) +
-        style("::slotted(*)", "all:initial;display:block;width:100%;height:100%;visibility:inherit") +
-        style(":host::before,:host::after", "display:none") +
-        `@media print{${style(":host", "display:none")}}` +
-        `@media(prefers-reduced-motion:reduce){${style(":host", "transition:none")}}`,
+        firm("::slotted(*)", "all:initial;display:block;width:100%;height:100%;visibility:inherit") +
+        firm(":host::before,:host::after", "display:none") +
+        `@media print{${firm(":host", "display:none")}}` +
+        `@media(prefers-reduced-motion:reduce){${firm(":host", "transition:none")}}`,
     );
   }
 }

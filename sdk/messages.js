@@ -11,7 +11,7 @@ const IS = {
   /** A text that is not empty. */
   f: (value) => isText(value) && value,
   /** A whole number. */
-  n: (value) => value >>> 0 === value,
+  n: (value) => Number.isInteger(value) && value >>> 0 == value,
   c: (value) => CODES.includes(value),
   s: (value) => readSession(value, value?.expires_at),
   b: (value) => value instanceof Uint8Array,

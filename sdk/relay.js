@@ -37,21 +37,32 @@ export class Relay {
   hear({ type, id, status, headers, data, code }) {
     const call = this.#calls.get(id);
     if (!call) return;
-    if (type == "head" && !call.stream && status >= 200 && status < 600) {
-      const pull = () => this.#post({ type: "pull", id });
-      const cancel = () => {
-        this.#post({ type: "cancel", id });
-        this.#forget(id);
-      };
-      const stream = new ReadableStream({ start: (controller) => (call.stream = controller), pull, cancel }, { highWaterMark: 0 });
-      call.resolve(new Response(WITHOUT_BODY.includes(status) ? null : stream, { status, headers }));
+    if (type == "head") {
+      this.#begin(id, call, status, headers);
     } else if (type == "chunk") {
       call.stream?.enqueue(data);
-    } else if (type == "end") {
-      call.stream?.close();
+    } else if (type == "end" && call.stream) {
+      call.stream.close();
       this.#forget(id);
-    } else if (type == "broken") {
-      this.#break(id, this.#error(code));
+    } else {
+      this.#break(id, this.#error(type == "broken" ? code : "network_error"));
+    }
+  }
+
+  #begin(id, call, status, headers) {
+    if (call.stream) return;
+    const pull = () => this.#post({ type: "pull", id });
+    const cancel = () => {
+      this.#post({ type: "cancel", id });
+      this.#forget(id);
+    };
+    const stream = new ReadableStream({ start: (controller) => (call.stream = controller), pull, cancel }, { highWaterMark: 0 });
+    try {
+      call.resolve(new Response(WITHOUT_BODY.includes(status) ? null : stream, { status, headers }));
+    } catch {
+      // A status or a header that no response can have.
+      cancel();
+      call.reject(this.#error("network_error"));
     }
   }
 

@@ -93,7 +93,7 @@ fn code(fields: &Fields<'_>) -> Option<ErrorCode> {
 }
 
 /// A header: its name and its value.
-fn pair(value: &JsValue) -> Option<(String, String)> {
+pub(crate) fn pair(value: &JsValue) -> Option<(String, String)> {
     let [name, value] = list(value, 2, JsValue::as_string)?.try_into().ok()?;
     Some((name, value))
 }

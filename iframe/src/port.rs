@@ -1,6 +1,7 @@
 //! The port between this page and the SDK: this end of it.
 
 use gloo_events::EventListener;
+use js_sys::Array;
 use wasm_bindgen::prelude::*;
 use web_sys::{MessageEvent, MessagePort};
 
@@ -38,5 +39,12 @@ impl Drop for Port {
 
 /// Says something on a port that is not listened to.
 pub(crate) fn post(port: &MessagePort, message: &FromFrame) {
-    let _ = port.post_message(&write_from_frame(message));
+    let written = write_from_frame(message);
+    // Bytes are handed over and not copied.
+    let _ = match message {
+        FromFrame::Chunk { data, .. } => {
+            port.post_message_with_transferable(&written, &Array::of1(&data.buffer()))
+        }
+        _ => port.post_message(&written),
+    };
 }

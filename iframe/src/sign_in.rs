@@ -3,8 +3,9 @@
 //! Nothing here touches the browser.
 
 use latchkey_protocol::{
-    frame::Prepared,
+    frame::{Prepared, ResponseType},
     oauth::{Outcome, Response, encode_pairs},
+    pkce::METHOD,
 };
 
 use crate::handshake::{Page, Parent};
@@ -25,6 +26,25 @@ pub enum Opener {
     Page,
     /// This page: the response must come from the window it opened.
     Own,
+}
+
+/// On which way a response came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// By the callback page, to the opener of its window: it names the site that asked.
+    Callback(Opener),
+    /// By a redirect URI of the site's own, which passes it on: the redirect URI says which site that is.
+    Site,
+}
+
+/// The answer to a request of this page.
+pub struct Accepted {
+    /// What was decided.
+    pub outcome: Outcome,
+    /// The request's PKCE verifier.
+    pub verifier: String,
+    /// What this page makes its own session of; only the callback page brings one.
+    pub handle: Option<String>,
 }
 
 /// The requests that are ready or out. Each is used once.
@@ -94,32 +114,54 @@ impl Requests {
     /// Judges a response. The request it belongs to is used up, whatever the response says.
     ///
     /// `None` for everything that is not the answer to one of this page's requests, for this application, from this
-    /// issuer (RFC 9207 §2.4), asked for by the site that frames this page.
-    pub fn accept(&mut self, text: &str, opener: Opener, page: &Page, parent: &Parent) -> Option<Outcome> {
+    /// issuer (RFC 9207 §2.4), asked for by the site that frames this page, in the way in which it asks.
+    pub fn accept(&mut self, text: &str, way: Way, page: &Page, parent: &Parent) -> Option<Accepted> {
         let response = Response::parse(text).ok()?;
+        let (opener, origin) = match way {
+            Way::Callback(opener) => (opener, Some(&*parent.origin)),
+            Way::Site => (Opener::Page, None),
+        };
         let is_ours = response.client_id == page.client_id
             && response.iss == page.issuer
-            && response.origin.as_deref() == Some(&*parent.origin);
-        if !is_ours {
+            && response.origin.as_deref() == origin;
+        let is_fitting = match response.outcome {
+            Outcome::Token { .. } => parent.response_type == ResponseType::Token,
+            Outcome::Code { .. } => parent.response_type == ResponseType::Code,
+            Outcome::Error { .. } => true,
+        };
+        if !is_ours || !is_fitting {
             return None;
         }
         let position = self.out.iter().position(|out| out.has(&response.state) && out.opener == opener)?;
-        self.out.remove(position);
-        Some(response.outcome)
+        let out = self.out.remove(position);
+        let handle = response.handle.filter(|_| way != Way::Site);
+        Some(Accepted { outcome: response.outcome, verifier: out.request.verifier, handle })
     }
 }
 
-/// The address of an authorization request (RFC 6749 §4.2.1), asked for by the site that frames this page.
+impl Page {
+    /// Where the responses to this page's requests arrive.
+    pub fn callback(&self) -> String {
+        format!("{}/toolbar/{}/callback/", self.issuer, self.client_id)
+    }
+}
+
+/// The address of an authorization request (RFC 6749 §4.1.1 and §4.2.1), asked for by the site that frames this page.
 pub fn authorize_url(page: &Page, parent: &Parent, request: &Prepared) -> String {
-    let callback = format!("{}/toolbar/{}/callback/", page.issuer, page.client_id);
+    let (code_challenge, method) = match parent.response_type {
+        ResponseType::Token => ("", ""),
+        ResponseType::Code => (&*request.code_challenge, METHOD),
+    };
     let pairs = [
         ("client_id", &*page.client_id),
-        ("response_type", "token"),
-        ("redirect_uri", &callback),
+        ("response_type", parent.response_type.as_str()),
+        ("redirect_uri", &page.callback()),
         ("origin", &parent.origin),
         ("state", &request.state),
         ("nonce", &request.nonce),
         ("scope", &parent.scope),
+        ("code_challenge", code_challenge),
+        ("code_challenge_method", method),
     ];
     let query = encode_pairs(pairs.into_iter().filter(|(_, value)| !value.is_empty()));
     format!("{}/oauth/authorize/?{query}", page.issuer)
@@ -128,10 +170,13 @@ pub fn authorize_url(page: &Page, parent: &Parent, request: &Prepared) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use latchkey_protocol::frame::{ResponseType, Tokens};
+    use latchkey_protocol::frame::Tokens;
 
     const TOKEN: &str = "access_token=lkat_1&token_type=Bearer&expires_in=3600&scope=org%3Aread&state=s1\
         &iss=https%3A%2F%2Fp.example&client_id=c1&origin=https%3A%2F%2Fshop.example";
+
+    const BY_PAGE: Way = Way::Callback(Opener::Page);
+    const BY_OWN: Way = Way::Callback(Opener::Own);
 
     fn page() -> Page {
         Page { client_id: "c1".into(), issuer: "https://p.example".into(), origins: Vec::new() }
@@ -161,15 +206,23 @@ mod tests {
         requests
     }
 
+    fn requests_of_own() -> Requests {
+        let mut requests = requests(&["s1"]);
+        requests.take(Opener::Own).unwrap();
+        requests
+    }
+
     fn accepts(requests: &mut Requests, text: &str) -> bool {
-        requests.accept(text, Opener::Page, &page(), &parent()).is_some()
+        requests.accept(text, BY_PAGE, &page(), &parent()).is_some()
     }
 
     #[test]
     fn the_answer_to_a_request_that_is_out_is_accepted_once() {
         let mut requests = handed_out();
-        let outcome = requests.accept(TOKEN, Opener::Page, &page(), &parent());
-        assert!(matches!(outcome, Some(Outcome::Token { access_token, .. }) if access_token == "lkat_1"));
+        let text = format!("{TOKEN}&handle=h1");
+        let accepted = requests.accept(&text, BY_PAGE, &page(), &parent()).unwrap();
+        assert!(matches!(accepted.outcome, Outcome::Token { access_token, .. } if access_token == "lkat_1"));
+        assert_eq!((&*accepted.verifier, accepted.handle.as_deref()), ("v", Some("h1")));
         assert!(!accepts(&mut requests, TOKEN));
     }
 
@@ -220,8 +273,44 @@ mod tests {
         let mut requests = requests(&["s1"]);
         requests.take(Opener::Own).unwrap();
         assert!(!accepts(&mut requests, TOKEN));
-        assert!(requests.accept(TOKEN, Opener::Own, &page(), &parent()).is_some());
-        assert!(handed_out().accept(TOKEN, Opener::Own, &page(), &parent()).is_none());
+        assert!(requests.accept(TOKEN, BY_OWN, &page(), &parent()).is_some());
+        assert!(handed_out().accept(TOKEN, BY_OWN, &page(), &parent()).is_none());
+    }
+
+    #[test]
+    fn what_a_site_passes_on_is_the_answer_to_a_request_that_its_page_took_and_names_no_site() {
+        let text = TOKEN.replace("&origin=https%3A%2F%2Fshop.example", "") + "&handle=h1";
+        let mut requests = handed_out();
+        assert!(requests.accept(TOKEN, Way::Site, &page(), &parent()).is_none());
+        let accepted = requests.accept(&text, Way::Site, &page(), &parent()).unwrap();
+        assert!(accepted.handle.is_none(), "only the callback brings one");
+        let mut own = requests_of_own();
+        assert!(own.accept(&text, Way::Site, &page(), &parent()).is_none());
+        for (from, to) in [("client_id=c1", "client_id=c2"), ("p.example", "evil.example"), ("=s1", "=s2")] {
+            let mut requests = handed_out();
+            assert!(requests.accept(&text.replace(from, to), Way::Site, &page(), &parent()).is_none());
+        }
+    }
+
+    #[test]
+    fn an_answer_comes_in_the_way_it_was_asked_for() {
+        let code =
+            "code=lkac_1&state=s1&iss=https%3A%2F%2Fp.example&client_id=c1&origin=https%3A%2F%2Fshop.example";
+        let asking_for_codes = Parent { response_type: ResponseType::Code, ..parent() };
+        let mut requests = handed_out();
+        assert!(requests.accept(code, BY_PAGE, &page(), &parent()).is_none());
+        assert!(requests.accept(TOKEN, BY_PAGE, &page(), &asking_for_codes).is_none());
+        let accepted = requests.accept(code, BY_PAGE, &page(), &asking_for_codes).unwrap();
+        assert!(matches!(accepted.outcome, Outcome::Code { code } if code == "lkac_1"));
+    }
+
+    #[test]
+    fn a_request_for_a_code_brings_the_challenge_and_never_the_verifier() {
+        let request = Prepared { state: "s1".into(), nonce: "n1".into(), code_challenge: "c".into() };
+        let parent = Parent { response_type: ResponseType::Code, ..parent() };
+        let url = authorize_url(&page(), &parent, &request);
+        assert!(url.contains("&response_type=code&") && !url.contains("verifier"), "{url}");
+        assert!(url.ends_with("&nonce=n1&code_challenge=c&code_challenge_method=S256"), "{url}");
     }
 
     #[test]

@@ -117,6 +117,11 @@ impl Draft {
         Self::default().text("type", kind)
     }
 
+    /// An object that is there, to be added to.
+    pub fn on(object: JsValue) -> Self {
+        Self(object.unchecked_into())
+    }
+
     /// With one more property.
     #[must_use]
     pub fn with(self, name: &str, value: &JsValue) -> Self {

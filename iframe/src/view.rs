@@ -1,9 +1,13 @@
 //! What the toolbar shows.
 
+use std::cell::Cell;
+
 use gloo_events::EventListener;
 use latchkey_protocol::{error::ErrorCode, frame::Session};
 use wasm_bindgen::prelude::*;
 use web_sys::{Document, Element, HtmlButtonElement, HtmlElement, ResizeObserver};
+
+use crate::stand::COLLAPSED;
 
 /// The states of the toolbar.
 #[derive(Debug, Clone, Copy)]
@@ -29,10 +33,17 @@ pub(crate) struct View {
     organization: Element,
     sign_in: HtmlButtonElement,
     sign_out: HtmlButtonElement,
+    face: Element,
+    /// The height of the whole toolbar.
+    height: Cell<u32>,
 }
 
 /// The width the toolbar asks for; its height follows from its content.
-const WIDTH: u32 = 380;
+const WIDTH: u32 = 416;
+/// Its height before there was room to measure it.
+const HEIGHT: u32 = 60;
+/// The size of the pill that it collapses to.
+const PILL: u32 = 52;
 
 impl View {
     /// Finds the elements; `None` if the page is not the one this was made for.
@@ -48,6 +59,8 @@ impl View {
             organization: find("organization")?,
             sign_in: find("sign-in")?.dyn_into().ok()?,
             sign_out: find("sign-out")?.dyn_into().ok()?,
+            face: find("face")?,
+            height: Cell::new(HEIGHT),
         })
     }
 
@@ -65,7 +78,7 @@ impl View {
 
     /// Shows a state.
     pub(crate) fn show(&self, shown: Shown<'_>) {
-        let has_focus = self.toolbar.contains_focus();
+        let focused = self.toolbar.focused();
         let (status, is_failure) = match shown {
             Shown::SignedOut(None) => ("You are signed out.", false),
             Shown::SignedOut(Some(code)) => (words(code), true),
@@ -74,13 +87,16 @@ impl View {
             Shown::SigningOut => ("Signing out…", false),
         };
         self.status.set_text_content(Some(status));
-        let _ = self.status.class_list().toggle_with_force("failure", is_failure);
+        let _ = self.toolbar.class_list().toggle_with_force("failure", is_failure);
         let is_signed_in = matches!(shown, Shown::SignedIn(_) | Shown::SigningOut);
         if let Shown::SignedIn(session) = shown {
-            self.avatar.set_text_content(Some(&initials(&session.user.name)));
+            let initials = initials(&session.user.name);
+            self.avatar.set_text_content(Some(&initials));
+            self.face.set_text_content(Some(&initials));
             self.name.set_text_content(Some(&session.user.name));
             self.organization.set_text_content(Some(&session.organization.name));
         }
+        let _ = self.toolbar.class_list().toggle_with_force("signed-in", is_signed_in);
         self.person.set_hidden(!is_signed_in);
         self.sign_out.set_hidden(!is_signed_in);
         self.sign_out.set_disabled(matches!(shown, Shown::SigningOut));
@@ -88,7 +104,7 @@ impl View {
         self.sign_in.set_disabled(matches!(shown, Shown::SigningIn));
         let _ = self.idle.class_list().toggle_with_force("visually-hidden", is_signed_in);
         // The button that had the focus may be gone: who works by keyboard goes on with the other one.
-        if has_focus {
+        if focused.is_some_and(|element| element.offset_width() == 0) {
             let next = if is_signed_in { &self.sign_out } else { &self.sign_in };
             let _ = next.focus();
         }
@@ -96,7 +112,15 @@ impl View {
 
     /// The size the content wants, in CSS pixels.
     pub(crate) fn size(&self) -> (u32, u32) {
-        (WIDTH, self.toolbar.get_bounding_client_rect().height().ceil() as u32)
+        if self.toolbar.class_list().contains(COLLAPSED) {
+            return (PILL, PILL);
+        }
+        let shape = self.toolbar.get_bounding_client_rect();
+        // In the room of the pill, nothing has its height.
+        if shape.width() > f64::from(PILL) {
+            self.height.set(shape.height().ceil() as u32);
+        }
+        (WIDTH, self.height.get())
     }
 
     /// Calls back when the content's size changes, as long as what is returned lives.
@@ -120,16 +144,15 @@ impl Drop for Observer {
     }
 }
 
-/// Whether an element holds the focus.
-trait ContainsFocus {
-    fn contains_focus(&self) -> bool;
+/// The element inside that holds the focus.
+trait Focused {
+    fn focused(&self) -> Option<HtmlElement>;
 }
 
-impl ContainsFocus for HtmlElement {
-    fn contains_focus(&self) -> bool {
-        self.owner_document()
-            .and_then(|document| document.active_element())
-            .is_some_and(|active| self.contains(Some(&active)))
+impl Focused for HtmlElement {
+    fn focused(&self) -> Option<HtmlElement> {
+        let active = self.owner_document()?.active_element()?;
+        self.contains(Some(&active)).then_some(active)?.dyn_into().ok()
     }
 }
 
@@ -167,12 +190,12 @@ fn words(code: ErrorCode) -> &'static str {
     }
 }
 
-/// The first letters of a name's first and last word.
+/// The first letters of a name's first and last word. The style makes capitals of them: tables of all letters are large.
 fn initials(name: &str) -> String {
     let mut words = name.split_whitespace();
     let first = words.next().and_then(|word| word.chars().next());
     let last = words.next_back().and_then(|word| word.chars().next());
-    first.into_iter().chain(last).flat_map(char::to_uppercase).collect()
+    first.into_iter().chain(last).collect()
 }
 
 #[cfg(test)]
@@ -183,7 +206,7 @@ mod tests {
     fn initials_are_of_the_first_and_the_last_word() {
         for (name, letters) in [
             ("Ada Lovelace", "AL"),
-            ("ada", "A"),
+            ("ada", "a"),
             ("Juan Carlos de Borbón", "JB"),
             ("  Grace   Hopper  ", "GH"),
             ("李 小龙", "李小"),

@@ -10,7 +10,7 @@
 #![cfg_attr(all(target_arch = "wasm32", not(debug_assertions)), no_std)]
 
 #[cfg(target_arch = "wasm32")]
-pub mod allocator;
+pub use latchkey_allocator as allocator;
 pub mod table;
 
 use wasm_bindgen::prelude::*;

@@ -1,10 +1,8 @@
-//! A real browser: headless Chromium, driven over WebDriver, with third-party cookies blocked.
+//! A real browser, driven over WebDriver: Chromium unless said otherwise, where no other site keeps cookies but
+//! partitioned ones.
 
 use std::{
     collections::BTreeSet,
-    env,
-    path::PathBuf,
-    process::Stdio,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -21,12 +19,9 @@ use fantoccini::{
 };
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
-    time::sleep,
-};
+use tokio::time::sleep;
+
+use crate::engine::{Driver, Engine, ThirdParty};
 
 /// How long something may take that happens by itself.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -50,8 +45,8 @@ const MOST_TABS: usize = 80;
 #[derive(Debug)]
 pub struct Browser {
     client: Client,
-    driver: Child,
-    profile: TempDir,
+    driver: Driver,
+    engine: Engine,
     cookies: Mutex<BTreeSet<String>>,
     pages: Mutex<BTreeSet<Page>>,
 }
@@ -68,34 +63,35 @@ pub struct Page {
 /// What is special about a browser.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
+    /// What renders the pages.
+    pub engine: Engine,
+    /// What a frame of another site may keep.
+    pub third_party: ThirdParty,
     /// Whether windows that no click asked for are kept from opening, as in a person's browser.
     pub blocks_popups: bool,
     /// Whether the person wants dark pages.
     pub dark: bool,
+    /// Whether the person wants nothing to move by itself.
+    pub still: bool,
 }
 
 impl Browser {
     /// Starts a browser.
     pub async fn start(options: Options) -> Result<Self> {
-        let driver = executable("CHROMEDRIVER", "/usr/bin/chromedriver")?;
-        let chrome = executable("CHROME", "/usr/bin/chromium")?;
-        let (child, port) = start_driver(&driver).await?;
-        let profile = TempDir::new()?;
-        let capabilities = capabilities(&chrome, &profile, options)?;
+        let driver = Driver::start(options.engine).await?;
         let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities)
-            .connect(&format!("http://127.0.0.1:{port}"))
+            .capabilities(driver.capabilities(options)?)
+            .connect(&driver.address())
             .await
             .context("the browser did not start")?;
-        Ok(Self { client, driver: child, profile, cookies: Mutex::default(), pages: Mutex::default() })
+        let engine = options.engine;
+        Ok(Self { client, driver, engine, cookies: Mutex::default(), pages: Mutex::default() })
     }
 
     /// Ends the browser.
-    pub async fn stop(mut self) -> Result<()> {
+    pub async fn stop(self) -> Result<()> {
         let closed = self.client.close().await;
-        self.driver.kill().await?;
-        // Chromium may still be writing there; what is left of the profile goes with the system's temporary files.
-        let _ = self.profile.close();
+        self.driver.stop().await?;
         Ok(closed?)
     }
 
@@ -109,6 +105,12 @@ impl Browser {
     pub async fn reload(&self) -> Result<()> {
         self.note_page().await;
         Ok(self.client.refresh().await?)
+    }
+
+    /// Goes back in the history, as the Back button does.
+    pub async fn back(&self) -> Result<()> {
+        self.note_page().await;
+        Ok(self.client.back().await?)
     }
 
     /// The address of the current window.
@@ -179,6 +181,10 @@ impl Browser {
 
     /// A browser that is asked while it is ending has nothing to tell.
     async fn note_cookies(&self) {
+        // Only Chromium tells of all sites.
+        if self.engine != Engine::Chromium {
+            return;
+        }
         let Ok(all) = self.devtools("Network.getAllCookies", json!({})).await else { return };
         let all = all.get("cookies").and_then(Value::as_array).cloned().unwrap_or_default();
         let values = all.iter().filter_map(|cookie| cookie.get("value")?.as_str());
@@ -212,7 +218,7 @@ impl Browser {
     }
 
     /// Presses the Tab key itself: sent to a field for a day, as [`Self::press`] does, it never gets out of it.
-    async fn tab(&self) -> Result<()> {
+    pub async fn tab(&self) -> Result<()> {
         let value = Key::Tab.into();
         let keys = KeyActions::new("keyboard".to_owned());
         let keys = keys.then(KeyAction::Down { value }).then(KeyAction::Up { value });
@@ -352,11 +358,30 @@ impl Browser {
         Ok(self.client.screenshot().await?)
     }
 
+    /// The errors that stand in the browser's console since it was asked last: those of every window and frame.
+    pub async fn console_errors(&self) -> Result<Vec<String>> {
+        if self.engine != Engine::Chromium {
+            return Ok(self.driver.take_said().into_iter().filter(|line| is_console_error(line)).collect());
+        }
+        let all = self.client.issue_cmd(Raw { path: "se/log", body: json!({ "type": "browser" }) }).await?;
+        let all = all.as_array().cloned().unwrap_or_default();
+        let errors = all.iter().filter(|entry| entry["level"] == "SEVERE");
+        Ok(errors.filter_map(|entry| entry["message"].as_str().map(str::to_owned)).collect())
+    }
+
     /// Calls the browser's own protocol where WebDriver has no word.
     pub async fn devtools(&self, command: &str, parameters: Value) -> Result<Value, CmdError> {
         let body = json!({ "cmd": command, "params": parameters });
         self.client.issue_cmd(Raw { path: "goog/cdp/execute", body }).await
     }
+}
+
+/// Whether a line that Firefox or WebKitGTK printed is an error of a page's: not one of the browser's own.
+fn is_console_error(line: &str) -> bool {
+    let of_a_page = |rest: &str| ["http://", "https://"].iter().any(|scheme| rest.starts_with(scheme));
+    line.strip_prefix("JavaScript error: ").is_some_and(of_a_page)
+        || line.starts_with("console.error:")
+        || line.split_once("CONSOLE ").is_some_and(|(_, rest)| rest.contains(" ERROR "))
 }
 
 /// A command of WebDriver's that the library has no function for.
@@ -374,77 +399,4 @@ impl WebDriverCompatibleCommand for Raw {
     fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
         (http::Method::POST, Some(self.body.to_string()))
     }
-}
-
-fn executable(variable: &str, otherwise: &str) -> Result<PathBuf> {
-    let path = env::var_os(variable).map_or_else(|| PathBuf::from(otherwise), PathBuf::from);
-    ensure!(
-        path.exists(),
-        "{} is not there: `cargo xtask test` installs it, or set {variable} to where it is",
-        path.display()
-    );
-    Ok(path)
-}
-
-fn capabilities(
-    chrome: &std::path::Path,
-    profile: &TempDir,
-    options: Options,
-) -> Result<serde_json::Map<String, Value>> {
-    let text = include_str!("../../.config/webdriver.json");
-    let mut all: serde_json::Map<String, Value> = serde_json::from_str(text)?;
-    all.insert("acceptInsecureCerts".into(), true.into());
-    let chrome_options = all.get_mut("goog:chromeOptions").and_then(Value::as_object_mut);
-    let chrome_options = chrome_options.context(".config/webdriver.json has no goog:chromeOptions")?;
-    chrome_options.insert("binary".into(), json!(chrome));
-    if options.blocks_popups {
-        chrome_options.insert("excludeSwitches".into(), json!(["disable-popup-blocking"]));
-    }
-    let arguments = chrome_options.get_mut("args").and_then(Value::as_array_mut);
-    let arguments = arguments.context(".config/webdriver.json has no args")?;
-    arguments.push(json!(format!("--user-data-dir={}", profile.path().display())));
-    arguments.push(json!("--window-size=1200,900"));
-    // The https sites of the journeys are on this machine, whatever their names say.
-    arguments.push(json!("--host-resolver-rules=MAP *.example 127.0.0.1"));
-    if options.dark {
-        arguments.push(json!("--blink-settings=preferredColorScheme=0"));
-    }
-    Ok(all)
-}
-
-/// Starts the driver on a free port. It wants the same number on IPv4 and IPv6, and ends where the second one is
-/// taken: then it is started again.
-async fn start_driver(driver: &std::path::Path) -> Result<(Child, u16)> {
-    let mut last = anyhow::anyhow!("the driver was not started");
-    for _ in 0..5 {
-        let mut child = Command::new(driver)
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("cannot start {}", driver.display()))?;
-        match port(&mut child).await {
-            Ok(port) => return Ok((child, port)),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
-
-/// The port that the driver says it listens on.
-async fn port(driver: &mut Child) -> Result<u16> {
-    let output = driver.stdout.take().context("the driver has no output")?;
-    let mut lines = BufReader::new(output).lines();
-    let mut port = None;
-    while let Some(line) = lines.next_line().await? {
-        if let Some((_, rest)) = line.split_once("started successfully on port ") {
-            port = rest.trim_end_matches('.').parse().ok();
-            break;
-        }
-    }
-    // What it says later is read, so that it never waits for a reader.
-    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    port.context("the driver did not say its port")
 }

@@ -38,9 +38,16 @@ impl Drop for Sites {
 }
 
 impl Sites {
-    /// Serves the sites of `www`, and below these paths what stands elsewhere: the SDK's package at `/latchkey`.
-    pub fn start(listener: TcpListener, www: &Path, beside: &[(&str, &Path)], settings: Settings) -> Self {
-        let router = Router::new()
+    /// Serves the sites of `www`, and below these paths what stands elsewhere: the SDK's package at `/latchkey`. `pages`
+    /// are more pages of theirs, which are not files.
+    pub fn start(
+        listener: TcpListener,
+        www: &Path,
+        beside: &[(&str, &Path)],
+        pages: Router<Arc<Settings>>,
+        settings: Settings,
+    ) -> Self {
+        let router = pages
             .route("/config.js", get(module))
             .route("/config.json", get(document))
             .fallback_service(ServeDir::new(www));

@@ -5,9 +5,11 @@ use std::{
     env, fs,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context, Result, ensure};
+use axum::Router;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -30,6 +32,8 @@ pub enum Scheme {
     Tls,
     /// The same, with the platform at `https://127.0.0.1`: programs besides the browser can't resolve our names.
     TlsByAddress,
+    /// `https://customer.localhost`: different sites to every engine, WebKit included, without a resolver of ours.
+    TlsOnLoopback,
 }
 
 impl Scheme {
@@ -37,6 +41,7 @@ impl Scheme {
         match self {
             Self::Loopback => format!("http://{name}.localhost:{port}"),
             Self::TlsByAddress if name == PLATFORM => format!("https://127.0.0.1:{port}"),
+            Self::TlsOnLoopback => format!("https://{name}.localhost:{port}"),
             Self::Tls | Self::TlsByAddress => format!("https://{name}.example:{port}"),
         }
     }
@@ -72,6 +77,11 @@ pub struct Stage {
 impl Stage {
     /// Starts everything on free ports.
     pub async fn start(scheme: Scheme) -> Result<Self> {
+        Self::start_with(scheme, Router::new()).await
+    }
+
+    /// The same, where the customers' sites have more pages.
+    pub async fn start_with(scheme: Scheme, pages: Router<Arc<Settings>>) -> Result<Self> {
         let binary = built("XTASK_SERVER")?;
         let sdk = built("XTASK_SDK")?;
         // Only the journeys of such clients have them installed.
@@ -98,8 +108,16 @@ impl Stage {
         let platform_port = before_platform.port(address.port());
         tracker.trust(&scheme.origin(PLATFORM, platform_port), address);
         let proxies = [
-            before_site.lead(&authority, &["customer.example", "globex.example"], site.local_addr()?)?,
-            before_platform.lead(&authority, &["platform.example", "127.0.0.1"], address)?,
+            before_site.lead(
+                &authority,
+                &["customer.example", "globex.example", "customer.localhost"],
+                site.local_addr()?,
+            )?,
+            before_platform.lead(
+                &authority,
+                &["platform.example", "platform.localhost", "127.0.0.1"],
+                address,
+            )?,
         ];
 
         let host =
@@ -114,8 +132,11 @@ impl Stage {
         };
         let mut beside = vec![("/latchkey", sdk.as_path()), ("/clients", COUNTERPARTS.as_ref())];
         beside.extend(modules.iter().map(|folder| ("/modules", folder.as_path())));
+        // Only who compares them has them installed.
+        let peers = built("XTASK_PEERS").ok();
+        beside.extend(peers.iter().map(|folder| ("/peers", folder.as_path())));
         beside.extend(packages.iter().map(|folder| ("/packages", folder.as_path())));
-        let sites = Sites::start(site, &www, &beside, settings);
+        let sites = Sites::start(site, &www, &beside, pages, settings);
         let password = Marked { kind: Kind::Password, value: data::PASSWORD.into() };
         Ok(Self {
             latchkey,

@@ -215,7 +215,10 @@ fn form(browser: &Browser, purpose: &Purpose, email: &str, error: Option<Refusal
     let next = purpose.destination.as_ref().map(|Destination(address)| address.as_str());
     let targets = continuing.map(|continuing| form_targets(&continuing.transaction.request.target));
     let page = LoginPage { continuing, email, next, csrf: browser.csrf(CSRF_PURPOSE), error };
-    let page = page::respond(status, &page, &targets.unwrap_or_default());
+    let page = match targets {
+        Some(targets) => page::respond_in_window(status, &page, &targets),
+        None => page::respond(status, &page, &[]),
+    };
     (browser.remember(CookieJar::new()), page).into_response()
 }
 

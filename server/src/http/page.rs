@@ -39,9 +39,18 @@ pub fn respond(status: StatusCode, page: &impl Template, form_targets: &[&str]) 
 
 /// Answers with a page of ours that is better with a little JavaScript of ours, and works without.
 pub fn respond_enhanced(status: StatusCode, page: &impl Template) -> Response {
-    let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; \
-                  base-uri 'none'; frame-ancestors 'none'";
-    with_policy(status, page, policy)
+    respond_in_window(status, page, &[])
+}
+
+/// Answers with a page of the sign-in window: as [`respond`] does, with a script of ours that tells whoever opened the
+/// window that it is there.
+pub fn respond_in_window(status: StatusCode, page: &impl Template, form_targets: &[&str]) -> Response {
+    let targets = form_targets.iter().fold(String::new(), |list, origin| list + " " + origin);
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'{targets}; \
+         base-uri 'none'; frame-ancestors 'none'"
+    );
+    with_policy(status, page, &policy)
 }
 
 /// Answers with a page of ours that does what a customer's site does: it loads the SDK, and frames the toolbar.

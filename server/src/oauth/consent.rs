@@ -36,6 +36,7 @@ struct ConsentPage<'a> {
 #[derive(Template)]
 #[template(path = "membership.html")]
 struct MembershipPage<'a> {
+    site: &'a str,
     application: &'a str,
     email: &'a str,
     transaction: &'a str,
@@ -69,7 +70,7 @@ pub fn ask(
         transaction: transaction.id.expose(),
         csrf: browser.csrf(&csrf_purpose(&transaction.id, &session.user_id)),
     };
-    page::respond(StatusCode::OK, &page, &form_targets(target))
+    page::respond_in_window(StatusCode::OK, &page, &form_targets(target))
 }
 
 /// Tells the person that they are not a member: not of which organization, which they may not see.
@@ -80,12 +81,13 @@ pub fn tell_not_a_member(
     back: String,
 ) -> Response {
     let page = MembershipPage {
+        site: transaction.request.target.requesting_origin.as_str(),
         application: &client.application.name,
         email: &session.email,
         transaction: transaction.id.expose(),
         back,
     };
-    page::respond(StatusCode::FORBIDDEN, &page, &[])
+    page::respond_in_window(StatusCode::FORBIDDEN, &page, &[])
 }
 
 /// For how long, in words: a token in the fragment ends by itself; with what comes to the callback the frame stays signed

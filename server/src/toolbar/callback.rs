@@ -1,7 +1,7 @@
 //! `GET /toolbar/{client_id}/callback/`: where an authorization response arrives, one page for each application.
 //!
-//! The page itself knows nothing: the response is in the fragment, which no server sees. Its script hands it to
-//! this application's own frame, or to the site that asked.
+//! The page itself knows nothing: a token is in the fragment, which no server sees, and a code in a query that nothing
+//! here reads. Its script hands the response to this application's own frame, or to the site that asked.
 
 use askama::Template;
 use axum::{

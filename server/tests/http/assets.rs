@@ -1,5 +1,6 @@
 //! `GET /assets/…`: files that a browser keeps for ever.
 
+use axum::{body::Body, http::Request};
 use latchkey_server::http::assets;
 
 use crate::support::{Platform, anonymous};
@@ -13,6 +14,27 @@ async fn a_file_is_served_as_what_it_is_and_kept_for_ever() {
         assert_eq!((answer.status, answer.header("content-type")), (200, Some(kind)));
         assert_eq!(answer.header("cache-control"), Some("public, max-age=31536000, immutable"));
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    }
+}
+
+#[tokio::test]
+async fn a_file_comes_in_the_smallest_coding_that_is_accepted() {
+    let platform = Platform::new().await;
+    let path = format!("{}/pages.css", assets::base());
+    let plain = anonymous(&platform, &path).await;
+    assert_eq!(plain.header("content-encoding"), None);
+    // One cache for all browsers keeps each coding apart.
+    assert_eq!(plain.header("vary"), Some("accept-encoding"));
+    for (accepted, coding) in [("gzip, br", "br"), ("gzip", "gzip")] {
+        let request = Request::get(&path).header("accept-encoding", accepted).body(Body::empty()).unwrap();
+        let answer = platform.send(request).await;
+        assert_eq!((answer.status, answer.header("vary")), (200, Some("accept-encoding")));
+        assert_eq!(answer.header("content-type"), Some("text/css"));
+        // A server beside which nothing was built has nothing but the files.
+        if assets::is_built() {
+            assert_eq!(answer.header("content-encoding"), Some(coding));
+            assert_ne!(answer.body, plain.body);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use latchkey_server::http::assets;
 
 use crate::support::{
-    ADMIN, APP, Answer, Asking, MEMBER, OWNER, Person, Platform, STRANGER, Site, anonymous,
+    ACME_SITE, ADMIN, APP, Answer, Asking, MEMBER, OWNER, Person, Platform, STRANGER, Site, anonymous,
 };
 
 const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
@@ -217,8 +217,8 @@ async fn of_failures() {
 #[tokio::test]
 async fn forms_lead_to_the_platform_and_to_the_site_that_asked() {
     let platform = Platform::new().await;
-    let own = PAGE.to_owned();
-    let with_site = PAGE.replace("form-action 'self'", "form-action 'self' https://www.acme.example");
+    let own = ENHANCED.to_owned();
+    let with_site = ENHANCED.replace("form-action 'self'", "form-action 'self' https://www.acme.example");
     for (asking, policy) in [(Asking::new(), own), (Asking::redirect(), with_site)] {
         let mut person = Person::new(&platform);
         let login = person.ask(&asking).await.location().to_owned();
@@ -228,6 +228,27 @@ async fn forms_lead_to_the_platform_and_to_the_site_that_asked() {
         assert_eq!((next.status, next.header("content-security-policy")), (422, Some(policy.as_str())));
         let page = Person::signed_in(&platform, MEMBER).await.ask(&asking).await;
         assert_eq!((page.status, page.header("content-security-policy")), (200, Some(policy.as_str())));
+    }
+}
+
+/// A window that never says that it is there may have been cut off from its opener.
+#[tokio::test]
+async fn the_pages_of_the_sign_in_window_tell_the_site_that_asked_and_no_other_page_does() {
+    let platform = Platform::new().await;
+    let script = format!("<script src=\"{}/alive.js\" data-site=\"{ACME_SITE}\"></script>", assets::base());
+    let mut person = Person::new(&platform);
+    let login = person.ask(&Asking::new()).await.location().to_owned();
+    for page in [
+        person.get(&login).await,
+        person.log_in(&login, MEMBER, "wrong horse").await,
+        Person::signed_in(&platform, MEMBER).await.ask(&Asking::new()).await,
+        Person::signed_in(&platform, STRANGER).await.ask(&Asking::new()).await,
+    ] {
+        assert!(page.body.contains(&script), "{}", page.body);
+        assert!(page.header("content-security-policy").unwrap().contains("script-src 'self';"));
+    }
+    for page in [person.get("/login/").await, person.get("/oauth/authorize/").await, person.get("/").await] {
+        assert!(!page.body.contains("<script"), "{}", page.body);
     }
 }
 

@@ -90,7 +90,7 @@ async fn run(demo: Demo) -> Result<()> {
         ]),
         otherwise: clients.acme,
     };
-    let sites = Sites::start(site, &demo.www, &[("/latchkey", &demo.sdk)], settings);
+    let sites = Sites::start(site, &demo.www, &[("/latchkey", &demo.sdk)], axum::Router::new(), settings);
     welcome(&platform, &acme, &globex);
 
     tokio::select! {

@@ -20,6 +20,9 @@ struct Screenshots {
     /// Where to put them.
     #[arg(long, default_value = "target/screenshots")]
     into: PathBuf,
+    /// Take those of the toolbar alone.
+    #[arg(long)]
+    toolbar: bool,
 }
 
 fn main() -> ExitCode {
@@ -31,7 +34,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(&options.into)) {
+    match runtime.block_on(run(&options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("screenshots: {error:#}");
@@ -40,7 +43,8 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(into: &Path) -> Result<()> {
+async fn run(options: &Screenshots) -> Result<()> {
+    let into = options.into.as_path();
     std::fs::create_dir_all(into)?;
     let stage = Stage::start(Scheme::Loopback).await?;
     for dark in [false, true] {
@@ -48,7 +52,10 @@ async fn run(into: &Path) -> Result<()> {
             let browser = Browser::start(Options { dark, ..Options::default() }).await?;
             let suffix = format!("{name}-{}", if dark { "dark" } else { "light" });
             let camera = Camera { stage: &stage, browser: &browser, into, suffix, size: (width, height) };
-            let taken = camera.take_all().await;
+            let taken = match options.toolbar {
+                true => camera.take_toolbar().await,
+                false => camera.take_all().await,
+            };
             browser.stop().await?;
             taken?;
         }
@@ -104,6 +111,7 @@ impl Camera<'_> {
         browser.popup_closes(&page).await?;
         browser.read("#projects", "Web shop").await?;
         self.take("site-signed-in").await?;
+        self.take_toolbar().await?;
 
         self.take_organization().await?;
         browser.open(&format!("{}/organizations/acme/audit/", self.stage.platform())).await?;
@@ -112,6 +120,53 @@ impl Camera<'_> {
         browser.open(&format!("{}/account/", self.stage.platform())).await?;
         self.take("account").await?;
         self.take_account().await
+    }
+
+    /// The toolbar in its states, and where a person may put it. It leaves them signed in, as it finds them or not.
+    async fn take_toolbar(&self) -> Result<()> {
+        let browser = self.browser;
+        browser.open(&format!("{}/", self.stage.site("customer"))).await?;
+        let page = browser.window().await?;
+        browser.read("#status", "You are signed out.").await?;
+        browser.enter_toolbar().await?;
+        browser.see("#toggle").await?;
+        self.take_in_toolbar("toolbar-signed-out").await?;
+        browser.click("#toggle").await?;
+        self.take_in_toolbar("toolbar-collapsed").await?;
+        browser.click("#toggle").await?;
+        browser.click("#sign-in").await?;
+        browser.switch_to_popup(&page).await?;
+        browser.close_window().await?;
+        browser.switch_to(&page).await?;
+        browser.enter_toolbar().await?;
+        self.take_in_toolbar("toolbar-signing-in").await?;
+        browser.see("#toolbar.failure").await?;
+        self.take_in_toolbar("toolbar-failed").await?;
+        browser.click("#toggle").await?;
+        self.take_in_toolbar("toolbar-failed-collapsed").await?;
+        browser.click("#toggle").await?;
+        browser.click("#sign-in").await?;
+        browser.switch_to_popup(&page).await?;
+        browser.until("document.querySelector('#allow, #email')").await?;
+        if browser.shows("#email").await? {
+            self.log_in(ADA).await?;
+        }
+        browser.click("#allow").await?;
+        browser.popup_closes(&page).await?;
+        browser.read("#projects", "Web shop").await?;
+        browser.enter_toolbar().await?;
+        browser.see("#issues button").await?;
+        self.take_in_toolbar("toolbar-signed-in").await?;
+        browser.tab_to("#move").await?;
+        self.take_in_toolbar("toolbar-focused").await?;
+        for _ in 0..2 {
+            browser.click("#move").await?;
+        }
+        self.take_in_toolbar("toolbar-moved").await?;
+        browser.click("#toggle").await?;
+        self.take_in_toolbar("toolbar-signed-in-collapsed").await?;
+        browser.click("#toggle").await?;
+        browser.leave_frame().await
     }
 
     /// What an admin sees of their organization.
@@ -169,6 +224,18 @@ impl Camera<'_> {
         self.browser.fill("#email", person.email).await?;
         self.browser.fill("#password", PASSWORD).await?;
         self.browser.click("#sign-in").await
+    }
+
+    /// From inside the toolbar's frame, to which it returns: what is in view, when nothing moves any more.
+    async fn take_in_toolbar(&self, name: &str) -> Result<()> {
+        let browser = self.browser;
+        browser.leave_frame().await?;
+        browser.resize(self.size.0, self.size.1).await?;
+        browser.settle().await?;
+        browser.until("document.getAnimations().every(({ playState }) => playState !== 'running')").await?;
+        let picture = browser.screenshot().await?;
+        std::fs::write(self.into.join(format!("{name}-{}.png", self.suffix)), picture)?;
+        browser.enter_toolbar().await
     }
 
     async fn take(&self, name: &str) -> Result<()> {

@@ -1,18 +1,23 @@
 //! `cargo xtask bench`: how fast the gate is, and what it takes, beside a bare route in the same run. Both programs are
-//! built as they would be delivered. What it finds is printed, and fails nobody.
+//! built as they would be delivered. `cargo xtask bench browser`: how fast people are signed in, beside other clients.
+//! What it finds is printed, and fails nobody.
 
-use std::process::Command;
+use std::{fs, process::Command};
 
 use anyhow::Result;
 
 use crate::{
+    browsers, build,
     command::{root, run, without_outer_cargo},
-    native,
+    modules, native,
 };
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    part: Option<Part>,
     /// How many tokens the database has. It is made once, which takes a minute for a million, and kept in target/bench
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1000..))]
     tokens: u64,
@@ -24,8 +29,28 @@ pub(crate) struct Options {
     quick: bool,
 }
 
+/// What else there is to measure.
+#[derive(Debug, clap::Subcommand)]
+enum Part {
+    /// Measure in a browser how fast a site is ready and a person signed in, beside other clients
+    Browser(Browser),
+}
+
+#[derive(Debug, clap::Args)]
+struct Browser {
+    /// How many rounds
+    #[arg(long, default_value_t = 15)]
+    rounds: u64,
+    /// For a look whether all of it works: few rounds, and the server as it is tested. The figures mean little
+    #[arg(long, conflicts_with = "rounds")]
+    quick: bool,
+}
+
 /// Builds both programs, and measures.
 pub(crate) fn measure(options: &Options) -> Result<()> {
+    if let Some(Part::Browser(options)) = &options.part {
+        return in_browser(options);
+    }
     let (tokens, rounds, millis) =
         if options.quick { (20_000, 3, 100) } else { (options.tokens, options.rounds, 700) };
     let server = native::release_server()?;
@@ -35,5 +60,28 @@ pub(crate) fn measure(options: &Options) -> Result<()> {
     for (option, number) in [("--tokens", tokens), ("--rounds", rounds), ("--millis", millis)] {
         command.arg(option).arg(number.to_string());
     }
+    run(&mut command)
+}
+
+/// The clients whose pages stand in tests/peers.
+const CLIENTS: [&str; 2] = ["oidc-client-ts", "auth0-spa-js"];
+
+/// Builds everything, bundles the others as a site would, and has a browser sign in with each in turn.
+fn in_browser(options: &Browser) -> Result<()> {
+    let rounds = if options.quick { 3 } else { options.rounds };
+    let chromium = browsers::chromium()?;
+    let built = build::wasm()?;
+    let peers = modules::install("peers")?;
+    let bundles = peers.join("bundles");
+    fs::create_dir_all(&bundles)?;
+    for name in CLIENTS {
+        fs::write(bundles.join(format!("{name}.js")), modules::bundle(&peers, name)?)?;
+    }
+    let [tested, speed] = native::binaries(false, ["latchkey", "speed"])?;
+    let server = if options.quick { tested } else { native::release_server()? };
+    let mut command = without_outer_cargo(Command::new(speed));
+    command.arg("--rounds").arg(rounds.to_string());
+    command.env("XTASK_SERVER", server).env("XTASK_SDK", built.sdk).env("XTASK_PEERS", peers);
+    chromium.announce_to(&mut command);
     run(&mut command)
 }

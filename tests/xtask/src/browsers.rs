@@ -1,10 +1,12 @@
-//! The browser the tests run in, and its driver.
+//! The browsers the tests run in, and their drivers: Chromium for everything, and for the matrix Firefox ESR and
+//! WebKitGTK as well.
 
 use std::{
     env, fs,
     net::ToSocketAddrs,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -12,11 +14,16 @@ use serde_json::{Value, json};
 
 use crate::{
     apt,
-    command::{find, output, root},
+    command::{cargo, find, output, root, run_within},
 };
 
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const DRIVERS: [&str; 2] = ["chromedriver", "chromium-driver"];
+const FIREFOXES: [&str; 2] = ["firefox-esr", "firefox"];
+/// The driver of Firefox, which Debian does not have: Mozilla publishes its sources as a crate.
+const GECKODRIVER: &str = "0.37.1";
+/// Long enough to compile it on a small machine that has other things to do.
+const COMPILING: Duration = Duration::from_secs(900);
 
 /// Chromium and chromedriver, as paths.
 #[derive(Debug, Clone)]
@@ -84,4 +91,104 @@ impl Chromium {
         fs::write(&path, serde_json::to_string_pretty(&capabilities)?)?;
         Ok(path)
     }
+}
+
+/// Firefox and WebKitGTK with their drivers, and the display that WebKitGTK draws on, as paths.
+#[derive(Debug, Clone)]
+pub(crate) struct Others {
+    firefox: PathBuf,
+    geckodriver: PathBuf,
+    mini_browser: PathBuf,
+    webkit_driver: PathBuf,
+    xvfb: PathBuf,
+}
+
+impl Others {
+    /// Tells the test programs where they are.
+    pub(crate) fn announce_to(&self, command: &mut Command) {
+        command.env("FIREFOX", &self.firefox).env("GECKODRIVER", &self.geckodriver);
+        command.env("WEBKIT_BROWSER", &self.mini_browser).env("WEBKIT_DRIVER", &self.webkit_driver);
+        command.env("XVFB", &self.xvfb);
+    }
+}
+
+/// The other two browsers, installed if need be. `FIREFOX`, `GECKODRIVER`, `WEBKIT_BROWSER`, `WEBKIT_DRIVER` and `XVFB`
+/// name others.
+pub(crate) fn others() -> Result<Others> {
+    let wanted = [
+        (firefox().is_some(), "firefox-esr"),
+        (webkit_driver().is_some() && mini_browser().is_some(), "webkit2gtk-driver"),
+        (xvfb().is_some(), "xvfb"),
+    ];
+    let missing: Vec<&str> = wanted.iter().filter(|(found, _)| !found).map(|(_, package)| *package).collect();
+    if !missing.is_empty() {
+        apt::install(&missing)?;
+    }
+    Ok(Others {
+        firefox: firefox().context("no Firefox; install it, or name it in FIREFOX")?,
+        geckodriver: geckodriver().map_or_else(compile_geckodriver, Ok)?,
+        mini_browser: mini_browser()
+            .context("no MiniBrowser of WebKitGTK 4.1; install it, or name it in WEBKIT_BROWSER")?,
+        webkit_driver: webkit_driver()
+            .context("no WebKitWebDriver; install it, or name it in WEBKIT_DRIVER")?,
+        xvfb: xvfb().context("no Xvfb; install it, or name it in XVFB")?,
+    })
+}
+
+/// Firefox as found, without installing anything.
+pub(crate) fn firefox() -> Option<PathBuf> {
+    named_or_found("FIREFOX", &FIREFOXES)
+}
+
+/// geckodriver as found, without compiling anything.
+pub(crate) fn geckodriver() -> Option<PathBuf> {
+    named_or_found("GECKODRIVER", &["geckodriver"])
+        .or_else(|| Some(compiled_geckodriver()).filter(|path| path.is_file()))
+}
+
+/// WebKitGTK's driver as found, without installing anything.
+pub(crate) fn webkit_driver() -> Option<PathBuf> {
+    named_or_found("WEBKIT_DRIVER", &["WebKitWebDriver"])
+}
+
+/// The display as found, without installing anything.
+pub(crate) fn xvfb() -> Option<PathBuf> {
+    named_or_found("XVFB", &["Xvfb"])
+}
+
+/// WebKitGTK's own browser as found. It is on no PATH, and its folder's name has the machine's architecture in it.
+fn mini_browser() -> Option<PathBuf> {
+    let folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    let mut paths = folders.map(|folder| folder.path().join("webkit2gtk-4.1/MiniBrowser"));
+    named_or_found("WEBKIT_BROWSER", &[]).or_else(|| paths.find(|path| path.is_file()))
+}
+
+fn compiled_geckodriver() -> PathBuf {
+    root().join("target/geckodriver").join(GECKODRIVER).join("bin/geckodriver")
+}
+
+/// Compiles geckodriver into the target folder, once for each version of it.
+fn compile_geckodriver() -> Result<PathBuf> {
+    eprintln!("compiling geckodriver {GECKODRIVER} into target/geckodriver (cargo install; a minute or two)");
+    let program = compiled_geckodriver();
+    let folder = root().join("target/geckodriver").join(GECKODRIVER);
+    let mut install = cargo();
+    install.args([
+        "install",
+        "--locked",
+        "--debug",
+        "--force",
+        "--version",
+        GECKODRIVER,
+        "geckodriver",
+        "--root",
+    ]);
+    install.arg(&folder).arg("--target-dir").arg(folder.join("build"));
+    ensure!(
+        run_within(&mut install, COMPILING) && program.is_file(),
+        "could not compile geckodriver, which drives Firefox; install it by hand, or name it in GECKODRIVER"
+    );
+    // Some hundred megabytes that nobody needs any more.
+    fs::remove_dir_all(folder.join("build"))?;
+    Ok(program)
 }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     command::{root, shown},
-    glue, javascript, native, node, script,
+    compress, glue, javascript, native, node, script,
     toolchain::{self, Toolchain},
     wasm::{self, Crate, IFRAME, SDK},
 };
@@ -72,6 +72,7 @@ pub(crate) fn wasm() -> Result<Built> {
     folder(&built, &built.sdk, SDK, &package)?;
     folder(&built, &built.assets, IFRAME, &sources(&root().join("iframe"), &[".js", ".css"])?)?;
     built.script = script::build(&built.sdk, &built.script)?;
+    compress::folders(&[built.sdk.clone(), built.assets.clone(), root().join("server/assets")])?;
     drop(lock);
     Ok(built)
 }

@@ -51,7 +51,7 @@ fn javascript(folder: &Path) -> Result<()> {
     }
     let wanted = fs::read_to_string(folder.join("package-lock.json"))?;
     let stamp = folder.join("node_modules/.installed");
-    once(&stamp, &wanted, "axe-core, oauth4webapi, oidc-client-ts and openid-client (npm)", || {
+    once(&stamp, &wanted, "axe-core, clients and style sheets (npm)", || {
         let mut npm = Command::new("npm");
         npm.args(["ci", "--ignore-scripts", "--loglevel=error"]).current_dir(folder);
         run_within(&mut npm, LIMIT)
@@ -89,7 +89,7 @@ fn once(stamp: &Path, wanted: &str, what: &str, install: impl FnOnce() -> bool) 
         return Ok(());
     }
     eprintln!("installing {what} into target/clients");
-    ensure!(install(), "could not install {what}, which the journeys sign in with");
+    ensure!(install(), "could not install {what}, which the journeys need");
     Ok(fs::write(stamp, wanted)?)
 }
 

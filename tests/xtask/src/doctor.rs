@@ -24,6 +24,13 @@ pub(crate) fn run() -> Result<()> {
     row("C compiler", &find("cc").or_else(|| find("gcc")).map_or_else(missing, program));
     row("chromium", &browsers::browser().map_or_else(missing, program));
     row("chromedriver", &browsers::driver().map_or_else(missing, program));
+    row("firefox", &browsers::firefox().map_or_else(missing, program));
+    row(
+        "geckodriver",
+        &browsers::geckodriver().map_or_else(|| "not yet; the matrix compiles it".to_owned(), program),
+    );
+    row("WebKitWebDriver", &browsers::webkit_driver().map_or_else(missing, program));
+    row("Xvfb", &browsers::xvfb().map_or_else(missing, |path| path.display().to_string()));
     row("localhost", if browsers::localhost_resolves() { "this machine" } else { "missing in /etc/hosts" });
     row("node", &find("node").map_or_else(missing, program));
     row(

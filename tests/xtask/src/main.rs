@@ -12,12 +12,14 @@ mod bench;
 mod browsers;
 mod build;
 mod command;
+mod compress;
 mod counterparts;
 mod demo;
 mod doctor;
 mod fuzz;
 mod glue;
 mod javascript;
+mod matrix;
 mod modules;
 mod names;
 mod native;
@@ -66,6 +68,8 @@ enum Task {
     Bench(bench::Options),
     /// Start the demo: a platform and a customer's site, on two ports of this machine
     Demo(demo::Options),
+    /// Sign in on every kind of site, in three browsers, and show what came of it: the whole product, or a part
+    Matrix(matrix::Options),
     /// Take a picture of every page, in light and dark, wide and narrow, into target/screenshots
     Screenshots,
     /// Show what the SDK weighs beside the committed figures
@@ -101,6 +105,7 @@ fn perform(task: Task) -> Result<()> {
         Task::WasmTest { filter } => wasm::test_alone(filter.as_deref()),
         Task::Fuzz(options) => fuzz::run_one(&options),
         Task::Bench(options) => bench::measure(&options),
+        Task::Matrix(options) => matrix::run(&options),
         Task::Screenshots => screenshots::run(),
         Task::Demo(options) => demo::run(&options),
         Task::Size { accept } => size::run(accept),

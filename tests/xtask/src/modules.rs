@@ -69,12 +69,13 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect())
 }
 
-/// Runs a program of an installed package, and returns what it printed.
-pub(crate) fn program(folder: &Path, name: &str, arguments: &[&str]) -> Result<Vec<u8>> {
-    let mut command = Command::new(folder.join("node_modules/.bin").join(name));
-    command.args(arguments).current_dir(folder);
-    announce(&command);
-    let output = command.output().with_context(|| format!("cannot start {name}"))?;
+/// A module of the peers' folder with all that it imports, as a site's bundler delivers it.
+pub(crate) fn bundle(folder: &Path, name: &str) -> Result<Vec<u8>> {
+    let mut esbuild = Command::new(folder.join("node_modules/.bin/esbuild"));
+    esbuild.arg(format!("{name}.js")).current_dir(folder);
+    esbuild.args(["--bundle", "--minify", "--format=esm", "--target=es2022", "--log-level=warning"]);
+    announce(&esbuild);
+    let output = esbuild.output().context("cannot start esbuild")?;
     ensure!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr).trim());
     Ok(output.stdout)
 }

@@ -6,10 +6,11 @@ use walrus::{FunctionKind, LocalFunction, Module, ValType, ir};
 
 /// The functions of the standard library and of wasm-bindgen that only ever end in a panic, by the start of their
 /// names.
-const DIVERGING: [&str; 19] = [
+const DIVERGING: [&str; 21] = [
     "alloc::alloc::handle_alloc_error",
     "alloc::raw_vec::capacity_overflow",
     "alloc::raw_vec::handle_error",
+    "core::cell::lazy::panic_poisoned",
     "core::cell::panic_already_",
     "core::option::expect_failed",
     "core::option::unwrap_failed",
@@ -23,6 +24,7 @@ const DIVERGING: [&str; 19] = [
     "std::panicking::begin_panic",
     "std::panicking::panic_handler",
     "std::panicking::rust_panic",
+    "std::thread::local::panic_access_error",
     "wasm_bindgen::__rt::throw_null",
     "wasm_bindgen::throw_str",
     // The entry to it all: what panics anywhere ends here.
@@ -30,16 +32,22 @@ const DIVERGING: [&str; 19] = [
 ];
 
 /// What those functions would say, as it lies in the data.
-const WORDS: [&str; 11] = [
+const WORDS: [&str; 17] = [
     " bytes failed",
     " but the index is ",
+    " should be < len (is ",
+    "LazyCell instance has previously been poisoned",
+    "RefCell already borrowed",
+    "RefCell already mutably borrowed",
     "Tried to shrink to a larger capacity",
     "attempted to take ownership of Rust value while it was borrowed",
+    "cannot access a Thread Local Storage value during or after destruction: ",
     "capacity overflow",
     "index out of bounds: the len is ",
     "memory allocation of ",
     "mid > len",
     "null pointer passed to rust",
+    "removal index (is ",
     "recursive use of an object detected which would lead to unsafe aliasing in rust",
     // Where a panic happened: the compiler's own sources.
     "/rustc/",
@@ -58,7 +66,7 @@ pub(crate) fn silence(wasm: &mut Module) -> usize {
     for function in wasm.funcs.iter_mut() {
         let Some(name) = &function.name else { continue };
         let FunctionKind::Local(local) = &mut function.kind else { continue };
-        if returns_nothing(local) && is_diverging(name) {
+        if returns_nothing(local) && is_diverging(name) || is_of_a_panic(name) {
             let entry = local.entry_block();
             local.block_mut(entry).instrs = vec![(ir::Unreachable {}.into(), ir::InstrLocId::default())];
             silenced += 1;
@@ -103,6 +111,11 @@ fn forget(wasm: &mut Module, words: &[&str]) {
 fn is_diverging(name: &str) -> bool {
     let plain = without_crate_hash(name);
     DIVERGING.iter().any(|start| plain.starts_with(start))
+}
+
+/// Whether a function of this demangled name is a method of what a panic carries to its handler, and of nothing else.
+fn is_of_a_panic(name: &str) -> bool {
+    name.strip_prefix('<').is_some_and(|path| without_crate_hash(path).starts_with("std::panicking::panic_handler::"))
 }
 
 /// `core[b6a9…]::panicking::panic` as `core::panicking::panic`.
@@ -187,6 +200,12 @@ mod tests {
         let mut module = data(DIGITS);
         silence(&mut module);
         assert!(module.data.iter().all(|data| data.value.iter().all(|byte| *byte == 0)));
+    }
+
+    #[test]
+    fn what_a_panic_carries_is_never_read() {
+        assert!(is_of_a_panic("<std[a543996e6e7dbf1e]::panicking::panic_handler::FormatStringPayload as core[c593]::panic::PanicPayload>::take_box"));
+        assert!(!is_of_a_panic("<alloc[3ca5]::string::String as core[c593]::fmt::Write>::write_char"));
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    io::Write,
     path::Path,
 };
 
@@ -13,13 +12,19 @@ use serde::{Deserialize, Serialize};
 use crate::{
     build::{self, Built},
     command::root,
-    javascript, modules, wasm,
+    compress, javascript, modules, wasm,
 };
 
 /// What others who sign people in weigh, from what a site imports of them: see tests/peers.
 const PEERS: [&str; 4] = [LIGHTEST, "okta-auth-js", "auth0-spa-js", "msal-browser"];
 /// What the SDK has to be lighter than, JavaScript and wasm together.
 const LIGHTEST: &str = "oidc-client-ts";
+/// The most that the iframe's own page may weigh, in bytes as the server sends them to a browser that takes brotli.
+const FRAME_BUDGET: u64 = 40_960;
+/// What the iframe's page loads of the server's own files.
+const FRAME_LOADS: [&str; 2] = ["tokens.css", "mark.svg"];
+/// Another page's.
+const CALLBACK: &str = "callback.js";
 /// How much more than the committed figure is let pass, in percent: compilers differ a little from build to build.
 const TOLERANCE: u64 = 2;
 /// Where a site begins to load the SDK. What it imports at once counts, what it imports when asked for is shown apart.
@@ -85,6 +90,11 @@ fn judge(today: &Figures, committed: Option<&Figures>) -> Result<()> {
         total < lightest,
         "the SDK weighs {total} bytes in brotli, and {LIGHTEST} {lightest}: it has to be the lighter one"
     );
+    let frame = today.frame().brotli;
+    ensure!(
+        frame <= FRAME_BUDGET,
+        "the iframe's page weighs {frame} bytes in brotli, over its budget of {FRAME_BUDGET}"
+    );
     let Some(committed) = committed else {
         anyhow::bail!("{COMMITTED} is missing; write it with `cargo xtask size --accept`");
     };
@@ -119,7 +129,7 @@ fn measure(built: &Built) -> Result<Figures> {
             .unwrap_or_else(|| "no wasm-opt".to_owned()),
         at_start: at_start(&built.sdk)?,
         sdk: weigh(&built.sdk)?,
-        assets: weigh(&built.assets)?,
+        assets: weigh_frame(&built.assets)?,
         peers: weigh_peers()?,
     })
 }
@@ -143,13 +153,21 @@ fn at_start(sdk: &Path) -> Result<BTreeSet<String>> {
 /// The peers as a site delivers them: what it imports of one, bundled and minified.
 fn weigh_peers() -> Result<Weights> {
     let folder = modules::install("peers")?;
-    let bundle = |name: &str| {
-        let entry = format!("{name}.js");
-        let options = ["--bundle", "--minify", "--format=esm", "--target=es2022", "--log-level=warning"];
-        let arguments: Vec<&str> = [entry.as_str()].into_iter().chain(options).collect();
-        Weight::of(&modules::program(&folder, "esbuild", &arguments)?)
-    };
-    PEERS.into_iter().map(|name| Ok((name.to_owned(), bundle(name)?))).collect()
+    let weigh = |name: &str| Ok((name.to_owned(), Weight::of(&modules::bundle(&folder, name)?)?));
+    PEERS.into_iter().map(weigh).collect()
+}
+
+/// The iframe's files, with what it loads of the server's. The page itself is made for each application, and sent as it
+/// is.
+fn weigh_frame(assets: &Path) -> Result<Weights> {
+    let mut weights = weigh(assets)?;
+    for name in FRAME_LOADS {
+        let content = fs::read(root().join("server/assets").join(name))?;
+        weights.insert(name.to_owned(), Weight::of(&content)?);
+    }
+    let raw = fs::metadata(root().join("iframe/index.html"))?.len();
+    weights.insert("index.html".to_owned(), Weight { raw, gzip: raw, brotli: raw });
+    Ok(weights)
 }
 
 fn weigh(folder: &Path) -> Result<Weights> {
@@ -165,18 +183,21 @@ fn weigh(folder: &Path) -> Result<Weights> {
 
 impl Weight {
     fn of(content: &[u8]) -> Result<Self> {
-        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-        gzip.write_all(content)?;
-        let mut brotli = Vec::new();
-        let mut encoder = brotli::CompressorWriter::new(&mut brotli, 1 << 16, 11, 22);
-        encoder.write_all(content)?;
-        drop(encoder);
         let length = |bytes: &[u8]| bytes.len() as u64;
-        Ok(Self { raw: length(content), gzip: length(&gzip.finish()?), brotli: length(&brotli) })
+        Ok(Self {
+            raw: length(content),
+            gzip: length(&compress::gzip(content)?),
+            brotli: length(&compress::brotli(content)?),
+        })
     }
 }
 
 impl Figures {
+    /// What a browser loads for the iframe.
+    fn frame(&self) -> Weight {
+        sum(self.assets.iter().filter(|(name, _)| *name != CALLBACK))
+    }
+
     /// What a page loads of the SDK before anybody asks for more.
     fn start(&self) -> Weight {
         // Figures of before this was noted are of files that were all loaded.
@@ -207,7 +228,8 @@ fn show(today: &Figures, committed: Option<&Figures>) {
     });
     row("SDK, total", today.start(), committed.map(Figures::start));
     each(&today.assets, committed.map(|it| &it.assets), &str::to_owned);
-    row("iframe, total", sum(&today.assets), committed.map(|it| sum(&it.assets)));
+    row("iframe, total without the callback", today.frame(), committed.map(Figures::frame));
+    println!("the iframe's budget is {FRAME_BUDGET} bytes of brotli");
     println!("\nthe same for who signs people in besides, bundled and minified from what a site imports:");
     row("@latchkey/sdk", today.start(), committed.map(Figures::start));
     for name in PEERS {
@@ -267,6 +289,18 @@ mod tests {
         assert!(
             judge(&Figures { rustc: "1.99.0".into(), ..figures(16_000) }, Some(&figures(10_000))).is_err()
         );
+    }
+
+    #[test]
+    fn the_iframes_page_has_a_budget_of_its_own_and_the_callback_is_no_part_of_it() {
+        let weigh = |page, callback| {
+            let weight = |brotli| Weight { raw: brotli, gzip: brotli, brotli };
+            let assets = [("main.js".to_owned(), weight(page)), (CALLBACK.to_owned(), weight(callback))];
+            let figures = Figures { assets: assets.into(), ..figures(10_000) };
+            judge(&figures, Some(&figures))
+        };
+        assert!(weigh(FRAME_BUDGET, 500).is_ok());
+        assert!(weigh(FRAME_BUDGET + 1, 0).is_err());
     }
 
     #[test]

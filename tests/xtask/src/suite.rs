@@ -49,6 +49,8 @@ enum Stage {
     Packages,
     /// Whole journeys in Chromium, across two sites
     Journeys,
+    /// Signing in on every kind of site, in three browsers
+    Matrix,
 }
 
 impl Stage {
@@ -57,7 +59,10 @@ impl Stage {
     }
 
     fn has_tests(self) -> bool {
-        matches!(self, Self::Native | Self::Modules | Self::Wasm | Self::Packages | Self::Journeys)
+        matches!(
+            self,
+            Self::Native | Self::Modules | Self::Wasm | Self::Packages | Self::Journeys | Self::Matrix
+        )
     }
 
     fn run(self, filter: Option<&str>, tally: &mut Tally) -> Result<()> {
@@ -73,6 +78,7 @@ impl Stage {
             Self::Size => size::run(false),
             Self::Packages => package_tests(filter, tally),
             Self::Journeys => journeys(filter, tally),
+            Self::Matrix => matrix(filter, tally),
         }
     }
 }
@@ -112,8 +118,8 @@ fn chosen(options: &Options) -> Vec<Stage> {
     } else {
         Stage::value_variants().to_vec()
     };
-    let builds_on = |stage: &Stage| matches!(stage, Stage::Packages | Stage::Journeys);
-    if stages.iter().any(builds_on) && !stages.contains(&Stage::Build) {
+    let needs_build = |stage: &Stage| matches!(stage, Stage::Packages | Stage::Journeys | Stage::Matrix);
+    if stages.iter().any(needs_build) && !stages.contains(&Stage::Build) {
         stages.push(Stage::Build);
     }
     stages.sort();
@@ -154,9 +160,12 @@ fn docs() -> Result<()> {
     command::run(&mut doc)
 }
 
+/// The package whose tests need browsers.
 const JOURNEYS: &str = "latchkey-journeys";
 /// The test among the journeys that has a stage of its own, since it needs sites built by others.
 const PACKAGES: &str = "packages";
+/// And the one that needs more browsers than one.
+const MATRIX: &str = "matrix";
 
 /// The tests that need no browser: this helper's, then everything else's in one go.
 fn native_tests(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
@@ -175,7 +184,8 @@ fn native_tests(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
 
 /// The journeys, against the server and the files that were just built.
 fn journeys(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
-    let tests = native::integration_tests(JOURNEYS)?;
+    let mut tests = native::integration_tests(JOURNEYS)?;
+    tests.retain(|(name, _)| name != MATRIX);
     ensure!(!tests.is_empty(), "{JOURNEYS} has no tests");
     let chromium = browsers::chromium()?;
     let clients = counterparts::install()?;
@@ -209,6 +219,19 @@ fn package_tests(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
     command::run_counted(&mut test, tally).context("the packages")
 }
 
+/// The cells of the matrix that are in the test command, in all three browsers.
+fn matrix(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
+    let (chromium, others) = (browsers::chromium()?, browsers::others()?);
+    let built = build::wasm()?;
+    let [server] = native::binaries(false, ["latchkey"])?;
+    let mut test = native::workspace("test");
+    test.args(["--test", MATRIX]).args(filter);
+    test.env("XTASK_SERVER", server).env("XTASK_SDK", built.sdk);
+    chromium.announce_to(&mut test);
+    others.announce_to(&mut test);
+    command::run_counted(&mut test, tally).context("the matrix")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,12 +249,20 @@ mod tests {
     fn journeys_never_run_against_a_stale_build() {
         assert_eq!(stages(&[Stage::Journeys], None), [Stage::Build, Stage::Journeys]);
         assert_eq!(stages(&[Stage::Packages], None), [Stage::Build, Stage::Packages]);
+        assert_eq!(stages(&[Stage::Matrix], None), [Stage::Build, Stage::Matrix]);
     }
 
     #[test]
     fn a_filter_alone_leaves_the_stages_without_tests_out() {
-        let expected =
-            [Stage::Native, Stage::Modules, Stage::Build, Stage::Wasm, Stage::Packages, Stage::Journeys];
-        assert_eq!(stages(&[], Some("code")), expected);
+        let with_tests = [
+            Stage::Native,
+            Stage::Modules,
+            Stage::Build,
+            Stage::Wasm,
+            Stage::Packages,
+            Stage::Journeys,
+            Stage::Matrix,
+        ];
+        assert_eq!(stages(&[], Some("code")), with_tests);
     }
 }

@@ -85,7 +85,7 @@ impl<'a> Frame<'a> {
         headers: &HeaderMap,
         now: UnixSeconds,
     ) -> Result<(Given, UnixSeconds), Error> {
-        let secret = browser::secret(headers, &self.cookie()).ok_or(Error::SessionEnded)?;
+        let secret = browser::secret(headers, &self.cookie()).ok_or(Error::NoFrameSession)?;
         let session = frame_sessions::find(unit, &secret.digest(), now).await?.ok_or(Error::SessionEnded)?;
         Ok((self.require_own(unit, &session.grant_id).await?, session.expires_at))
     }
@@ -147,7 +147,7 @@ pub async fn delete(
     let mut unit = app.store.read().await?;
     let found = match frame.find(&mut unit, &headers, now).await {
         Ok((given, _)) => Some(given).filter(|given| given.revoked_at.is_none()),
-        Err(Error::SessionEnded) => None,
+        Err(Error::SessionEnded | Error::NoFrameSession) => None,
         Err(error) => return Err(error.into()),
     };
     drop(unit);

@@ -173,7 +173,7 @@ async fn a_login_hint_is_filled_in_and_escaped() {
         let login = person.ask(&Asking::new().with("login_hint", hint)).await.location().to_owned();
         let page = person.get(&login).await;
         page.assert_page(200, shown);
-        assert!(!page.body.contains("<script"), "{}", page.body);
+        assert!(!page.body.contains("<script>"), "{}", page.body);
     }
     let login = person.ask(&Asking::new().with("login_hint", &"x".repeat(255))).await.location().to_owned();
     person.get(&login).await.assert_page(200, "type=\"email\" value=\"\"");

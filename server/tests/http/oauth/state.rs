@@ -73,7 +73,7 @@ async fn in_the_links_of_pages() {
             let found = url::form_urlencoded::parse(link.fragment().unwrap().as_bytes());
             let states: Vec<_> = found.filter(|(name, _)| name == "state").map(|(_, value)| value).collect();
             assert_eq!(states, [state]);
-            assert!(!page.body.contains("<script") && !page.body.contains('\u{202e}'));
+            assert!(!page.body.contains("<script>") && !page.body.contains('\u{202e}'));
         }
     }
 }

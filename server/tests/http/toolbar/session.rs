@@ -144,11 +144,11 @@ async fn only_the_frame_s_own_script_is_answered() {
 async fn the_session_of_one_site_opens_nothing_on_another() {
     let platform = Platform::new().await;
     let (mut frame, mut person) = Frame::signed_in(&platform, MEMBER).await;
-    frame.clone().on(SIBLING).renew().await.assert_api_error(403, "session_expired");
+    frame.clone().on(SIBLING).renew().await.assert_api_error(403, "login_required");
     Frame { client_id: GLOBEX_APP.into(), ..frame.clone() }
         .renew()
         .await
-        .assert_api_error(403, "session_expired");
+        .assert_api_error(403, "login_required");
     // Both sites' sessions stand beside each other, and neither is the other's under whatever name.
     let own: Vec<String> = frame.cookies.keys().cloned().collect();
     let handle = person.handle(&Asking::new().with("origin", SIBLING)).await;

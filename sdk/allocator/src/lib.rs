@@ -1,9 +1,12 @@
-//! The allocator of the release build: half a kilobyte of every download less than the smallest published one.
+//! The allocator of both wasm modules' release builds: half a kilobyte of every download less than the smallest
+//! published one.
 //!
 //! Memory is handed out in powers of two and comes back to a list for its size, to be handed out again. Nothing is
 //! merged and nothing returns to the browser, so the most that is ever lost is half of the most that was ever in use:
 //! for a module that holds a few texts at a time, some hundred bytes.
-#![allow(unsafe_code, reason = "an allocator is made of raw memory; everything else in this crate is safe")]
+#![no_std]
+#![cfg(target_arch = "wasm32")]
+#![allow(unsafe_code, reason = "an allocator is made of raw memory")]
 
 use core::{
     alloc::{GlobalAlloc, Layout},
