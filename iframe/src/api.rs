@@ -5,7 +5,10 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Headers, Request, RequestCredentials, RequestInit, Response, Window};
 
-use crate::value::{Draft, Fields};
+use crate::{
+    text::join,
+    value::{Draft, Fields},
+};
 
 /// How long the platform may take to answer.
 const LIMIT_MS: u32 = 15_000;
@@ -84,7 +87,7 @@ async fn fetch(
     let mut kind = "application/x-www-form-urlencoded";
     match asker {
         Asker::Holder(token) => {
-            headers.set("Authorization", &format!("Bearer {token}"))?;
+            headers.set("Authorization", &join(&["Bearer ", token]))?;
             kind = "application/json";
         }
         Asker::Frame => {

@@ -4,6 +4,8 @@
 //! else, brings no credential besides the token, and says nothing that only a browser may. Nothing here touches the
 //! browser.
 
+use crate::text::join;
+
 /// What every path begins with.
 pub const PREFIX: &str = "/api/0/";
 
@@ -84,9 +86,10 @@ pub fn resolve(path: &str, organization: &str) -> Option<String> {
     if !is_plain(relative) {
         return None;
     }
-    let below = if place.starts_with('/') { String::new() } else { format!("organizations/{organization}/") };
-    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-    Some(format!("{PREFIX}{below}{relative}{query}"))
+    let below =
+        if place.starts_with('/') { String::new() } else { join(&["organizations/", organization, "/"]) };
+    let query = query.map(|query| join(&["?", query])).unwrap_or_default();
+    Some(join(&[PREFIX, &below, relative, &query]))
 }
 
 /// Whether a path below another one stays there, however often it is decoded.
@@ -261,7 +264,7 @@ mod tests {
         let pair = |name: &str| (name.to_owned(), "x".to_owned());
         let all = vec![pair("content-length"), pair("content-type")];
         assert_eq!(shown(all.clone()), all);
-        let encoded = [all, vec![pair("content-encoding")]].concat();
+        let encoded = join(&[all, vec![pair("content-encoding")]]);
         assert_eq!(shown(encoded), [pair("content-type")]);
     }
 

@@ -9,12 +9,13 @@ use std::{
 use js_sys::encode_uri_component;
 use latchkey_protocol::frame::Session;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::spawn_local;
 use web_sys::{Document, Window};
 
 use crate::{
     api::{self, Failure},
     panel::{Asked, Panel, Shown},
+    task::spawn,
+    text::{decimal, join},
     value::Fields,
 };
 
@@ -124,10 +125,11 @@ impl Tracker {
         let may_write = may("event:write");
         *self.account.borrow_mut() = (may_write || may("event:read")).then(|| Account {
             token: token.to_owned(),
-            path: format!(
-                "/api/0/organizations/{}/issues/",
-                String::from(encode_uri_component(&session.organization.slug))
-            ),
+            path: join(&[
+                "/api/0/organizations/",
+                &String::from(encode_uri_component(&session.organization.slug)),
+                "/issues/",
+            ]),
             may_write,
         });
         self.list();
@@ -146,9 +148,9 @@ impl Tracker {
         self.asked.set(asked);
         let Some(account) = self.account.borrow().clone() else { return };
         let page = String::from(encode_uri_component(&self.page.borrow()));
-        let path = format!("{}?status=unresolved&limit={MOST}&page={page}", account.path);
+        let path = join(&[&account.path, "?status=unresolved&limit=", &decimal(MOST), "&page=", &page]);
         let me = self.clone();
-        spawn_local(async move {
+        spawn(async move {
             let found = api::get(&me.window, &account.token, &path).await;
             if me.asked.get() != asked {
                 return;
@@ -166,10 +168,10 @@ impl Tracker {
 
     fn resolve(self: &Rc<Self>, id: String) {
         let Some(account) = self.account.borrow().clone() else { return };
-        let path = format!("{}{}/", account.path, String::from(encode_uri_component(&id)));
+        let path = join(&[&account.path, &String::from(encode_uri_component(&id)), "/"]);
         let (me, asked) = (self.clone(), self.asked.get());
         self.panel.busy(&id, true);
-        spawn_local(async move {
+        spawn(async move {
             let body = r#"{"status":"resolved"}"#;
             let done = api::put(&me.window, &account.token, &path, body).await;
             if me.asked.get() != asked {

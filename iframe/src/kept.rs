@@ -7,6 +7,7 @@ use web_sys::{Storage, Window};
 use crate::{
     api::{self, Asker, Failure},
     handshake::{Page, Parent},
+    text::join,
     token::Issued,
 };
 
@@ -24,9 +25,9 @@ impl Kept {
     pub(crate) fn of(window: &Window, page: &Page, parent: &Parent) -> Self {
         Self {
             window: window.clone(),
-            path: format!("/toolbar/{}/session/", page.client_id),
+            path: join(&["/toolbar/", &page.client_id, "/session/"]),
             origin: parent.origin.clone(),
-            key: format!("session {} {}", page.client_id, parent.origin),
+            key: join(&["session ", &page.client_id, " ", &parent.origin]),
         }
     }
 
@@ -39,13 +40,13 @@ impl Kept {
     /// Asks for another token of the same sign-in.
     pub(crate) async fn renew(&self) -> Result<Issued, Failure> {
         let form = [("origin", &*self.origin)];
-        let path = format!("{}token/", self.path);
+        let path = join(&[&self.path, "token/"]);
         Issued::read(&api::post(&self.window, Asker::Frame, &path, form).await?)
     }
 
     /// Ends the session, with every token of the sign-in.
     pub(crate) async fn end(&self) {
-        let path = format!("{}?{}", self.path, encode_pairs([("origin", &*self.origin)]));
+        let path = join(&[&self.path, "?", &encode_pairs([("origin", &*self.origin)])]);
         let _ = api::send(&self.window, Asker::Frame, "DELETE", &path, None).await;
     }
 

@@ -19,6 +19,8 @@ mod session;
 pub mod sign_in;
 mod stand;
 mod tabs;
+mod task;
+mod text;
 mod token;
 pub mod value;
 mod view;
@@ -36,7 +38,6 @@ use latchkey_protocol::{
     oauth::Outcome,
 };
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::spawn_local;
 use web_sys::{HtmlElement, MessageEvent, MessagePort, Window};
 
 use crate::{
@@ -49,6 +50,7 @@ use crate::{
     session::Signed,
     sign_in::{Accepted, Opener, Requests, Way, authorize_url},
     stand::Stand,
+    task::spawn,
     view::{Observer, Shown, View},
 };
 
@@ -360,7 +362,7 @@ impl Frame {
             return;
         }
         let me = self.clone();
-        spawn_local(async move {
+        spawn(async move {
             let request = prepare::prepare(&me.window).await;
             me.refilling.set(false);
             match request {

@@ -6,7 +6,10 @@ use gloo_events::EventListener;
 use wasm_bindgen::prelude::*;
 use web_sys::{Document, Element, HtmlElement};
 
-use crate::issues::Issue;
+use crate::{
+    issues::Issue,
+    text::{decimal, join},
+};
 
 /// The states of the panel.
 #[derive(Debug, Clone, Copy)]
@@ -141,15 +144,16 @@ impl Panel {
         };
         let row = make("li", "", "")?;
         let lines = make("div", "words lines", "")?;
-        let times = if issue.count == 1 { "once".to_owned() } else { format!("{} times", issue.count) };
+        let times =
+            if issue.count == 1 { "once".to_owned() } else { join(&[&decimal(issue.count), " times"]) };
         let title = make("strong", "", &issue.title)?;
-        let more = make("span", "", &format!("{}, {times}", issue.project.name))?;
+        let more = make("span", "", &join(&[&issue.project.name, ", ", &times]))?;
         lines.append_with_node_2(&title, &more)?;
         row.append_child(&lines)?;
         if may_resolve {
             let button = make("button", "", "Resolve")?;
             button.set_attribute("type", "button")?;
-            button.set_attribute("aria-label", &format!("Resolve {}", issue.title))?;
+            button.set_attribute("aria-label", &join(&["Resolve ", &issue.title]))?;
             button.set_attribute(ISSUE, &issue.id)?;
             row.append_child(&button)?;
         }

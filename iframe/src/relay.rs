@@ -6,12 +6,14 @@ use std::{cell::RefCell, rc::Rc};
 use js_sys::{Array, Promise, Uint8Array};
 use latchkey_protocol::{error::ErrorCode, frame::Headers as Pairs};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, Blob, Headers, Request, RequestCredentials, RequestInit, Response, Window};
 
 use crate::{
     call::{PREFIX, is_header, is_method, resolve, shown},
     message::{FromFrame, pair},
+    task::spawn,
+    text::join,
     value::{Fields, list},
 };
 
@@ -106,7 +108,7 @@ impl Relay {
         }
         self.calls.borrow_mut().push(Call { id, abort, reader: None, is_reading: false });
         let me = self.clone();
-        spawn_local(async move {
+        spawn(async move {
             let response = JsFuture::from(me.window.fetch_with_request_and_init(&request, &init)).await;
             match response.map(JsCast::unchecked_into::<Response>) {
                 Ok(response) if is_of_the_api(&me.window, &response) => me.answer(id, &response, expired),
@@ -159,7 +161,7 @@ impl Relay {
             reader
         };
         let me = self.clone();
-        spawn_local(async move {
+        spawn(async move {
             let read = JsFuture::from(reader.read()).await;
             if !me.rest(id) {
                 return;
@@ -227,7 +229,7 @@ fn request(asked: &Asked, account: &Account) -> Option<Request> {
         }
         headers.append(name, value).ok()?;
     }
-    headers.set("Authorization", &format!("Bearer {}", account.access_token)).ok()?;
+    headers.set("Authorization", &join(&["Bearer ", &account.access_token])).ok()?;
     let init = RequestInit::new();
     init.set_method(&asked.method);
     init.set_headers(&headers);

@@ -12,7 +12,6 @@ use latchkey_protocol::{
     error::ErrorCode,
     frame::{Session, Tokens},
 };
-use wasm_bindgen_futures::spawn_local;
 use web_sys::VisibilityState;
 
 use crate::{
@@ -22,6 +21,7 @@ use crate::{
     kept::Kept,
     message::FromFrame,
     tabs::{Tabs, Told},
+    task::spawn,
     token::{self, Issued},
     view::Shown,
 };
@@ -143,7 +143,7 @@ impl Frame {
         let me = self.clone();
         *signed.timer.borrow_mut() = Some(Timeout::new(RESUME_MS, move || me.end_resuming(turn)));
         let me = self.clone();
-        spawn_local(async move {
+        spawn(async move {
             let renewal = me.ask_for_another().await;
             if me.signed.turn.get() != turn || !me.signed.is_resuming() {
                 return;
@@ -178,7 +178,7 @@ impl Frame {
     pub(crate) fn take_token(self: &Rc<Self>, access_token: String, expires_in: u32, handle: Option<String>) {
         let issued = Issued { access_token, expires_in, refresh_token: None };
         let (me, turn) = (self.clone(), self.signed.next_turn());
-        spawn_local(async move { me.sign_in_with(Ok(issued), handle, turn).await });
+        spawn(async move { me.sign_in_with(Ok(issued), handle, turn).await });
     }
 
     /// Exchanges a code that came, with the verifier that never left this page.
@@ -190,7 +190,7 @@ impl Frame {
         handle: Option<String>,
     ) {
         let (me, turn) = (self.clone(), self.signed.next_turn());
-        spawn_local(async move {
+        spawn(async move {
             let issued = token::exchange(&me.window, &me.page, &code, &verifier, &redirect_uri).await;
             me.sign_in_with(issued, handle, turn).await;
         });
@@ -313,7 +313,7 @@ impl Frame {
             return;
         }
         let (me, turn) = (self.clone(), self.signed.turn.get());
-        spawn_local(async move {
+        spawn(async move {
             let renewal = me.ask_for_another().await;
             me.signed.is_renewing.set(false);
             if me.signed.turn.get() != turn {
@@ -439,7 +439,7 @@ impl Frame {
         let Some(kept) = self.signed.kept() else { return };
         kept.mark(false);
         let me = self.clone();
-        spawn_local(async move {
+        spawn(async move {
             if held.has_cookie {
                 kept.end().await;
             }
@@ -455,7 +455,7 @@ impl Frame {
     /// A token that came too late, or in a way it should not, must not live on.
     pub(crate) fn discard(self: &Rc<Self>, access_token: String) {
         let me = self.clone();
-        spawn_local(async move { token::revoke(&me.window, &me.page, &access_token).await });
+        spawn(async move { token::revoke(&me.window, &me.page, &access_token).await });
     }
 }
 

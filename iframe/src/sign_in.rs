@@ -8,7 +8,10 @@ use latchkey_protocol::{
     pkce::METHOD,
 };
 
-use crate::handshake::{Page, Parent};
+use crate::{
+    handshake::{Page, Parent},
+    text::join,
+};
 
 /// A request made ready before any click, and the secret that belongs to it.
 #[derive(Clone)]
@@ -142,7 +145,7 @@ impl Requests {
 impl Page {
     /// Where the responses to this page's requests arrive.
     pub fn callback(&self) -> String {
-        format!("{}/toolbar/{}/callback/", self.issuer, self.client_id)
+        join(&[&self.issuer, "/toolbar/", &self.client_id, "/callback/"])
     }
 }
 
@@ -164,7 +167,7 @@ pub fn authorize_url(page: &Page, parent: &Parent, request: &Prepared) -> String
         ("code_challenge_method", method),
     ];
     let query = encode_pairs(pairs.into_iter().filter(|(_, value)| !value.is_empty()));
-    format!("{}/oauth/authorize/?{query}", page.issuer)
+    join(&[&page.issuer, "/oauth/authorize/?", &query])
 }
 
 #[cfg(test)]

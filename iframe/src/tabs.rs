@@ -13,6 +13,7 @@ use web_sys::{BroadcastChannel, MessageEvent};
 use crate::{
     handshake::{Page, Parent},
     message::{read_session, write_session},
+    text::join,
     value::{Draft, Fields},
 };
 
@@ -76,7 +77,7 @@ pub(crate) struct Tabs {
 impl Tabs {
     /// Listens to the others. Only pages of the platform's own origin can say anything there.
     pub(crate) fn open(page: &Page, parent: &Parent, heard: impl Fn(Told) + 'static) -> Rc<Self> {
-        let name = format!("latchkey {} {}", page.client_id, parent.origin);
+        let name = join(&["latchkey ", &page.client_id, " ", &parent.origin]);
         let channel = BroadcastChannel::new(&name).ok();
         let listener = channel.as_ref().map(|channel| {
             EventListener::new(channel, "message", move |event| {

@@ -224,7 +224,7 @@ journeys! {
                     client: members(client, EventTarget.prototype),
                     session: Object.keys(client.session).sort(),
                     error: members(error, Error.prototype),
-                    options: await asked({ clientId: 'nobody', platform, mode: 'popup' }, async (given) => {
+                    options: await asked({ client_id: 'nobody', platform, mode: 'popup' }, async (given) => {
                         (await sdk.init(given)).destroy();
                     }),
                     login: await asked({ signal: AbortSignal.abort() }, (given) => client.login(given)),

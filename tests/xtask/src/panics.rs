@@ -2,7 +2,11 @@
 //! that would put the message together is weight that nobody ever sees. What is left of each of those functions is
 //! the trap at its end, and of each message the room it took, empty.
 
-use walrus::{FunctionKind, LocalFunction, Module, ValType, ir};
+use std::collections::HashSet;
+
+use walrus::{
+    ConstExpr, ElementItems, ExportItem, FunctionId, FunctionKind, LocalFunction, Module, ValType, ir,
+};
 
 /// The functions of the standard library and of wasm-bindgen that only ever end in a panic, by the start of their
 /// names.
@@ -67,17 +71,87 @@ pub(crate) fn silence(wasm: &mut Module) -> usize {
         let Some(name) = &function.name else { continue };
         let FunctionKind::Local(local) = &mut function.kind else { continue };
         if returns_nothing(local) && is_diverging(name) || is_of_a_panic(name) {
-            let entry = local.entry_block();
-            local.block_mut(entry).instrs = vec![(ir::Unreachable {}.into(), ir::InstrLocId::default())];
+            empty(local);
             silenced += 1;
         }
     }
+    empty_formatting(wasm);
     walrus::passes::gc::run(wasm);
     forget(wasm, &WORDS);
     if !writes_numbers(wasm) {
         forget(wasm, &[DIGITS]);
     }
     silenced
+}
+
+/// Empties the standard library's formatting where only panics used it. What formats a value is called through a table,
+/// and whatever stands in the table counts as used; but it is only ever called by what formats, so where nothing else
+/// calls into that any more, none of it runs.
+fn empty_formatting(wasm: &mut Module) {
+    let formats: HashSet<FunctionId> = wasm
+        .funcs
+        .iter()
+        .filter(|it| it.name.as_deref().is_some_and(is_formatting))
+        .map(walrus::Function::id)
+        .collect();
+    let mut waiting: Vec<FunctionId> = wasm
+        .exports
+        .iter()
+        .filter_map(|export| match export.item {
+            ExportItem::Function(id) => Some(id),
+            _ => None,
+        })
+        .chain(wasm.start)
+        .collect();
+    for element in wasm.elements.iter() {
+        let of_expression = |expression: &ConstExpr| match expression {
+            ConstExpr::RefFunc(id) => Some(*id),
+            _ => None,
+        };
+        let items: Vec<FunctionId> = match &element.items {
+            ElementItems::Functions(ids) => ids.clone(),
+            ElementItems::Expressions(_, expressions) => {
+                expressions.iter().filter_map(of_expression).collect()
+            }
+        };
+        waiting.extend(items.into_iter().filter(|id| !formats.contains(id)));
+    }
+    let mut used = HashSet::new();
+    while let Some(id) = waiting.pop() {
+        if used.insert(id)
+            && let FunctionKind::Local(local) = &wasm.funcs.get(id).kind
+        {
+            let mut calls = Calls(Vec::new());
+            ir::dfs_in_order(&mut calls, local, local.entry_block());
+            waiting.extend(calls.0);
+        }
+    }
+    for function in wasm.funcs.iter_mut().filter(|it| formats.contains(&it.id()) && !used.contains(&it.id()))
+    {
+        if let FunctionKind::Local(local) = &mut function.kind {
+            empty(local);
+        }
+    }
+}
+
+/// The functions that one names.
+struct Calls(Vec<FunctionId>);
+
+impl ir::Visitor<'_> for Calls {
+    fn visit_function_id(&mut self, id: &FunctionId) {
+        self.0.push(*id);
+    }
+}
+
+/// Whether a function of this demangled name is part of the standard library's formatting.
+fn is_formatting(name: &str) -> bool {
+    name.contains("::fmt::")
+}
+
+/// Leaves the trap alone.
+fn empty(local: &mut LocalFunction) {
+    let entry = local.entry_block();
+    local.block_mut(entry).instrs = vec![(ir::Unreachable {}.into(), ir::InstrLocId::default())];
 }
 
 /// Whether anything is left that writes numbers: the standard library's formatting, or what does it faster.
@@ -115,7 +189,8 @@ fn is_diverging(name: &str) -> bool {
 
 /// Whether a function of this demangled name is a method of what a panic carries to its handler, and of nothing else.
 fn is_of_a_panic(name: &str) -> bool {
-    name.strip_prefix('<').is_some_and(|path| without_crate_hash(path).starts_with("std::panicking::panic_handler::"))
+    name.strip_prefix('<')
+        .is_some_and(|path| without_crate_hash(path).starts_with("std::panicking::panic_handler::"))
 }
 
 /// `core[b6a9…]::panicking::panic` as `core::panicking::panic`.
@@ -203,8 +278,34 @@ mod tests {
     }
 
     #[test]
+    fn formatting_stays_where_anything_calls_it() {
+        for is_called in [false, true] {
+            let mut module = Module::default();
+            let write = function(&mut module, "core[c5930c85a12de822]::fmt::write", &[]);
+            module.exports.remove("core[c5930c85a12de822]::fmt::write").unwrap();
+            let caller = function(&mut module, "latchkey_iframe::panel::decimal", &[]);
+            if is_called {
+                module
+                    .funcs
+                    .get_mut(caller)
+                    .kind
+                    .unwrap_local_mut()
+                    .builder_mut()
+                    .func_body()
+                    .call(write)
+                    .drop();
+            }
+            let before = length(&module, write);
+            empty_formatting(&mut module);
+            assert_eq!(length(&module, write) == before && before > 1, is_called);
+        }
+    }
+
+    #[test]
     fn what_a_panic_carries_is_never_read() {
-        assert!(is_of_a_panic("<std[a543996e6e7dbf1e]::panicking::panic_handler::FormatStringPayload as core[c593]::panic::PanicPayload>::take_box"));
+        assert!(is_of_a_panic(
+            "<std[a543996e6e7dbf1e]::panicking::panic_handler::FormatStringPayload as core[c593]::panic::PanicPayload>::take_box"
+        ));
         assert!(!is_of_a_panic("<alloc[3ca5]::string::String as core[c593]::fmt::Write>::write_char"));
     }
 

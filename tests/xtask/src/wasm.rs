@@ -48,6 +48,8 @@ pub(crate) fn compile(toolchain: Toolchain, krate: Crate) -> Result<PathBuf> {
 
 /// Makes the wasm of a compiled crate in an empty folder, and the glue that goes into its JavaScript.
 pub(crate) fn bind(wasm: &Path, krate: Crate, wasm_opt: Option<&Path>, folder: &Path) -> Result<()> {
+    let plain = folder.join("plain.wasm");
+    fs::write(&plain, without_references(&fs::read(wasm)?).context("reading the compiled wasm")?)?;
     // The command line tool's own entry point: the library behind it has other defaults, with which init() fails.
     wasm_bindgen_cli::wasm_bindgen::run_cli_with_args([
         "wasm-bindgen".as_ref(),
@@ -58,8 +60,9 @@ pub(crate) fn bind(wasm: &Path, krate: Crate, wasm_opt: Option<&Path>, folder: &
         krate.stem.as_ref(),
         "--out-dir".as_ref(),
         folder.as_os_str(),
-        wasm.as_os_str(),
+        plain.as_os_str(),
     ])?;
+    fs::remove_file(plain)?;
     let glue_path = folder.join(format!("{}.js", krate.stem));
     let wasm_path = folder.join(format!("{}_bg.wasm", krate.stem));
     let glue = fs::read_to_string(&glue_path).with_context(|| glue_path.display().to_string())?;
@@ -83,6 +86,56 @@ pub(crate) fn bind(wasm: &Path, krate: Crate, wasm_opt: Option<&Path>, folder: &
         Some(wasm_opt) => optimise(wasm_opt, &wasm_path),
         None => Ok(()),
     }
+}
+
+/// The module, with reference types no longer in the list of what the compiler was allowed to use: it uses none. Where
+/// they are in it, wasm-bindgen keeps JavaScript's values in a table of the module's, with code around every import that
+/// puts them there and takes them out: more bytes than the array that it keeps in its glue otherwise. None for what is
+/// no module.
+fn without_references(wasm: &[u8]) -> Option<Vec<u8>> {
+    const HEADER: usize = 8;
+    const LIST: &[u8] = b"\x0ftarget_features";
+    let (header, mut rest) = wasm.split_at_checked(HEADER)?;
+    let mut kept = header.to_vec();
+    while let [id, after @ ..] = rest {
+        let (length, content) = leb128(after)?;
+        let (content, next) = content.split_at_checked(length)?;
+        match content.strip_prefix(LIST) {
+            Some(list) if *id == 0 => {
+                let mut shorter = LIST.to_vec();
+                shorter.extend(without_feature(list, b"reference-types")?);
+                // In two bytes, as a number this small may stand as well.
+                let length = u16::try_from(shorter.len()).ok().filter(|length| *length < 1 << 14)?;
+                kept.extend([0, (length & 0x7f) as u8 | 0x80, (length >> 7) as u8]);
+                kept.extend(shorter);
+            }
+            _ => kept.extend(&rest[..rest.len() - next.len()]),
+        }
+        rest = next;
+    }
+    Some(kept)
+}
+
+/// The list without this one: how many there are, and each with a sign and its name's length before it.
+fn without_feature(list: &[u8], unwanted: &[u8]) -> Option<Vec<u8>> {
+    let (&count, mut rest) = list.split_first()?;
+    let mut kept = vec![0];
+    for _ in 0..count {
+        let (entry, next) = rest.split_at_checked(2 + usize::from(*rest.get(1)?))?;
+        if !entry.ends_with(unwanted) {
+            kept[0] += 1;
+            kept.extend(entry);
+        }
+        rest = next;
+    }
+    Some(kept)
+}
+
+/// A number as wasm writes it, and what follows.
+fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let end = bytes.iter().position(|byte| byte & 0x80 == 0)?;
+    let number = bytes[..=end].iter().rev().fold(0, |number, byte| number << 7 | usize::from(byte & 0x7f));
+    Some((number, &bytes[end + 1..]))
 }
 
 /// The features that rustc's default wasm target emits, and that every browser of the last years runs.
@@ -162,4 +215,21 @@ pub(crate) fn lint() -> Result<()> {
 /// The version of the `wasm-opt` that was used, for the record; None without it.
 pub(crate) fn wasm_opt_version(wasm_opt: Option<&Path>) -> Option<String> {
     wasm_opt.and_then(|program| node::version(&program.to_path_buf()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_feature_leaves_the_list_and_everything_else_stays() {
+        let module = |count: u8, features: &[u8], length: &[u8]| {
+            let list = [b"\x0ftarget_features".as_slice(), &[count], features].concat();
+            [b"\0asm\x01\0\0\0\x01\x02ab\0".as_slice(), length, &list, b"\x0b\x01c"].concat()
+        };
+        let before = module(2, b"+\x0freference-types+\x08sign-ext", &[44]);
+        assert_eq!(without_references(&before), Some(module(1, b"+\x08sign-ext", &[27 | 0x80, 0])));
+        assert_eq!(without_references(b"\0asm"), None);
+        assert_eq!(without_references(&before[..before.len() - 1]), None);
+    }
 }
