@@ -138,7 +138,7 @@ journeys! {
             addEventListener('message', ({ data }) => seen.push(JSON.stringify(data)));").await?;
         journey.browser.click("#sign-in").await?;
         journey.log_in_and_allow(&page, ADA).await?;
-        journey.browser.read("#status", ADA.name).await?;
+        journey.browser.until("seen.some((text) => text.includes('latchkey.response'))").await?;
         journey.is_told("const types = [...new Set(seen.map((text) => JSON.parse(text).type))].sort().join();
             return types + (seen.some((text) => text.includes('handle')) ? ' handle' : '')",
             "latchkey.alive,latchkey.response").await?;
