@@ -42,7 +42,8 @@ struct Assets {
     files: BTreeMap<String, File>,
 }
 
-struct File {
+/// A file, and what it is when compressed.
+pub(crate) struct File {
     kind: String,
     plain: Cow<'static, [u8]>,
     /// In the order of [`CODINGS`].
@@ -76,7 +77,7 @@ static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
 });
 
 impl File {
-    fn new(file: EmbeddedFile) -> Self {
+    pub(crate) fn new(file: EmbeddedFile) -> Self {
         let digest = hex(&Sha256::digest(&file.data)[..16]);
         let coded = CODINGS.map(|(_, ending)| {
             let coded = Compressed::get(&format!("{digest}.{ending}"))?.data;
@@ -93,6 +94,29 @@ impl File {
         });
         coded.unwrap_or_else(|| (self.plain.clone(), None))
     }
+
+    /// The bytes as they are.
+    pub(crate) fn plain(&self) -> &[u8] {
+        &self.plain
+    }
+
+    /// The file for whoever asked, to be kept for ever.
+    pub(crate) fn answer(&self, asked: &HeaderMap) -> Response {
+        let accepted = asked.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+        let (bytes, coding) = self.bytes(&accepted.collect::<Vec<_>>().join(","));
+        let mut response = bytes.into_response();
+        let headers = response.headers_mut();
+        if let Ok(kind) = HeaderValue::from_str(&self.kind) {
+            headers.insert(header::CONTENT_TYPE, kind);
+        }
+        if let Some(coding) = coding {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
+        }
+        headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
+        headers
+            .insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+        response
+    }
 }
 
 /// Whether an `Accept-Encoding` names a coding, or all, and not with the weight 0 (RFC 9110 §12.5.3).
@@ -107,7 +131,7 @@ fn accepts(accepted: &str, coding: &str) -> bool {
     weight(coding).or_else(|| weight("*")).is_some_and(|weight: f32| weight > 0.0)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
@@ -132,20 +156,7 @@ pub async fn get(
     if digest != ASSETS.digest {
         return Err(Error::NotFound.into());
     }
-    let file = ASSETS.files.get(&name).ok_or(Error::NotFound)?;
-    let accepted = asked.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    let (bytes, coding) = file.bytes(&accepted.collect::<Vec<_>>().join(","));
-    let mut response = bytes.into_response();
-    let headers = response.headers_mut();
-    if let Ok(kind) = HeaderValue::from_str(&file.kind) {
-        headers.insert(header::CONTENT_TYPE, kind);
-    }
-    if let Some(coding) = coding {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
-    }
-    headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
-    Ok(response)
+    Ok(ASSETS.files.get(&name).ok_or(Error::NotFound)?.answer(&asked))
 }
 
 #[cfg(test)]

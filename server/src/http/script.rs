@@ -1,13 +1,13 @@
 //! The SDK for a script tag: one script at an address whose content never changes, and its hash. A site that gives
 //! both runs just this script, whatever becomes of the platform (Subresource Integrity).
 
-use std::{borrow::Cow, collections::BTreeMap, fmt::Write, sync::LazyLock};
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use axum::{
     Json,
     extract::{Path, State},
-    http::header,
-    response::{IntoResponse, Response},
+    http::HeaderMap,
+    response::Response,
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use rust_embed::Embed;
@@ -16,7 +16,10 @@ use sha2::{Digest, Sha384};
 
 use crate::{
     config::Config,
-    http::error::{ApiError, Error, PageError},
+    http::{
+        assets::{File, hex},
+        error::{ApiError, Error, PageError},
+    },
     state::App,
 };
 
@@ -32,20 +35,17 @@ const NAME: &str = "latchkey.js";
 struct Built {
     version: String,
     integrity: String,
-    files: BTreeMap<String, Cow<'static, [u8]>>,
+    files: BTreeMap<String, File>,
 }
 
 static BUILT: LazyLock<Option<Built>> = LazyLock::new(|| {
     let files: BTreeMap<_, _> = Script::iter()
         .filter(|name| name.ends_with(".js"))
-        .filter_map(|name| Some((name.to_string(), Script::get(&name)?.data)))
+        .filter_map(|name| Some((name.to_string(), File::new(Script::get(&name)?))))
         .collect();
-    let digest = Sha384::digest(files.get(NAME)?);
-    let version = digest[..8].iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
-    Some(Built { version, integrity: format!("sha384-{}", BASE64.encode(digest)), files })
+    let digest = Sha384::digest(files.get(NAME)?.plain());
+    let integrity = format!("sha384-{}", BASE64.encode(digest));
+    Some(Built { version: hex(&digest[..8]), integrity, files })
 });
 
 /// What a page gives in its script tag.
@@ -69,10 +69,10 @@ pub async fn describe(State(app): State<App>) -> Result<Json<Tag>, ApiError> {
 }
 
 /// `GET /sdk/{version}/{name}`.
-pub async fn get(Path((version, name)): Path<(String, String)>) -> Result<Response, PageError> {
+pub async fn get(
+    Path((version, name)): Path<(String, String)>,
+    asked: HeaderMap,
+) -> Result<Response, PageError> {
     let built = BUILT.as_ref().filter(|built| built.version == version).ok_or(Error::NotFound)?;
-    let script = built.files.get(&name).ok_or(Error::NotFound)?;
-    let kind = (header::CONTENT_TYPE, "text/javascript");
-    let kept = (header::CACHE_CONTROL, "public, max-age=31536000, immutable");
-    Ok(([kind, kept], script.clone()).into_response())
+    Ok(built.files.get(&name).ok_or(Error::NotFound)?.answer(&asked))
 }

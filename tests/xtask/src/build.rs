@@ -71,8 +71,9 @@ pub(crate) fn wasm() -> Result<Built> {
     package.push(root().join("LICENSE"));
     folder(&built, &built.sdk, SDK, &package)?;
     folder(&built, &built.assets, IFRAME, &sources(&root().join("iframe"), &[".js", ".css"])?)?;
-    built.script = script::build(&built.sdk, &built.script)?;
-    compress::folders(&[built.sdk.clone(), built.assets.clone(), root().join("server/assets")])?;
+    let scripts = root().join("target/latchkey/script");
+    built.script = script::build(&built.sdk, &scripts)?;
+    compress::folders(&[built.sdk.clone(), built.assets.clone(), scripts, root().join("server/assets")])?;
     drop(lock);
     Ok(built)
 }
