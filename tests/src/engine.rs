@@ -2,7 +2,6 @@
 
 use std::{
     env, fs,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Stdio,
     sync::{Arc, Mutex, PoisonError},
@@ -23,8 +22,6 @@ use crate::{browser::Options, display::Display};
 
 /// How long a driver may take to listen.
 const START: Duration = Duration::from_secs(20);
-/// The file in which a browser's output is kept that its driver does not pass on.
-const SAID: &str = "said";
 /// How often it is looked at meanwhile.
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -116,26 +113,15 @@ impl Driver {
                 chromium(&executable("CHROME", "/usr/bin/chromium")?, self.profile.path(), options)?
             }
             Engine::Firefox => firefox(&executable("FIREFOX", "/usr/bin/firefox-esr")?, options),
-            Engine::WebKit => webkit(&self.audible(&mini_browser()?)?, options),
+            Engine::WebKit => webkit(&mini_browser()?, options),
         };
         all.insert("acceptInsecureCerts".into(), true.into());
         Ok(all)
     }
 
-    /// WebKitWebDriver starts its browser with the output closed: a script in between keeps it.
-    fn audible(&self, browser: &Path) -> Result<PathBuf> {
-        let (script, said) = (self.profile.path().join("browser"), self.profile.path().join(SAID));
-        let text = format!("#!/bin/sh\nexec {} \"$@\" >{} 2>&1\n", browser.display(), said.display());
-        fs::write(&script, text)?;
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
-        Ok(script)
-    }
-
     /// What driver and browser said, line by line.
     pub(crate) fn said(&self) -> Vec<String> {
-        let written = fs::read_to_string(self.profile.path().join(SAID)).unwrap_or_default();
-        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        said.iter().cloned().chain(written.lines().map(str::to_owned)).collect()
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Ends it.
@@ -224,7 +210,7 @@ fn firefox(browser: &Path, options: Options) -> Map<String, Value> {
 }
 
 fn webkit(browser: &Path, options: Options) -> Map<String, Value> {
-    let mut arguments = vec!["--automation", "--enable-write-console-messages-to-stdout=true"];
+    let mut arguments = vec!["--automation"];
     if options.third_party == ThirdParty::Blocked {
         arguments.push("--enable-itp");
     }
