@@ -71,14 +71,14 @@ journeys! {
         let page = journey.open_site("/popup.html").await?;
         journey.init_with("{ mode: 'popup', responseType: 'code' }").await?;
         journey.browser.click("#sign-in").await?;
-        journey.log_in_and_allow(&page, ADA).await?;
-        journey.browser.until("window.outcome === 'Ada Lovelace'").await?;
+        journey.log_in_and_allow(&page, GRACE).await?;
+        journey.browser.until("window.outcome === 'Grace Hopper'").await?;
         journey.browser.run("return other.getToken().then((token) => { window.first = token; })").await?;
         journey.browser.run("setInterval(async () => { window.now = await other.getToken(); }, 100)").await?;
         journey.browser.until("window.now && window.now !== window.first").await?;
         journey.says(PROJECTS, "200 ").await?;
         // Who leaves is out at the next renewal, or call.
-        journey.stage.latchkey.run(&["member", "remove", "--org", "acme", "--email", ADA.email]).await?;
+        journey.stage.latchkey.run(&["member", "remove", "--org", "acme", "--email", GRACE.email]).await?;
         journey.browser.until("other.state === 'signed-out' && window.failed === 'session_expired'").await?;
     }
 

@@ -116,7 +116,7 @@ fn next_import(text: &str) -> Option<(usize, &str, &str)> {
         if line > 0 && !text[..line].ends_with('\n') {
             continue;
         }
-        let Some(end) = text[line..].find(';') else { return None };
+        let end = text[line..].find(';')?;
         let statement = &text[line..line + end];
         let name =
             statement.strip_suffix('"').and_then(|it| it.rsplit_once(" from \"./")).map(|(_, name)| name);
