@@ -78,7 +78,7 @@ export async function gather({ timeoutMs, ...options }) {
         cookies: navigator.cookieEnabled,
         storage: attempt(() => (sessionStorage.length, localStorage.length, true), false),
         channel: typeof BroadcastChannel == "function",
-        compiles: attempt(() => !!new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)), false),
+        compiles: attempt(() => !!new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0))), false),
         hasWasm: typeof WebAssembly == "object",
         headers: page,
         metas: [...metas].map(({ content }) => content),

@@ -80,7 +80,8 @@ async function loaded(wasm, ms) {
 /** Why the core could not be loaded: the page's policy refuses all WebAssembly, or only this file is missing. */
 function notLoaded() {
   try {
-    new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));
+    // Some browsers refuse the module, and some only to make anything of it.
+    new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)));
   } catch {
     return new LatchkeyError("wasm_blocked");
   }

@@ -264,7 +264,7 @@ mod tests {
         let pair = |name: &str| (name.to_owned(), "x".to_owned());
         let all = vec![pair("content-length"), pair("content-type")];
         assert_eq!(shown(all.clone()), all);
-        let encoded = join(&[all, vec![pair("content-encoding")]]);
+        let encoded = [all, vec![pair("content-encoding")]].concat();
         assert_eq!(shown(encoded), [pair("content-type")]);
     }
 

@@ -11,7 +11,7 @@ const LOOK_MS: f64 = 250.0;
 /// How long after its window closed a response may still be on its way.
 const GRACE_MS: f64 = 1_000.0;
 /// A window that is gone this early, and never said that it is alive, was cut off by the browser.
-const CUT_OFF_MS: f64 = 1_500.0;
+const CUT_OFF_MS: f64 = 3_000.0;
 /// How long the platform has, once it answered, to say whose token it is.
 const ANSWERED_MS: f64 = 30_000.0;
 /// How long the frame's own window may take; the frame counts for itself, and this is for a frame that is gone.
@@ -624,8 +624,8 @@ mod tests {
         let cut_off = CLOSE | POST_ENDED | CHANGED | CUT_OFF | reject(ErrorCode::PopupClosed);
         let run = Run::open().at(1_250.0, Event::Tick, 1.0);
         run.at(2_250.0, Event::Tick, 1.0).is("signed-out", cut_off);
-        let run = Run::open().at(3_000.0, Event::Tick, 1.0);
-        run.at(4_000.0, Event::Tick, 1.0).ended_with(ErrorCode::PopupClosed);
+        let run = Run::open().at(4_000.0, Event::Tick, 1.0);
+        run.at(5_000.0, Event::Tick, 1.0).ended_with(ErrorCode::PopupClosed);
     }
 
     #[test]
