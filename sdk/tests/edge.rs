@@ -1,6 +1,7 @@
 //! The edge of the SDK in a real browser: what its JavaScript makes of texts and messages that come from elsewhere.
 //! The literals are those that the frame is tested with.
 #![cfg(target_arch = "wasm32")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test in a browser is no #[test] that clippy knows")]
 
 use js_sys::{Array, JSON, Object, Reflect, Uint8Array};
 use latchkey_protocol::{VERSION, error::ErrorCode, frame::literals};
