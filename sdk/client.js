@@ -312,10 +312,10 @@ export class Client extends EventTarget {
     if (signal.aborted) return ready;
     // A link for people: it leads to the platform it comes from, and nowhere else.
     if (originOf(setupUrl) == platform) this.#setupUrl = setupUrl;
-    if (redirect_uri == "registered") {
+    if (redirect_uri === "registered") {
       this.#channel = new BroadcastChannel(pendingKey(this.#options.clientId));
       this.#channel.onmessage = ({ data }) => this.#returned(data);
-      if (cuts || opener == "cut") this.#delivery = "channel";
+      if (cuts || opener === "cut") this.#delivery = "channel";
       if (mode == "auto" && tokens == "page") this.#spare = await prepare(this.#options.responseType);
     }
     if (status.ok && allowed === true) this.#tell(ALLOWED);
@@ -575,7 +575,7 @@ export class Client extends EventTarget {
   async #exchange(fields) {
     const { platform, clientId: client_id } = this.#options;
     const { ok, body, error } = await this.#send(platform + "/oauth/token/", undefined, { client_id, ...fields });
-    return (ok && readToken(body)) || { error: error ?? refused(body?.error, body?.error_description), isFinal: body?.error == "invalid_grant" };
+    return (ok && readToken(body)) || { error: error ?? refused(body?.error, body?.error_description), isFinal: body?.error === "invalid_grant" };
   }
 
   /** A new token before the old one expires, where a refresh token is at hand. What fails for the moment is tried again. */

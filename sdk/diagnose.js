@@ -298,14 +298,14 @@ function isolation({ page, status }, { hasWindow, hasFrame, frameLevel }) {
   // Its value may be followed by where to report to.
   const said = (name) => (page.headers?.[name] ?? "").split(";")[0].trim();
   const coop = page.isTop && page.isSecure ? said(COOP) : "";
-  const way = status.body?.redirect_uri == "registered";
+  const way = status.body?.redirect_uri === "registered";
   if (hasWindow && /^(same-origin|noopener-allow-popups)$/.test(coop)) {
     const message = way
       ? "This page and the sign-in window can't reach each other, so that the response goes to the redirect URI of this site. With the value it goes the short way."
       : "This page and the sign-in window can't reach each other: send the value, or register a redirect URI on this site and give it to init as redirectUri.";
     found.push(header(way ? "info" : "error", "opener", COOP, "same-origin-allow-popups", message));
   }
-  if (hasWindow && status.body?.opener == "cut" && !way) {
+  if (hasWindow && status.body?.opener === "cut" && !way) {
     found.push(setting("error", "opener", "redirectUri", page.address, "The platform's login cuts the window off from this page: register a redirect URI on this site, and give it to init as redirectUri."));
   }
   if (hasFrame && /^(require-corp|credentialless)$/.test(said(COEP))) {
@@ -327,7 +327,7 @@ function status({ page, status: { code, body, clock, isLate }, options }, { plat
     return about("error", "platform", "platform", null, `${platform.origin} answered with status ${code} and not as such a platform does: check the address.`);
   }
   const found = [];
-  if (body.error == "unknown_client") {
+  if (body.error === "unknown_client") {
     found.push(...about("error", "client", "clientId", null, `No active application has the client id ${options.clientId}: the application's page on the platform shows the right one.`));
   } else if (!body.allowed) {
     const setupUrl = urlOf(body.setup_url);
@@ -335,11 +335,12 @@ function status({ page, status: { code, body, clock, isLate }, options }, { plat
     found.push(...about("error", "origin", "allowed origins", page.origin, `This site is not among the application's allowed origins: add ${page.origin}.`, more));
   }
   const version = options.version;
-  if (version != null && body.version != null && body.version != version) {
+  if (version != null && Number.isInteger(body.version) && body.version !== version) {
     const older = body.version > version ? "this SDK" : "the platform";
     found.push(...about("error", "version", "@latchkey/sdk", String(body.version), `The platform speaks version ${body.version} of the messages and this SDK version ${version}: update ${older}.`));
   }
-  const skew = typeof body.now == "number" ? Math.round(clock - body.now) : 0;
+  // A moment that a date can be.
+  const skew = typeof body.now == "number" && Math.abs(body.now) < 8.64e12 ? Math.round(clock - body.now) : 0;
   if (Math.abs(skew) > SKEW) {
     const now = new Date(body.now * 1000).toISOString();
     found.push(...about("warning", "clock", "clock of this device", now, `It is ${Math.abs(skew)} seconds ${skew > 0 ? "ahead of" : "behind"} the platform's, so that sessions seem to end at the wrong time.`));
@@ -356,7 +357,7 @@ function redirect({ page, status: { body }, options }, { mode, page: here }) {
   if (uri?.origin != here.origin) {
     return [setting(level, "redirect-uri", "redirectUri", page.address, `redirectUri must be a page of this site's own, below ${here.origin}.`)];
   }
-  if (body?.redirect_uri != "unregistered") return [];
+  if (body?.redirect_uri !== "unregistered") return [];
   return [setting(level, "redirect-uri", "redirect URIs", String(given), `${given} is not among the application's redirect URIs: register it as exactly this.`)];
 }
 

@@ -486,7 +486,9 @@ mod tests {
         let issued = ["refresh_tokens_by_grant", "authorization_codes_by_grant", "access_tokens_by_grant"];
         let issued = issued.map(|index| format!("{index} (grant_id=?)"));
         let [refresh, codes, access] = issued.each_ref().map(String::as_str);
-        assert_eq!(steps(SWEEP).await, [BY_ID, BY_EXPIRY, refresh, codes, access], "and what would go along");
+        let kept = "frame_sessions_by_grant (grant_id=?)";
+        let all = [BY_ID, BY_EXPIRY, kept, refresh, codes, access];
+        assert_eq!(steps(SWEEP).await, all, "and what would go along");
         for (sql, itself, by_grant) in [
             (SWEEP_ISSUED[0], "sqlite_autoindex_refresh_tokens_1 (id=?)", refresh),
             (SWEEP_ISSUED[1], "sqlite_autoindex_access_tokens_1 (id=?)", access),
