@@ -58,7 +58,7 @@ const within = (least, value, most) => Math.min(Math.max(value, least), most);
 
 const aborted = () => new LatchkeyError("aborted");
 
-/** What is kept of a page's own policy that cuts the windows it opens off from it. */
+/** A Cross-Origin-Opener-Policy that cuts the windows a page opens off from it. */
 const CUTS = /^\s*(same-origin|noopener-allow-popups)\s*(;|$)/;
 
 /** What on this page stands in the way of signing in, with or without a client. */
@@ -193,7 +193,7 @@ export class Client extends EventTarget {
     this.#clear();
   }
 
-  // The 
+  // The table.
 
   /** Says what happened, and does what follows. A failure or an offer is what the event is about. */
   #tell(event, value = 0, failure, offer) {
@@ -280,13 +280,13 @@ export class Client extends EventTarget {
   #over(error) {
     this.#refresh = undefined;
     this.#post({ type: "signed_out" });
-    this.#tell(OVER, error ? 1 : 0, error);
+    this.#tell(OVER, 1, error);
   }
 
   // Loading.
 
   async #load(ms) {
-    const { mode, tokens, platform, origin, hasRedirectUri, redirectUri } = this.#options;
+    const { mode, tokens, platform, hasRedirectUri, redirectUri } = this.#options;
     const { signal } = this.#ended;
     const framed = mode == "auto" || mode == "iframe";
     this.#delivery = mode == "redirect" ? mode : "opener";
@@ -338,7 +338,7 @@ export class Client extends EventTarget {
     this.#tell(PREPARED, 0, undefined, await prepare(this.#options.responseType));
   }
 
-  /** Requests JSON: `{ ok, status, body }`, or with an error where there is no answer. A form is posted. */
+  /** Requests JSON: `{ ok, body }`, or with an error where there is no answer. A form is posted. */
   async #send(url, token, fields) {
     const headers = token ? { authorization: "Bearer " + token } : {};
     // The page may be left in the same moment as it signs out: the form outlives it.
@@ -346,8 +346,7 @@ export class Client extends EventTarget {
     if (fields) Object.assign(init, { method: "POST", keepalive: true, body: form(fields) });
     try {
       const response = await fetch(url, init);
-      const { ok, status } = response;
-      return { ok, status, body: await response.json().catch(() => {}) };
+      return { ok: response.ok, body: await response.json().catch(() => {}) };
     } catch {
       return { error: new LatchkeyError("network_error") };
     }
