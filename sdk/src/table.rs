@@ -836,16 +836,19 @@ mod tests {
     }
 
     #[test]
-    fn the_codes_are_those_of_the_javascript() {
-        let codes: Vec<&str> = include_str!("../errors.js")
+    fn the_codes_and_their_hints_are_those_of_the_javascript() {
+        // A hint that is too long for the line stands on the next one.
+        let script = include_str!("../errors.js").replace(":\n    ", ": ");
+        let written: Vec<(&str, String)> = script
             .lines()
             .skip_while(|line| !line.starts_with("const HINTS"))
             .take_while(|line| *line != "};")
-            .filter_map(|line| line.strip_prefix("  ")?.split_once(':'))
-            .map(|(code, _)| code)
-            .filter(|code| *code != "__proto__" && !code.starts_with(' '))
+            .filter_map(|line| line.strip_prefix("  ")?.strip_suffix("\",")?.split_once(": \""))
+            .map(|(code, hint)| (code, hint.replace("\\\"", "\"")))
             .collect();
-        assert_eq!(codes, ErrorCode::ALL.iter().map(|code| code.as_str()).collect::<Vec<_>>());
+        let expected: Vec<_> =
+            ErrorCode::ALL.iter().map(|code| (code.as_str(), code.hint().to_owned())).collect();
+        assert_eq!(written, expected);
     }
 
     fn any_event() -> impl Strategy<Value = (Event, f64)> {

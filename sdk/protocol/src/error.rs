@@ -1,6 +1,7 @@
 //! The closed list of codes an SDK promise can be rejected with.
 
 /// Declares the codes once: the variant, the code as JavaScript sees it, and the hint that says what to do next.
+/// The SDK's `errors.js` has the same, which a test of the SDK compares.
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $hint:literal;)*) => {
         /// Why a promise of the SDK was rejected, or a sign-in ended without a session.
@@ -44,7 +45,7 @@ codes! {
     /// The person said no, or may not say yes.
     AccessDenied = "access_denied", "The person did not allow access. Offer the sign-in button again.";
     /// `prompt: "none"` and nobody is signed in.
-    LoginRequired = "login_required", "Nobody is signed in at the platform. Call login() without prompt \"none\".";
+    LoginRequired = "login_required", "Nobody is signed in. Call login(), without prompt \"none\".";
     /// `prompt: "none"` and the person has not allowed this yet.
     ConsentRequired = "consent_required", "The person has not allowed this yet. Call login() without prompt \"none\".";
     /// The person is not a member of the application's organization.
@@ -72,7 +73,7 @@ codes! {
     /// The session has ended.
     SessionExpired = "session_expired", "The session has ended. Call login() again.";
     /// The platform could not be reached.
-    NetworkError = "network_error", "The platform could not be reached. Check the platform option, the network, and connect-src in the Content-Security-Policy.";
+    NetworkError = "network_error", "The platform could not be reached. Check the platform option, the network, and connect-src in this site's Content-Security-Policy.";
     /// The platform answered with an error it should not have.
     ServerError = "server_error", "The platform failed to answer. Try again, then tell the platform's team.";
 }
