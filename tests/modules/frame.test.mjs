@@ -195,8 +195,21 @@ test("whose a token is the platform says", async (t) => {
   assert.equal((await describe({ code: "network_error" })).code, "network_error");
 });
 
+/** What the other tabs are told, by whom nobody is kept waiting. */
+globalThis.BroadcastChannel = class {
+  static told = [];
+  constructor(name) {
+    this.name = name;
+    globalThis.BroadcastChannel.last = this;
+  }
+  postMessage(data) {
+    globalThis.BroadcastChannel.told.push(data);
+  }
+  close() {}
+};
+
 /** A session whose core writes down what it is told, and answers what the test says. */
-function started(t, { keeps = false, ...options } = {}) {
+function started({ keeps = false, ...options } = {}) {
   globalThis.document = { addEventListener() {} };
   globalThis.localStorage = { getItem: () => null, setItem() {}, removeItem() {} };
   const steps = [];
@@ -206,7 +219,6 @@ function started(t, { keeps = false, ...options } = {}) {
   const session = new Session("c1", (held) => shown.push(held.token), () => shown.push(null));
   session.start(core);
   session.begin("https://shop.example", keeps);
-  t.after(() => session.begin("x", false));
   return { session, steps, posted, shown };
 }
 const settle = () => new Promise((done) => setTimeout(done, 20));
@@ -214,7 +226,7 @@ const settle = () => new Promise((done) => setTimeout(done, 20));
 test("a token that the page hands over is shown only if it is of this application", async (t) => {
   for (const [client_id, adopted] of [["c1", 1], ["c2", 0], [undefined, 0], [["c1"], 0]]) {
     answering(t, [200, info({ client_id })]);
-    const { session, steps } = started(t, { step: (session, event) => event == table.HANDED && session.act(table.ADOPT, "") });
+    const { session, steps } = started({ step: (session, event) => event == table.HANDED && session.act(table.ADOPT, "") });
     session.hand("t", 60);
     await settle();
     assert.equal(steps.filter(([event]) => event == table.ADOPTED).length, adopted, String(client_id));
@@ -224,7 +236,7 @@ test("a token that the page hands over is shown only if it is of this applicatio
 
 test("a token that the page hands over and the platform does not know is none", async (t) => {
   answering(t, [401, { error: "session_expired" }]);
-  const { session, steps, posted, shown } = started(t, { step: (session, event) => event == table.HANDED && session.act(table.ADOPT, "") });
+  const { session, steps, posted, shown } = started({ step: (session, event) => event == table.HANDED && session.act(table.ADOPT, "") });
   session.hand("t", 60);
   await settle();
   assert.deepEqual([steps.length, posted, shown], [1, [], []]);
@@ -234,7 +246,7 @@ test("the page learns of a session, and of the token only where it holds it", as
   for (const keeps of [false, true]) {
     answering(t, [200, info()]);
     const step = (session, event) => event == table.CAME && session.act(table.TAKE | table.POST_SIGNED_IN, "");
-    const { session, posted, shown } = started(t, { keeps, step });
+    const { session, posted, shown } = started({ keeps, step });
     session.takeToken("t", 60, null);
     await settle();
     assert.deepEqual(posted.map(({ type, access_token }) => [type, access_token]), [["signed_in", keeps ? null : "t"]]);
@@ -247,7 +259,7 @@ test("a renewal tries the cookie, then the refresh token, and says in what turn 
   const tokens = { access_token: "t1", token_type: "Bearer", expires_in: 60, refresh_token: "r1" };
   const nobody = [401, { error: "login_required" }];
   const asked = answering(t, [200, tokens], [200, info()], nobody, [200, { ...tokens, access_token: "t2", refresh_token: undefined }], [200, info()]);
-  const { session, steps } = started(t, { step: (session, event) => event == table.CAME && session.act(table.TAKE, "") });
+  const { session, steps } = started({ step: (session, event) => event == table.CAME && session.act(table.TAKE, "") });
   session.takeCode("code", "verifier", "uri", null);
   await settle();
   session.act(table.ASK, "");
@@ -267,11 +279,28 @@ test("a renewal tries the cookie, then the refresh token, and says in what turn 
 
 test("a renewal that brings nothing says why", async (t) => {
   answering(t, [200, info()], [403, { error: "membership_required" }]);
-  const { session, steps } = started(t, { step: (session, event) => event == table.CAME && session.act(table.TAKE, "") });
+  const { session, steps } = started({ step: (session, event) => event == table.CAME && session.act(table.TAKE, "") });
   session.takeToken("t", 60, null);
   await settle();
   session.act(table.ASK, "");
   await settle();
   const [event, , , , code] = steps.at(-1);
   assert.deepEqual([event, code], [table.UNRENEWED, "membership_required"]);
+});
+
+test("another tab says who is signed in, or that the session is over, or nothing", () => {
+  const { steps } = started();
+  const tab = (data) => BroadcastChannel.last.onmessage({ data });
+  const { organization, user, scopes } = info();
+  const session = { organization, user, scopes, expires_at: 5 };
+  for (const wrong of [null, 1, "ended", [], {}, { type: "renewed" }, { type: "renewed", access_token: 1, session }, { type: "renewed", access_token: "t", session: { ...session, user: 1 } }]) tab(wrong);
+  assert.deepEqual(steps, []);
+  tab({ type: "renewed", access_token: "t", session });
+  tab({ type: "ended", code: "membership_required" });
+  tab({ type: "ended", code: { toString: 1 } });
+  assert.deepEqual(steps.map(([event, , expires, , code]) => [event, expires, code]), [
+    [table.TAB_RENEWED, 5, ""],
+    [table.TAB_ENDED, 0, "membership_required"],
+    [table.TAB_ENDED, 0, ""],
+  ]);
 });
