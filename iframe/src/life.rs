@@ -77,7 +77,7 @@ pub mod flag {
 }
 use flag::{COOKIE, HANDLE, KEEPS, MARKED, REFRESH, SAME};
 
-/// What to do about it: one bit each, done from the lowest to the highest.
+/// What to do about it: one bit each. `session.js` does them first, and the core the last three, in the order of the bits.
 pub mod action {
     /// Revoke the refresh token of the sign-in before this one.
     pub const REVOKE_BEFORE: u32 = 1;

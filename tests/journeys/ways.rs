@@ -148,7 +148,7 @@ journeys! {
 
     fn another_applications_token_is_not_shown_as_this_ones_session(journey) on Loopback {
         // A member of both organizations, signed in with globex's application on its site.
-        journey.browser.open(&format!("{}/popup.html", journey.stage.site("globex"))).await?;
+        journey.browser.open(&format!("{}/", journey.stage.site("globex"))).await?;
         let page = journey.browser.window().await?;
         journey.browser.click("#sign-in").await?;
         journey.log_in_and_allow(&page, GRACE).await?;
