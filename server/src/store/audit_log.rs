@@ -195,9 +195,9 @@ const fn named_statement_for(filter: &Filter<'_>) -> &'static str {
         Filter { user_id: Some(_), .. } => named!(
             "select * from (",
             page!("user_id = $6"),
-            ") union select * from (",
+            ") about union select * from (",
             page!("actor_id = $6 and actor_kind = 'person'"),
-            ") order by id desc limit $7"
+            ") by_them order by id desc limit $7"
         ),
         Filter { client_id: Some(_), .. } => named!(page!("client_id = $5")),
         Filter { action: Some(_), .. } => named!(page!("action = $4")),

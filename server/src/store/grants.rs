@@ -289,7 +289,7 @@ const REVOKE_OF_ORGANIZATION: Revoke =
 // All kinds in one statement: on a loopback address every sign-in may come from a port of its own.
 const REVOKE_KINDS: Revoke = revoke!(
     "client_id = $2 and organization_id = $3
-     and (redirect_uri, callback_at is not null, requesting_origin, scopes) in
+     and (redirect_uri, case when callback_at is null then '' else 'callback' end, requesting_origin, scopes) in
          (select value ->> 0, value ->> 1, value ->> 2, value ->> 3 from json_each($4))"
 );
 
@@ -355,7 +355,8 @@ pub async fn revoke_kinds(
         return Ok(Revoked::default());
     }
     let row = |Kind { target, list, .. }: &Kind| {
-        json!([target.redirect_uri, target.is_callback, target.requesting_origin, list])
+        let kind = if target.is_callback { "callback" } else { "" };
+        json!([target.redirect_uri, kind, target.requesting_origin, list])
     };
     let kinds = kinds.iter().map(row).collect::<Value>().to_string();
     let Revoke { access_tokens, grants } = REVOKE_KINDS;

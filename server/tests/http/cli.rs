@@ -12,6 +12,8 @@ use std::{
 
 use serde_json::Value;
 
+use crate::support::{SECRET, database_of, is_embedded};
+
 /// What a command said.
 #[derive(Debug)]
 struct Said {
@@ -43,6 +45,10 @@ impl Said {
 fn latchkey(line: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
     command.args(line).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    if !is_embedded() {
+        // A server's database has no file beside it.
+        command.env("LATCHKEY_SECRET", SECRET);
+    }
     command
 }
 
@@ -75,7 +81,7 @@ fn on_with(folder: &Path, line: &[&str], input: &str) -> Said {
 }
 
 fn database(folder: &Path) -> String {
-    format!("sqlite://{}", folder.join("latchkey.db").display())
+    database_of(folder)
 }
 
 /// A child that ends with the test.

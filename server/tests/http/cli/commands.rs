@@ -379,7 +379,8 @@ fn a_database_that_is_missing_or_cannot_be_opened_is_named() {
         .assert_refused("--database is missing: give it on the line, as LATCHKEY_DATABASE in");
     for (url, says) in [
         ("/tmp/x.db", "a database is named by a URL"),
-        ("postgres://localhost/x", "PostgreSQL is not supported by this version"),
+        ("postgres://localhost", "the URL names no database"),
+        ("postgres://localhost/x?sslmod=disable", "the parameter \"sslmod\" is not known"),
     ] {
         run(latchkey(&["migrate", "--database", url])).assert_refused(&format!("--database {url:?}: {says}"));
     }

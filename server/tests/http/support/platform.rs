@@ -22,11 +22,10 @@ use latchkey_server::{
         projects::Project, users::User,
     },
 };
-use sqlx::{AssertSqlSafe, Row, SqlitePool, sqlite::SqliteConnectOptions};
 use tokio::sync::OnceCell;
 use tower::ServiceExt;
 
-use super::{Answer, Asking, Person};
+use super::{Answer, Asking, Database, Person, Place};
 
 /// Where the clock stands at first.
 pub(crate) const NOW: i64 = 1_800_000_000;
@@ -61,14 +60,17 @@ pub(crate) const GLOBEX_SITE: &str = "https://www.globex.example";
 /// The one redirect URI that Globex's application has.
 pub(crate) const GLOBEX_REDIRECT: &str = "https://www.globex.example/cb";
 
+/// What the database's own secrets lie under.
+pub(crate) const SECRET: &str = "the secret that is not in the database";
+
 /// The platform under test: shared, cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Platform {
     pub(crate) app: App,
     service: routes::Answering,
-    /// A connection of its own, as another process has one.
-    pub(crate) database: SqlitePool,
-    folder: Arc<tempfile::TempDir>,
+    /// Connections of its own, as another process has them.
+    pub(crate) database: Database,
+    place: Arc<Place>,
 }
 
 impl Platform {
@@ -103,16 +105,15 @@ impl Platform {
 
     pub(crate) async fn with(config: Config) -> Self {
         super::log::begin();
-        let folder = Arc::new(tempfile::tempdir().unwrap());
-        let file = folder.path().join("latchkey.db");
-        let store = Store::open(&DatabaseUrl::Sqlite(file.clone())).await.unwrap();
-        let secret = Secret::new("the secret that is not in the database");
+        let place = Arc::new(Place::new().await);
+        let store = Store::open(place.url()).await.unwrap();
+        let secret = Secret::new(SECRET);
         let app = App::new(config, store, Clock::manual(NOW), Entropy::seeded(1), &secret).unwrap();
         let mut unit = app.store.write(By::server(NOW)).await.unwrap();
         populate(&mut unit).await;
         unit.commit().await.unwrap();
-        let database = SqlitePool::connect_with(SqliteConnectOptions::new().filename(&file)).await.unwrap();
-        Self { service: routes::service(&app), app, database, folder }
+        let database = place.connect().await;
+        Self { service: routes::service(&app), app, database, place }
     }
 
     /// The writer, as the server by itself.
@@ -122,12 +123,15 @@ impl Platform {
 
     /// The database's file.
     pub(crate) fn file(&self) -> PathBuf {
-        self.folder.path().join("latchkey.db")
+        match self.place.url() {
+            DatabaseUrl::Sqlite(file) => file.clone(),
+            DatabaseUrl::Postgres(url) => panic!("{url} is no file"),
+        }
     }
 
     /// The folder of the database, for a test's own files.
     pub(crate) fn folder(&self) -> PathBuf {
-        self.folder.path().to_owned()
+        self.place.folder().to_owned()
     }
 
     /// Sends a request over a connection from an address of its own.
@@ -165,23 +169,23 @@ impl Platform {
 
     /// Changes the database as another process would. The server has not heard of it yet.
     pub(crate) async fn execute_unheard(&self, sql: &str) {
-        let done = sqlx::query(AssertSqlSafe(sql)).execute(&self.database).await.unwrap();
-        assert!(done.rows_affected() > 0, "{sql} changed nothing");
+        let changed = self.database.execute(sql).await.unwrap();
+        assert!(changed > 0, "{sql} changed nothing");
     }
 
     /// Changes the database as another process would, if it lets itself be changed.
     pub(crate) async fn try_execute(&self, sql: &str) -> Result<(), sqlx::Error> {
-        sqlx::query(AssertSqlSafe(sql)).execute(&self.database).await.map(drop)
+        self.database.execute(sql).await.map(drop)
     }
 
     /// Takes a table away, to show that nobody asks it.
     pub(crate) async fn drop_table(&self, table: &str) {
-        sqlx::query(AssertSqlSafe(format!("drop table {table}"))).execute(&self.database).await.unwrap();
+        self.database.drop_table(table).await;
     }
 
     /// One number out of the database.
     pub(crate) async fn count(&self, sql: &str) -> i64 {
-        sqlx::query(AssertSqlSafe(sql)).fetch_one(&self.database).await.unwrap().get(0)
+        self.database.number(sql).await
     }
 
     /// How many tokens and how many consents there are: what a refusal must leave at nothing.
@@ -194,13 +198,12 @@ impl Platform {
 
     /// One text out of the database.
     pub(crate) async fn text(&self, sql: &str) -> String {
-        sqlx::query(AssertSqlSafe(sql)).fetch_one(&self.database).await.unwrap().get(0)
+        self.texts(sql).await.remove(0)
     }
 
     /// The texts of a column.
     pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
-        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&self.database).await.unwrap();
-        rows.iter().map(|row| row.get(0)).collect()
+        self.database.texts(sql).await
     }
 
     pub(crate) fn advance(&self, secs: i64) {
