@@ -14,7 +14,11 @@ use latchkey_gate::{Cause, Refusal};
 
 use crate::{
     applications::draft::{self, Problem},
-    directory::{login, password::PasswordError, throttle::Wait},
+    directory::{
+        login,
+        password::PasswordError,
+        throttle::{self, Wait},
+    },
     http::page::{self, ErrorPage},
     secret::NoEntropy,
     store::StoreError,
@@ -417,6 +421,15 @@ impl From<StoreError> for Error {
             StoreError::Conflict | StoreError::ReadOnly | StoreError::Unreadable(_) => {
                 Self::Internal(Arc::new(error))
             }
+        }
+    }
+}
+
+impl From<throttle::Refused> for Error {
+    fn from(refused: throttle::Refused) -> Self {
+        match refused {
+            throttle::Refused::TooOften(wait) => Self::TooOften(wait),
+            throttle::Refused::Store(error) => error.into(),
         }
     }
 }

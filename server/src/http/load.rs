@@ -114,6 +114,16 @@ async fn whole(app: &App, request: Request) -> Result<(Parts, Bytes), Error> {
 /// done each time, and they are not as many as this for long.
 const AGAIN: u32 = 12;
 
+tokio::task_local! {
+    /// How often the request was answered before, each time without anything being done.
+    static ROUND: u32;
+}
+
+/// Whether the request was answered before: whoever counts requests has counted this one.
+pub fn is_again() -> bool {
+    ROUND.try_with(|round| *round > 0).unwrap_or(false)
+}
+
 async fn until_done<S>(app: &App, service: S, parts: Parts, body: Bytes) -> Result<Response, Infallible>
 where
     S: Service<Request, Response = Response, Error = Infallible> + Clone,
@@ -123,7 +133,8 @@ where
         return service.oneshot(request(parts, body)).await;
     }
     for round in 0..AGAIN {
-        let answer = service.clone().oneshot(request(parts.clone(), body.clone())).await?;
+        let answer = service.clone().oneshot(request(parts.clone(), body.clone()));
+        let answer = ROUND.scope(round, answer).await?;
         if answer.extensions().get::<Contended>().is_none() {
             return Ok(answer);
         }
@@ -131,7 +142,7 @@ where
         let chance = app.entropy.bytes().map_or(u32::MAX, |[byte, ..]| u32::from(byte));
         sleep(Duration::from_micros(u64::from(chance.min(255) << round.min(9)))).await;
     }
-    service.oneshot(request(parts, body)).await
+    ROUND.scope(AGAIN, service.oneshot(request(parts, body))).await
 }
 
 fn place(app: &App) -> Result<OwnedSemaphorePermit, Error> {

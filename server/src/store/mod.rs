@@ -10,6 +10,7 @@ pub mod applications;
 pub mod audit_log;
 pub mod authorization_codes;
 pub mod consents;
+pub mod counters;
 pub mod frame_sessions;
 pub mod gate_changes;
 pub mod grants;
@@ -40,7 +41,7 @@ use sqlx::{Postgres, Sqlite};
 
 pub use url::{DatabaseUrl, DatabaseUrlError};
 
-use crate::{audit::By, clock::Clock};
+use crate::{audit::By, clock::Clock, store::counters::Counters};
 
 /// How long a request waits for a connection before the server says that it is overloaded.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -117,7 +118,7 @@ impl Store {
             Arc::new(match &self.engine {
                 Engine::Sqlite(file) => Remembered::of_sqlite(file.readers.clone(), clock.clone(), capacity),
                 Engine::Postgres(server) => {
-                    Remembered::of_postgres(server.0.clone(), clock.clone(), capacity)
+                    Remembered::of_postgres(server.pool.clone(), clock.clone(), capacity)
                 }
             })
         };
@@ -127,6 +128,14 @@ impl Store {
     /// Whether writers may be in each other's way, so that what one of them does may have to be done again.
     pub fn has_many_writers(&self) -> bool {
         matches!(self.engine, Engine::Postgres(_))
+    }
+
+    /// Where several processes count together, if there may be several.
+    pub fn counters(&self) -> Option<Counters> {
+        match &self.engine {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(server) => Some(Counters(server.counters.clone())),
+        }
     }
 
     /// A snapshot to read from.
@@ -147,6 +156,16 @@ impl Store {
         Ok(Unit { inner, by: Some(by), remembered: self.remembered.get().cloned() })
     }
 
+    /// A writer that deletes what has expired. `None` where another process does that at this moment.
+    pub async fn sweep(&self, by: By) -> Result<Option<Unit>, StoreError> {
+        let mut unit = self.write(by).await?;
+        let is_alone = match &mut unit.inner {
+            Inner::Sqlite(_) => true,
+            Inner::Postgres(transaction) => postgres::is_alone(transaction).await?,
+        };
+        Ok(is_alone.then_some(unit))
+    }
+
     /// Closes every connection, so that a file is whole on disk.
     pub async fn close(&self) {
         if let Some(remembered) = self.remembered.get() {
@@ -154,7 +173,7 @@ impl Store {
         }
         match &self.engine {
             Engine::Sqlite(file) => file.close().await,
-            Engine::Postgres(server) => server.0.close().await,
+            Engine::Postgres(server) => server.close().await,
         }
     }
 }
@@ -181,6 +200,11 @@ impl Unit {
         self.by = Some(by);
     }
 
+    /// Whether several processes count together in its database.
+    fn has_counters(&self) -> bool {
+        matches!(self.inner, Inner::Postgres(_))
+    }
+
     /// On whose behalf it writes.
     fn by(&self) -> Result<&By, StoreError> {
         self.by.as_ref().ok_or(StoreError::ReadOnly)
@@ -190,7 +214,7 @@ impl Unit {
     pub async fn commit(self) -> Result<(), StoreError> {
         let (changes, committed) = match (self.inner, &self.remembered) {
             (Inner::Sqlite(transaction), None) => return Ok(transaction.commit().await?),
-            (Inner::Postgres(transaction), None) => return Ok(transaction.commit().await?),
+            (Inner::Postgres(transaction), None) => return postgres::commit(transaction).await,
             (Inner::Sqlite(mut transaction), Some(remembered)) => {
                 let changes = remembered.changes_of_sqlite(&mut transaction).await?;
                 (changes, transaction.commit().await)

@@ -16,6 +16,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// Connections of one process.
 const CONNECTIONS: u32 = 16;
+/// And those that count.
+const COUNTING: u32 = 4;
 /// Statements that a connection keeps prepared: more than there are.
 const STATEMENTS: usize = 512;
 /// A statement that takes longer is given up, and so is a transaction whose process does not go on with it: a machine
@@ -24,7 +26,11 @@ const PATIENCE: [(&str, &str); 2] =
     [("statement_timeout", "20s"), ("idle_in_transaction_session_timeout", "20s")];
 
 #[derive(Debug, Clone)]
-pub(super) struct Server(pub(super) PgPool);
+pub(super) struct Server {
+    pub(super) pool: PgPool,
+    /// For what is counted beside a unit of work: who holds one never waits for another who does.
+    pub(super) counters: PgPool,
+}
 
 impl Server {
     pub(super) async fn open(url: &PostgresUrl) -> Result<Self, StoreError> {
@@ -43,7 +49,16 @@ impl Server {
             .test_before_acquire(false)
             .connect_with(options.options(PATIENCE))
             .await?;
-        Ok(Self(pool))
+        let counters = PgPoolOptions::new()
+            .max_connections(COUNTING)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_lazy_with(url.options()?.options(PATIENCE));
+        Ok(Self { pool, counters })
+    }
+
+    pub(super) async fn close(&self) {
+        self.counters.close().await;
+        self.pool.close().await;
     }
 
     pub(super) async fn read(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
@@ -57,13 +72,28 @@ impl Server {
     /// Begins on the first connection that is still there: they are all cut when the server starts anew.
     async fn begin(&self, how: &'static str) -> Result<Transaction<'static, Postgres>, StoreError> {
         for _ in 0..CONNECTIONS {
-            match self.0.begin_with(how).await {
+            match self.pool.begin_with(how).await {
                 Err(error) if is_cut(&error) => {}
                 begun => return Ok(begun?),
             }
         }
-        Ok(self.0.begin_with(how).await?)
+        Ok(self.pool.begin_with(how).await?)
     }
+}
+
+/// Commits what was not refused: of a transaction in which a statement failed the engine says that it is done, and has
+/// done nothing.
+pub(super) async fn commit(mut transaction: Transaction<'static, Postgres>) -> Result<(), StoreError> {
+    sqlx::query("select 1").execute(&mut *transaction).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Whether no other transaction sweeps; none will until this one is over.
+pub(super) async fn is_alone(transaction: &mut Transaction<'static, Postgres>) -> Result<bool, StoreError> {
+    // Any number that nobody else takes.
+    const SWEEP: i64 = 0x6c61_7463_686b_6579;
+    let locked = sqlx::query_scalar("select pg_try_advisory_xact_lock($1)").bind(SWEEP);
+    Ok(locked.fetch_one(&mut **transaction).await?)
 }
 
 /// Whether the connection is gone.

@@ -158,6 +158,11 @@ impl Database {
     }
 
     pub(crate) async fn number(&self, sql: &str) -> i64 {
+        // A sum or a length is of other types on a server.
+        let sql = match self {
+            Self::Sqlite(_) => sql.to_owned(),
+            Self::Postgres(_) => format!("select cast(({sql}) as bigint)"),
+        };
         on!(self, pool => {
             sqlx::query(AssertSqlSafe(sql)).fetch_one(pool).await.unwrap().get(0)
         })
@@ -168,6 +173,22 @@ impl Database {
             let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(pool).await.unwrap();
             rows.iter().map(|row| row.get(0)).collect()
         })
+    }
+
+    /// An expression's text as bytes.
+    pub(crate) fn bytes(&self, expression: &str) -> String {
+        match self {
+            Self::Sqlite(_) => format!("cast({expression} as blob)"),
+            Self::Postgres(_) => format!("convert_to(cast({expression} as text), 'UTF8')"),
+        }
+    }
+
+    /// An expression that is 32 other bytes for every row.
+    pub(crate) fn random(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "randomblob(32)",
+            Self::Postgres(_) => "sha256(convert_to(gen_random_uuid()::text, 'UTF8'))",
+        }
     }
 
     /// The tables of the schema, and none of the migrations' own.

@@ -25,7 +25,7 @@ use latchkey_server::{
 use tokio::sync::OnceCell;
 use tower::ServiceExt;
 
-use super::{Answer, Asking, Database, Person, Place};
+use super::{Answer, Asking, Database, Person, Place, is_embedded};
 
 /// Where the clock stands at first.
 pub(crate) const NOW: i64 = 1_800_000_000;
@@ -112,6 +112,10 @@ impl Platform {
         let mut unit = app.store.write(By::server(NOW)).await.unwrap();
         populate(&mut unit).await;
         unit.commit().await.unwrap();
+        // A server tells its changes to who listens, and of nobody else is anything remembered.
+        if !is_embedded() {
+            app.gate.source().catch_up().await.unwrap();
+        }
         let database = place.connect().await;
         Self { service: routes::service(&app), app, database, place }
     }
