@@ -20,7 +20,13 @@ impl Parameters {
     /// (RFC 6749 §3.1: parameters must not be included more than once), and so is what is not UTF-8: repaired
     /// text would not be what the client sent.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        if text.len() > MAX_QUERY { Err(Error::Malformed) } else { Self::read(text) }
+        if text.len() > MAX_QUERY {
+            return Err(Error::Malformed);
+        }
+        let found = Self::read(text)?;
+        // Not every database holds a NUL in a text, and no parameter of a client has one (RFC 6749, appendix A).
+        let has_nul = found.iter().any(|(name, value)| name.contains('\0') || value.contains('\0'));
+        if has_nul { Err(Error::Malformed) } else { Ok(found) }
     }
 
     fn read(text: &str) -> Result<Self, Error> {
@@ -29,10 +35,6 @@ impl Parameters {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decode(name).map_err(|_| Error::Malformed)?;
             let value = decode(value).map_err(|_| Error::Malformed)?;
-            // Not every database holds one in a text, and no parameter has one (RFC 6749, appendix A).
-            if name.contains('\0') || value.contains('\0') {
-                return Err(Error::Malformed);
-            }
             if found.iter().any(|(known, _)| *known == name) {
                 return Err(Error::Repeated);
             }

@@ -12,7 +12,7 @@ use sqlx::{
 
 use super::{ACQUIRE_TIMEOUT, StoreError, url::PostgresUrl};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// Connections of one process.
 const CONNECTIONS: u32 = 16;
@@ -105,6 +105,11 @@ fn is_cut(error: &sqlx::Error) -> bool {
         sqlx::Error::Database(error) => error.code().is_some_and(|code| GONE.contains(&&*code)),
         _ => false,
     }
+}
+
+/// Whether a text holds a NUL: character_not_in_repertoire (PostgreSQL 18, §8.3).
+pub(super) fn is_no_text(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error.code().is_some_and(|code| code == "22021")
 }
 
 /// Whether the engine could not put the transaction in an order with the others: serialization_failure,

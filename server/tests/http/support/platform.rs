@@ -16,9 +16,9 @@ use latchkey_server::{
     gateway::upstream::Upstream,
     routes,
     secret::{Entropy, Secret},
-    state::App,
+    state::{App, Parts},
     store::{
-        self, DatabaseUrl, Store, Unit, applications::Application, organizations::Organization,
+        self, Store, Unit, applications::Application, organizations::Organization,
         projects::Project, users::User,
     },
 };
@@ -120,17 +120,19 @@ impl Platform {
         Self { service: routes::service(&app), app, database, place }
     }
 
+    /// Another process of the same platform, on the same database. Its clock is the same.
+    pub(crate) async fn node(&self) -> Self {
+        let store = Store::open(self.place.url()).await.unwrap();
+        let Parts { config, clock, .. } = &*self.app;
+        let entropy = Entropy::seeded(1 << 32);
+        let app = App::new(config.clone(), store, clock.clone(), entropy, &Secret::new(SECRET)).unwrap();
+        app.gate.source().catch_up().await.unwrap();
+        Self { service: routes::service(&app), app, database: self.database.clone(), place: self.place.clone() }
+    }
+
     /// The writer, as the server by itself.
     pub(crate) async fn write(&self) -> Unit {
         self.app.store.write(By::server(self.app.clock.now())).await.unwrap()
-    }
-
-    /// The database's file.
-    pub(crate) fn file(&self) -> PathBuf {
-        match self.place.url() {
-            DatabaseUrl::Sqlite(file) => file.clone(),
-            DatabaseUrl::Postgres(url) => panic!("{url} is no file"),
-        }
     }
 
     /// The folder of the database, for a test's own files.

@@ -79,7 +79,6 @@ const BY_SOMETHING_ELSE: &[(&str, &str)] = &[
     ("consents::list_of_user", "a person's own, in every organization of theirs"),
     ("consents::remove_of_application", "a person's own, of the application they name"),
     ("consents::touch", "by the person and the application that they allowed something"),
-    ("counters::count", "by a key that names no organization"),
     ("counters::sweep", "by age alone"),
     ("frame_sessions::consume", "by the secret itself, for a grant, which only the issuing function makes"),
     ("frame_sessions::find", "by the secret itself"),
