@@ -11,6 +11,7 @@ mod cli;
 mod cors;
 mod dump;
 mod exchange;
+mod faults;
 mod gate_check;
 mod gate_elsewhere;
 mod gateway;

@@ -10,6 +10,7 @@ pub(crate) mod leak;
 pub(crate) mod log;
 mod person;
 mod platform;
+mod remote;
 mod site;
 mod tokens;
 

@@ -25,7 +25,7 @@ use latchkey_server::{
 use tokio::sync::OnceCell;
 use tower::ServiceExt;
 
-use super::{Answer, Asking, Database, Person, Place, is_embedded};
+use super::{Answer, Asking, Database, Person, Place, is_embedded, remote};
 
 /// Where the clock stands at first.
 pub(crate) const NOW: i64 = 1_800_000_000;
@@ -63,11 +63,20 @@ pub(crate) const GLOBEX_REDIRECT: &str = "https://www.globex.example/cb";
 /// What the database's own secrets lie under.
 pub(crate) const SECRET: &str = "the secret that is not in the database";
 
+/// Who answers.
+#[derive(Debug, Clone)]
+enum Way {
+    /// This process, without a connection.
+    Here(routes::Answering),
+    /// The one that listens here.
+    There(SocketAddr),
+}
+
 /// The platform under test: shared, cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Platform {
     pub(crate) app: App,
-    service: routes::Answering,
+    way: Way,
     /// Connections of its own, as another process has them.
     pub(crate) database: Database,
     place: Arc<Place>,
@@ -104,8 +113,13 @@ impl Platform {
     }
 
     pub(crate) async fn with(config: Config) -> Self {
+        Self::placed(config, Place::new().await).await
+    }
+
+    /// With its data there.
+    pub(crate) async fn placed(config: Config, place: Place) -> Self {
         super::log::begin();
-        let place = Arc::new(Place::new().await);
+        let place = Arc::new(place);
         let store = Store::open(place.url()).await.unwrap();
         let secret = Secret::new(SECRET);
         let app = App::new(config, store, Clock::manual(NOW), Entropy::seeded(1), &secret).unwrap();
@@ -117,7 +131,7 @@ impl Platform {
             app.gate.source().catch_up().await.unwrap();
         }
         let database = place.connect().await;
-        Self { service: routes::service(&app), app, database, place }
+        Self { way: Way::Here(routes::service(&app)), app, database, place }
     }
 
     /// Another process of the same platform, on the same database. Its clock is the same.
@@ -127,7 +141,7 @@ impl Platform {
         let entropy = Entropy::seeded(1 << 32);
         let app = App::new(config.clone(), store, clock.clone(), entropy, &Secret::new(SECRET)).unwrap();
         app.gate.source().catch_up().await.unwrap();
-        Self { service: routes::service(&app), app, database: self.database.clone(), place: self.place.clone() }
+        Self { way: Way::Here(routes::service(&app)), app, database: self.database.clone(), place: self.place.clone() }
     }
 
     /// The writer, as the server by itself.
@@ -149,7 +163,19 @@ impl Platform {
     pub(crate) async fn send_from(&self, peer: &str, mut request: Request<Body>) -> Answer {
         let peer = SocketAddr::new(peer.parse().unwrap(), 40_000);
         request.extensions_mut().insert(ConnectInfo(peer));
-        Answer::of(self.service.clone().oneshot(request).await.unwrap()).await
+        match &self.way {
+            Way::Here(service) => Answer::of(service.clone().oneshot(request).await.unwrap()).await,
+            Way::There(address) => {
+                // Through a proxy of the platform's, which says where it comes from.
+                request.headers_mut().insert("x-forwarded-for", peer.ip().to_string().parse().unwrap());
+                remote::send(*address, request).await
+            }
+        }
+    }
+
+    /// The same platform, as the process answers it that listens here.
+    pub(crate) fn through(&self, address: SocketAddr) -> Self {
+        Self { way: Way::There(address), ..self.clone() }
     }
 
     /// Sends a request, and leaves the answer's body where it is.
@@ -158,7 +184,7 @@ impl Platform {
         mut request: Request<Body>,
     ) -> impl Future<Output = axum::response::Response> + Send + 'static {
         request.extensions_mut().insert(ConnectInfo(SocketAddr::new(PEER.parse().unwrap(), 40_000)));
-        let service = self.service.clone();
+        let Way::Here(service) = self.way.clone() else { panic!("another process's answers are read at once") };
         async move { service.oneshot(request).await.unwrap() }
     }
 
