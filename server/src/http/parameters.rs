@@ -91,7 +91,9 @@ mod tests {
             assert!(matches!(Parameters::parse(repeated), Err(Error::Repeated)), "{repeated}");
         }
         let many: String = (0..65).map(|i| format!("p{i}=&")).collect();
-        for malformed in ["a=%", "a=%00", "%00=a", "a=%f", "a=%zz", "a=%ff", "%c3=1", &"a".repeat(MAX_QUERY + 1), &many] {
+        for malformed in
+            ["a=%", "a=%00", "%00=a", "a=%f", "a=%zz", "a=%ff", "%c3=1", &"a".repeat(MAX_QUERY + 1), &many]
+        {
             assert!(matches!(Parameters::parse(malformed), Err(Error::Malformed)), "{malformed:.40}");
         }
         assert!(matches!(Parameters::parse_form(b"a=\xff"), Err(Error::Malformed)));

@@ -4,11 +4,7 @@
 //! writer of the embedded engine holds with many. Where two of them cannot be put in an order, one is refused
 //! ([`StoreError::Contended`]) and whoever asked for it does it again from the beginning.
 
-use sqlx::{
-    PgPool, Postgres, Transaction,
-    migrate::Migrator,
-    postgres::PgPoolOptions,
-};
+use sqlx::{PgPool, Postgres, Transaction, migrate::Migrator, postgres::PgPoolOptions};
 
 use super::{ACQUIRE_TIMEOUT, StoreError, url::PostgresUrl};
 

@@ -4,8 +4,7 @@
 use std::collections::BTreeSet;
 
 use sqlx::{
-    AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection, SqlSafeStr,
-    migrate::Migrator,
+    AssertSqlSafe, Connection, Executor, PgConnection, SqlSafeStr, SqliteConnection, migrate::Migrator,
     postgres::PgTypeInfo,
 };
 
@@ -127,7 +126,8 @@ async fn both_engines_have_the_same_schema() {
     };
     let (one, other) = (shared(of_sqlite(&mut file).await), shared(of_postgres(&mut server).await));
     assert!(one.len() > 150, "{one:#?}");
-    let (left, right): (Vec<_>, Vec<_>) = (one.difference(&other).collect(), other.difference(&one).collect());
+    let (left, right): (Vec<_>, Vec<_>) =
+        (one.difference(&other).collect(), other.difference(&one).collect());
     assert!(left.is_empty() && right.is_empty(), "only the file: {left:#?}, only the server: {right:#?}");
     throwaway.end(server).await;
 }
@@ -155,7 +155,9 @@ fn statements() -> BTreeSet<String> {
 
 fn is_whole(text: &str) -> bool {
     let verbs = ["select ", "insert into ", "update ", "delete from "];
-    verbs.iter().any(|verb| text.starts_with(verb)) && !text.trim_end().ends_with("where") && !text.ends_with(['(', ',', ' '])
+    verbs.iter().any(|verb| text.starts_with(verb))
+        && !text.trim_end().ends_with("where")
+        && !text.ends_with(['(', ',', ' '])
 }
 
 #[tokio::test]
@@ -237,7 +239,9 @@ async fn from_every_version_there_is_a_way_forward_and_nothing_is_lost_on_it() {
         assert_eq!(kept, EXPECTED, "from {}", one.version);
     }
     for one in postgres::MIGRATIONS.iter() {
-        let Some((throwaway, mut server)) = Throwaway::new(&format!("forward_{}", one.version)).await else { return };
+        let Some((throwaway, mut server)) = Throwaway::new(&format!("forward_{}", one.version)).await else {
+            return;
+        };
         until(&postgres::MIGRATIONS, one.version).run(&mut server).await.unwrap();
         sqlx::raw_sql(AssertSqlSafe(rows(one.version, "'\\x00ff'"))).execute(&mut server).await.unwrap();
         postgres::MIGRATIONS.run(&mut server).await.unwrap();

@@ -16,7 +16,7 @@ pub enum DatabaseUrl {
 
 /// A PostgreSQL server, and a database of it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PostgresUrl(Url);
+pub struct PostgresUrl(Box<Url>);
 
 /// Why a text does not name a database.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -71,7 +71,9 @@ impl DatabaseUrl {
     pub fn next(&self) -> &'static str {
         match self {
             Self::Sqlite(_) => "Check that its folder exists and can be written",
-            Self::Postgres(_) => "Check that the server runs and lets this user in, over TLS where it is another machine",
+            Self::Postgres(_) => {
+                "Check that the server runs and lets this user in, over TLS where it is another machine"
+            }
         }
     }
 }
@@ -91,7 +93,7 @@ impl PostgresUrl {
         if let Some((name, _)) = url.query_pairs().find(|(name, _)| !PARAMETERS.contains(&&**name)) {
             return Err(DatabaseUrlError::Parameter(name.into_owned()));
         }
-        let url = Self(url);
+        let url = Self(Box::new(url));
         // The library's own words name the value, and never the password.
         let options = PgConnectOptions::from_str(url.0.as_str())
             .map_err(|error| DatabaseUrlError::Value(error.to_string()))?;

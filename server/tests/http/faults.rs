@@ -119,7 +119,7 @@ impl Load {
             let first = Tokens::of(&answer);
             self.tell(&first.access, Told::Issued);
             self.call(node(2), &first.access).await;
-            if turn % 5 == 0 {
+            if turn.is_multiple_of(5) {
                 self.present_again(node(2), &code, &first).await;
                 continue;
             }
@@ -129,7 +129,7 @@ impl Load {
                 let second = Tokens::of(&answer);
                 self.tell(&second.access, Told::Issued);
                 self.call(node(0), &second.access).await;
-                if turn % 2 == 0 {
+                if turn.is_multiple_of(2) {
                     self.end(node(1), &second.access).await;
                     for ahead in 0..3 {
                         self.call(node(ahead), &second.access).await;
@@ -155,7 +155,8 @@ impl Load {
     async fn end(&self, node: &Platform, token: &str) {
         self.tell(token, Told::Unknown);
         let site = Site::new(node, "").with(None).from(None);
-        let answer = site.send(Method::POST, "/oauth/revoke/", format!("client_id={APP}&token={token}")).await;
+        let answer =
+            site.send(Method::POST, "/oauth/revoke/", format!("client_id={APP}&token={token}")).await;
         self.count(answer.status);
         if answer.status == 200 {
             self.tell(token, Told::Ended(now()));
@@ -231,7 +232,8 @@ async fn whatever_fails_nothing_that_was_acknowledged_is_lost_and_nothing_is_let
 
         let mine = "pid <> pg_backend_pid() and datname = current_database()";
         let cut = async |which: &str| {
-            let sql = format!("select count(pg_terminate_backend(pid)) from pg_stat_activity where {mine} {which}");
+            let sql =
+                format!("select count(pg_terminate_backend(pid)) from pg_stat_activity where {mine} {which}");
             let place = Place::at(&url);
             assert!(place.connect().await.number(&sql).await > 0, "{which}");
         };

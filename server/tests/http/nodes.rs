@@ -1,13 +1,13 @@
 //! Several processes on one PostgreSQL server: whatever one of them began another one finishes, and what one ends has
 //! ended for all. Where there is no server there is one process, and nothing to be shown here.
 
+use latchkey_protocol::scope::Role;
 use latchkey_server::{
     audit::By,
     config::{Limits, Rate},
     retention::sweep,
     store::{self, StoreError},
 };
-use latchkey_protocol::scope::Role;
 
 use crate::support::{
     ACME, ADMIN, Asking, Form, Frame, MEMBER, NOW, OWNER, Person, Platform, Site, is_embedded,
@@ -77,8 +77,8 @@ async fn what_anybody_ends_every_process_hears_of() {
 async fn who_ends_something_lets_nobody_through_from_then_on() {
     let Some((one, other)) = two().await else { return };
     let (token, kept) = (one.token(MEMBER).await, one.token(ADMIN).await);
-    let [site, on_other, admin] =
-        [(&one, &token), (&other, &token), (&one, &kept)].map(|(node, token)| Site::new(node, token).from(None));
+    let [site, on_other, admin] = [(&one, &token), (&other, &token), (&one, &kept)]
+        .map(|(node, token)| Site::new(node, token).from(None));
     for site in [&site, &on_other, &admin] {
         assert_eq!(site.get("/api/0/").await.status, 200);
     }
@@ -160,7 +160,8 @@ async fn a_refresh_at_every_process_at_once_leaves_one_line() {
     let tokens = one.tokens(MEMBER).await;
     let asked: Vec<_> = (0..20)
         .map(|i| {
-            let (node, refresh) = (if i % 2 == 0 { one.clone() } else { other.clone() }, tokens.refresh.clone());
+            let (node, refresh) =
+                (if i % 2 == 0 { one.clone() } else { other.clone() }, tokens.refresh.clone());
             tokio::spawn(async move { node.refresh(&refresh).await })
         })
         .collect();

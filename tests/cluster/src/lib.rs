@@ -106,7 +106,17 @@ impl Cluster {
         let made = cluster
             .programs
             .command("initdb")?
-            .args(["-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"])
+            .args([
+                "-U",
+                SUPERUSER,
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "--no-sync",
+                "--no-instructions",
+            ])
             .arg("-D")
             .arg(cluster.data())
             .current_dir("/")

@@ -64,7 +64,13 @@ impl Stage {
     fn has_tests(self) -> bool {
         matches!(
             self,
-            Self::Native | Self::Postgres | Self::Modules | Self::Wasm | Self::Packages | Self::Journeys | Self::Matrix
+            Self::Native
+                | Self::Postgres
+                | Self::Modules
+                | Self::Wasm
+                | Self::Packages
+                | Self::Journeys
+                | Self::Matrix
         )
     }
 

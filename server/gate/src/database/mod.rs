@@ -136,9 +136,7 @@ impl Database {
     pub async fn catch_up(&self) -> Result<(), Error> {
         let at = self.clock.elapsed();
         let heard = match &self.engine {
-            Engine::Sqlite(reader) => {
-                reader.read(at).await.map(|changes| self.apply(&changes))
-            }
+            Engine::Sqlite(reader) => reader.read(at).await.map(|changes| self.apply(&changes)),
             Engine::Postgres(listener) => listener.catch_up().await.map(|changes| {
                 self.cache.apply(&changes);
                 self.heard_until(at);

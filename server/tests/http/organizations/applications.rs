@@ -87,8 +87,9 @@ async fn every_page_is_for_the_admins_of_its_organization() {
 #[tokio::test]
 async fn every_form_is_for_the_admins_of_its_organization_and_from_its_own_page() {
     let platform = Platform::new().await;
-    let before =
-        platform.texts("select name || coalesce(cast(disabled_at as text), '') || revision from applications").await;
+    let before = platform
+        .texts("select name || coalesce(cast(disabled_at as text), '') || revision from applications")
+        .await;
     for path in POST {
         let address = format!("{LIST}{path}");
         for (who, status) in [(STRANGER, 404), (OUTSIDER, 404), (MEMBER, 403)] {
@@ -115,7 +116,9 @@ async fn every_form_is_for_the_admins_of_its_organization_and_from_its_own_page(
         }
     }
     assert_eq!(
-        platform.texts("select name || coalesce(cast(disabled_at as text), '') || revision from applications").await,
+        platform
+            .texts("select name || coalesce(cast(disabled_at as text), '') || revision from applications")
+            .await,
         before
     );
 }

@@ -5,8 +5,7 @@ use std::path::Path;
 use latchkey_server::store::{DatabaseUrl, Store};
 use sqlx::{
     AssertSqlSafe, Column, Connection, PgConnection, PgPool, Row, SqlitePool, TypeInfo, ValueRef,
-    postgres::PgPoolOptions,
-    sqlite::SqliteConnectOptions,
+    postgres::PgPoolOptions, sqlite::SqliteConnectOptions,
 };
 use tokio::sync::OnceCell;
 use url::Url;
@@ -65,7 +64,11 @@ impl Place {
 
     /// In a database of a server that the test itself starts, and throws away.
     pub(crate) fn at(url: &str) -> Self {
-        Self { url: url.parse().unwrap(), folder: tempfile::tempdir().unwrap(), made: Made::Elsewhere(url.into()) }
+        Self {
+            url: url.parse().unwrap(),
+            folder: tempfile::tempdir().unwrap(),
+            made: Made::Elsewhere(url.into()),
+        }
     }
 
     pub(crate) fn url(&self) -> &DatabaseUrl {

@@ -18,8 +18,8 @@ use latchkey_server::{
     secret::{Entropy, Secret},
     state::{App, Parts},
     store::{
-        self, Store, Unit, applications::Application, organizations::Organization,
-        projects::Project, users::User,
+        self, Store, Unit, applications::Application, organizations::Organization, projects::Project,
+        users::User,
     },
 };
 use tokio::sync::OnceCell;
@@ -141,7 +141,12 @@ impl Platform {
         let entropy = Entropy::seeded(1 << 32);
         let app = App::new(config.clone(), store, clock.clone(), entropy, &Secret::new(SECRET)).unwrap();
         app.gate.source().catch_up().await.unwrap();
-        Self { way: Way::Here(routes::service(&app)), app, database: self.database.clone(), place: self.place.clone() }
+        Self {
+            way: Way::Here(routes::service(&app)),
+            app,
+            database: self.database.clone(),
+            place: self.place.clone(),
+        }
     }
 
     /// The writer, as the server by itself.
@@ -184,7 +189,9 @@ impl Platform {
         mut request: Request<Body>,
     ) -> impl Future<Output = axum::response::Response> + Send + 'static {
         request.extensions_mut().insert(ConnectInfo(SocketAddr::new(PEER.parse().unwrap(), 40_000)));
-        let Way::Here(service) = self.way.clone() else { panic!("another process's answers are read at once") };
+        let Way::Here(service) = self.way.clone() else {
+            panic!("another process's answers are read at once")
+        };
         async move { service.oneshot(request).await.unwrap() }
     }
 

@@ -2,11 +2,11 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use axum::{body::Body, http::{Request, Uri}};
-use hyper_util::{
-    client::legacy::Client,
-    rt::TokioExecutor,
+use axum::{
+    body::Body,
+    http::{Request, Uri},
 };
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::time::timeout;
 
 use super::Answer;

@@ -21,7 +21,9 @@ use latchkey_server::{
 use serde_json::json;
 
 use super::rows_of;
-use crate::support::{ACME, APP, Asking, BOTH, GLOBEX, GLOBEX_APP, MEMBER, NOW, Person, Platform, is_embedded};
+use crate::support::{
+    ACME, APP, Asking, BOTH, GLOBEX, GLOBEX_APP, MEMBER, NOW, Person, Platform, is_embedded,
+};
 
 /// Those that are given the organization: each is called below with one organization's id and the other's things.
 const BY_ORGANIZATION: &[&str] = &[
