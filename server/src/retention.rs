@@ -8,7 +8,7 @@ use crate::{
     oauth::signing_keys::retired_until,
     state::App,
     store::{
-        StoreError, Unit, audit_log, frame_sessions, gate_changes, grants, invitations, kept_forms,
+        StoreError, Unit, audit_log, counters, frame_sessions, gate_changes, grants, invitations, kept_forms,
         refresh_tokens, sessions, signing_keys, tokens, transactions,
     },
 };
@@ -34,9 +34,10 @@ enum Kind {
     AuditLog,
     KeptForms,
     Invitations,
+    Counters,
 }
 
-const KINDS: [Kind; 12] = [
+const KINDS: [Kind; 13] = [
     Kind::Transactions,
     Kind::AccessTokens,
     Kind::RefreshTokens,
@@ -49,6 +50,7 @@ const KINDS: [Kind; 12] = [
     Kind::AuditLog,
     Kind::KeptForms,
     Kind::Invitations,
+    Kind::Counters,
 ];
 
 impl Kind {
@@ -66,6 +68,7 @@ impl Kind {
             Self::GateChanges => gate_changes::sweep(unit, MOST).await,
             Self::KeptForms => kept_forms::sweep(unit, now, MOST).await,
             Self::Invitations => invitations::sweep(unit, now, MOST).await,
+            Self::Counters => counters::sweep(unit, now, MOST).await,
             Self::Refusals => audit_log::sweep_refusals(unit, app.config.limits.kept_refusals, MOST).await,
             Self::AuditLog => audit_log::sweep(unit, now - app.config.lifetimes.audit_secs, MOST).await,
         }
@@ -88,14 +91,17 @@ pub async fn run(app: App) {
     }
 }
 
-/// Deletes everything that has expired. Returns how many rows that were.
+/// Deletes everything that has expired. Returns how many rows that were: fewer where another process does
+/// it at the same time.
 pub async fn sweep(app: &App) -> Result<u64, StoreError> {
     let mut all = 0;
     // One for all kinds: with a session goes no grant that ended since the grants were swept, and its line with it.
     let now = app.clock.now();
     for kind in KINDS {
         loop {
-            let mut unit = app.store.write(By::server(app.clock.now())).await?;
+            let Some(mut unit) = app.store.sweep(By::server(app.clock.now())).await? else {
+                return Ok(all);
+            };
             let swept = kind.sweep(app, &mut unit, now).await?;
             unit.commit().await?;
             all += swept;

@@ -82,7 +82,7 @@ impl App {
     ) -> Result<Self, StartError> {
         let passwords = Passwords::new(&entropy, config.limits.passwords)?;
         let signing_keys = SigningKeys::new(secret);
-        let throttle = Throttle::new(&config.limits, clock.clone());
+        let throttle = Throttle::new(&config.limits, clock.clone(), store.counters());
         let requests = Arc::new(Semaphore::new(config.limits.requests));
         let gateway = Gateway::new(&config.upstreams, config.limits.requests)?;
         let refusals = Refusals::new(&config.trusted_proxies);

@@ -106,10 +106,10 @@ pub enum CliError {
     #[error("{0}")]
     Refused(String),
     /// The database cannot be opened.
-    #[error("cannot open the database {path}: {source}. Check that its folder exists and can be written", path = .path.display())]
+    #[error("cannot open the database {url}: {source}. {}", url.next())]
     Open {
-        /// Its file.
-        path: PathBuf,
+        /// Where it is.
+        url: DatabaseUrl,
         /// Why.
         source: StoreError,
     },
@@ -173,9 +173,7 @@ struct Context {
 impl Context {
     async fn open(options: &Options) -> Result<Self, CliError> {
         let url = options.database()?;
-        let DatabaseUrl::Sqlite(path) = &url;
-        let store =
-            Store::open(&url).await.map_err(|source| CliError::Open { path: path.clone(), source })?;
+        let store = Store::open(&url).await.map_err(|source| CliError::Open { url, source })?;
         Ok(Self { store, clock: Clock::System, entropy: Entropy::System })
     }
 

@@ -40,7 +40,7 @@ pub(super) struct Options {
     #[arg(long, global = true, env = "LATCHKEY_CONFIG", value_name = "FILE")]
     #[serde(skip)]
     config: Option<PathBuf>,
-    /// The database: sqlite:///path/to/latchkey.db
+    /// The database: sqlite:///path/to/latchkey.db or postgres://user@host/database
     #[arg(long, global = true, env = "LATCHKEY_DATABASE", value_name = "URL")]
     database: Option<String>,
     /// The address to listen on [default: 127.0.0.1:8000]

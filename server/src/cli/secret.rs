@@ -1,7 +1,7 @@
 //! The secret that the database's own secrets lie encrypted under: it must not lie in the database.
 //!
-//! It is `LATCHKEY_SECRET` in the environment, or else a file beside the embedded database that only its owner can
-//! read, made at the first start. There is no option for it: a command line can be read by everybody on the machine.
+//! It is `LATCHKEY_SECRET` in the environment, or else, of an embedded database, a file beside it that only its owner
+//! can read, made at the first start. There is no option for it: a command line can be read by everybody on the machine.
 
 use std::{
     fs::OpenOptions,
@@ -35,8 +35,15 @@ pub(super) async fn find_or_make(
             ))
         });
     }
-    let DatabaseUrl::Sqlite(database) = options.database()?;
-    let path = path_beside(&database);
+    let path = match options.database()? {
+        DatabaseUrl::Sqlite(database) => path_beside(&database),
+        DatabaseUrl::Postgres(_) => {
+            return Err(CliError::Refused(format!(
+                "{VARIABLE} is missing, and a database on a server has no file beside it: give every process the same \
+                 32 random bytes in hexadecimal or base64, such as `openssl rand -base64 32` prints"
+            )));
+        }
+    };
     match read(&path) {
         Err(Problem::Missing) => {
             let mut unit = context.store.read().await?;

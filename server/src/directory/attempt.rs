@@ -8,7 +8,10 @@ use axum::{
 };
 
 use crate::{
-    directory::{password::PasswordError, throttle::Wait},
+    directory::{
+        password::PasswordError,
+        throttle::{self, Wait},
+    },
     http::{address::ClientAddress, error::Error},
     secret::Secret,
     state::App,
@@ -86,9 +89,13 @@ pub async fn verify(
     password: Secret,
     stored: Option<String>,
 ) -> Result<Attempt, Error> {
-    if let Err(wait) = app.throttle.attempt(address, email) {
-        tracing::info!(%address, wait_secs = wait.secs(), "too many attempts at passwords");
-        return Ok(Attempt::Refused(Refusal::TooOften(wait)));
+    match app.throttle.attempt(address, email).await {
+        Ok(()) => {}
+        Err(throttle::Refused::TooOften(wait)) => {
+            tracing::info!(%address, wait_secs = wait.secs(), "too many attempts at passwords");
+            return Ok(Attempt::Refused(Refusal::TooOften(wait)));
+        }
+        Err(refused) => return Err(refused.into()),
     }
     match app.passwords.verify(password, stored).await {
         Ok(true) => Ok(Attempt::Right),

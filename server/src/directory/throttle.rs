@@ -1,6 +1,9 @@
 //! How often a password may be tried: for one account from one address, for one account from wherever, and from one
 //! address for whatever account. How often one address may begin an authorization request, which is kept before anybody
 //! is known; and how often one grant may be refreshed, of which each leaves a row.
+//!
+//! It is counted in this process, and where there may be others, on other machines, by all of them together in the
+//! database that they have in common.
 
 use std::{fmt, net::IpAddr, time::Duration};
 
@@ -12,8 +15,8 @@ use sha2::{Digest, Sha256};
 use crate::{
     clock::Clock,
     config::{Limits, Rate},
-    http::address::ClientAddress,
-    store::users::email_key,
+    http::{address::ClientAddress, load},
+    store::{StoreError, counters::Counters, users::email_key},
 };
 
 /// How long to wait before another attempt.
@@ -37,8 +40,97 @@ impl fmt::Display for Wait {
     }
 }
 
-/// Counts the attempts of the last minutes, in this process.
+/// Why something may not be done now.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// It was done too often.
+    #[error("it was done too often: wait {0}")]
+    TooOften(Wait),
+    /// Nobody can say how often it was done.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Counts, here and where all processes count together.
+#[derive(Debug)]
 pub struct Throttle {
+    here: Here,
+    limits: Limits,
+    clock: Clock,
+    together: Option<Counters>,
+}
+
+impl Throttle {
+    /// Nobody has tried anything yet, in this process.
+    pub fn new(limits: &Limits, clock: Clock, together: Option<Counters>) -> Self {
+        Self { here: Here::new(limits, clock.clone()), limits: *limits, clock, together }
+    }
+
+    /// Counts an attempt at a password. An account that does not exist is counted like any other.
+    ///
+    /// Who is refused for their address does not use up an account, and no address has so much of one account that it
+    /// keeps out somebody who signs in from elsewhere.
+    pub async fn attempt(&self, address: ClientAddress, email: &str) -> Result<(), Refused> {
+        if load::is_again() {
+            return Ok(());
+        }
+        self.here.attempt(address, email).map_err(Refused::TooOften)?;
+        let (account, holder) = (email_key(email), address.holder().to_string());
+        self.count(self.limits.per_address, &["address", &holder]).await?;
+        self.count(self.limits.per_account_and_address, &["account and address", &account, &holder]).await?;
+        self.count(self.limits.per_account, &["account", &account]).await
+    }
+
+    /// Counts an authorization request that is to be kept.
+    pub async fn begin(&self, address: ClientAddress) -> Result<(), Refused> {
+        if load::is_again() {
+            return Ok(());
+        }
+        self.here.begin(address).map_err(Refused::TooOften)?;
+        self.count(self.limits.transactions, &["transaction", &address.holder().to_string()]).await
+    }
+
+    /// Counts a refresh of a grant.
+    pub async fn refresh(&self, grant_id: &str) -> Result<(), Refused> {
+        if load::is_again() {
+            return Ok(());
+        }
+        self.here.refresh(grant_id).map_err(Refused::TooOften)?;
+        self.count(self.limits.refreshes, &["refresh", grant_id]).await
+    }
+
+    async fn count(&self, rate: Rate, words: &[&str]) -> Result<(), Refused> {
+        let Some(together) = &self.together else { return Ok(()) };
+        let mut key = Sha256::new();
+        for word in words {
+            // No two lists of words are one text.
+            key.update(word.len().to_be_bytes());
+            key.update(word);
+        }
+        let each = Duration::from_secs(60) / rate.per_minute.get();
+        let refused =
+            together.count(&key.finalize().into(), rate.burst.get(), each, self.clock.now()).await?;
+        refused.map_or(Ok(()), |wait| Err(Refused::TooOften(Wait(wait))))
+    }
+
+    /// How much is remembered of addresses and accounts, in this process.
+    pub fn len(&self) -> usize {
+        self.here.len()
+    }
+
+    /// Whether nobody is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Forgets everybody who has waited long enough, in this process.
+    pub fn sweep(&self) {
+        self.here.sweep();
+    }
+}
+
+/// Counts what was done in the last minutes, in this process.
+struct Here {
     clock: Intervals,
     per_address: Keyed<IpAddr>,
     /// By the digest of the address: it is of one size, and what somebody typed is not kept.
@@ -50,9 +142,9 @@ pub struct Throttle {
 
 type Keyed<K> = RateLimiter<K, DashMapStateStore<K>, Intervals, NoOpMiddleware<Duration>>;
 
-impl Throttle {
+impl Here {
     /// Nobody has tried anything yet.
-    pub fn new(limits: &Limits, clock: Clock) -> Self {
+    fn new(limits: &Limits, clock: Clock) -> Self {
         let clock = Intervals(clock);
         Self {
             per_address: keyed(limits.per_address, &clock),
@@ -64,11 +156,8 @@ impl Throttle {
         }
     }
 
-    /// Counts an attempt, or says how long to wait. An account that does not exist is counted like any other.
-    ///
-    /// Who is refused for their address does not use up an account, and no address has so much of one account that it
-    /// keeps out somebody who signs in from elsewhere.
-    pub fn attempt(&self, address: ClientAddress, email: &str) -> Result<(), Wait> {
+    /// Counts an attempt, or says how long to wait.
+    fn attempt(&self, address: ClientAddress, email: &str) -> Result<(), Wait> {
         let account = Sha256::digest(email_key(email)).into();
         let holder = address.holder();
         let passed = self.per_address.check_key(&holder);
@@ -78,19 +167,19 @@ impl Throttle {
     }
 
     /// Counts an authorization request that is to be kept, or says how long to wait.
-    pub fn begin(&self, address: ClientAddress) -> Result<(), Wait> {
+    fn begin(&self, address: ClientAddress) -> Result<(), Wait> {
         let passed = self.transactions.check_key(&address.holder());
         passed.map_err(|refused| Wait(refused.wait_time_from(self.clock.now())))
     }
 
     /// Counts a refresh of a grant, or says how long to wait.
-    pub fn refresh(&self, grant_id: &str) -> Result<(), Wait> {
+    fn refresh(&self, grant_id: &str) -> Result<(), Wait> {
         let passed = self.refreshes.check_key(&grant_id.to_owned());
         passed.map_err(|refused| Wait(refused.wait_time_from(self.clock.now())))
     }
 
     /// Forgets everybody who has waited long enough.
-    pub fn sweep(&self) {
+    fn sweep(&self) {
         self.per_address.retain_recent();
         self.per_address.shrink_to_fit();
         self.per_account.retain_recent();
@@ -104,23 +193,18 @@ impl Throttle {
     }
 
     /// How much is remembered of addresses and accounts.
-    pub fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.per_address.len()
             + self.per_account.len()
             + self.per_account_and_address.len()
             + self.transactions.len()
             + self.refreshes.len()
     }
-
-    /// Whether nobody is.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
-impl fmt::Debug for Throttle {
+impl fmt::Debug for Here {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Throttle").field("remembered", &self.len()).finish()
+        f.debug_struct("Here").field("remembered", &self.len()).finish()
     }
 }
 
@@ -150,9 +234,9 @@ mod tests {
         ClientAddress::find(text.parse().unwrap(), &HeaderMap::new(), &[])
     }
 
-    fn throttle() -> (Throttle, Clock) {
+    fn throttle() -> (Here, Clock) {
         let clock = Clock::manual(1000);
-        (Throttle::new(&Limits::default(), clock.clone()), clock)
+        (Here::new(&Limits::default(), clock.clone()), clock)
     }
 
     #[test]
@@ -237,7 +321,7 @@ mod tests {
         assert_eq!(throttle.len(), 200, "what one address did at one account is remembered for longest");
         clock.advance(108);
         throttle.sweep();
-        assert!(throttle.is_empty());
+        assert!(throttle.len() == 0);
     }
 
     #[test]

@@ -14,7 +14,11 @@ use latchkey_gate::{Cause, Refusal};
 
 use crate::{
     applications::draft::{self, Problem},
-    directory::{login, password::PasswordError, throttle::Wait},
+    directory::{
+        login,
+        password::PasswordError,
+        throttle::{self, Wait},
+    },
     http::page::{self, ErrorPage},
     secret::NoEntropy,
     store::StoreError,
@@ -148,6 +152,9 @@ pub enum Error {
     /// Something the answer depends on did not answer: nothing is let through then.
     #[error("the service cannot answer right now")]
     Unavailable(#[source] Cause),
+    /// Others changed the same in the meantime, so that nothing was done: it is done again by [`crate::http::load`].
+    #[error("too much is changed at once")]
+    Contended(#[source] Cause),
     /// The server is at fault.
     #[error("the server failed")]
     Internal(#[source] Cause),
@@ -314,7 +321,7 @@ impl Error {
             Self::TooOften(_) => {
                 (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", "Wait a minute, then try again.")
             }
-            Self::Unavailable(_) => {
+            Self::Unavailable(_) | Self::Contended(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "Try again in a moment.")
             }
             Self::Internal(_) => (
@@ -353,7 +360,10 @@ impl Error {
     /// What only the log may know.
     fn cause(&self) -> Option<Cause> {
         match self {
-            Self::Unavailable(cause) | Self::Internal(cause) | Self::BadGateway(cause) => Some(cause.clone()),
+            Self::Unavailable(cause)
+            | Self::Contended(cause)
+            | Self::Internal(cause)
+            | Self::BadGateway(cause) => Some(cause.clone()),
             Self::Refused(refusal) => refusal.cause().cloned(),
             _ => None,
         }
@@ -364,6 +374,9 @@ impl Error {
         if let Some(cause) = self.cause() {
             answer.extensions_mut().insert(LoggedCause(cause));
         }
+        if let Self::Contended(_) = self {
+            answer.extensions_mut().insert(Contended);
+        }
     }
 
     fn finish(&self, mut response: Response) -> Response {
@@ -371,7 +384,10 @@ impl Error {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         let retry_after = match self {
-            Self::Unavailable(_) | Self::Refused(Refusal::Unavailable(_)) | Self::Overloaded => Some(1),
+            Self::Unavailable(_)
+            | Self::Contended(_)
+            | Self::Refused(Refusal::Unavailable(_))
+            | Self::Overloaded => Some(1),
             Self::TooOften(wait) => Some(wait.secs()),
             _ => None,
         };
@@ -393,13 +409,28 @@ pub fn capitalized(text: &str) -> String {
 #[derive(Debug, Clone)]
 pub struct LoggedCause(pub Cause);
 
+/// An answer that says that nothing was done: the request is to be answered again.
+#[derive(Debug, Clone, Copy)]
+pub struct Contended;
+
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Engine(_) | StoreError::Migration(_) => Self::Unavailable(Arc::new(error)),
+            StoreError::Contended(_) => Self::Contended(Arc::new(error)),
+            StoreError::NoText(_) => Self::Malformed,
             StoreError::Conflict | StoreError::ReadOnly | StoreError::Unreadable(_) => {
                 Self::Internal(Arc::new(error))
             }
+        }
+    }
+}
+
+impl From<throttle::Refused> for Error {
+    fn from(refused: throttle::Refused) -> Self {
+        match refused {
+            throttle::Refused::TooOften(wait) => Self::TooOften(wait),
+            throttle::Refused::Store(error) => error.into(),
         }
     }
 }

@@ -37,7 +37,7 @@ pub async fn refuse(app: &App, form: &PageForm, error: Error) -> PageError {
 }
 
 async fn keep(app: &App, form: &PageForm) -> Result<String, Error> {
-    app.throttle.begin(form.address).map_err(Error::TooOften)?;
+    app.throttle.begin(form.address).await?;
     let fields = form.parameters.iter().filter(|(name, _)| *name != CSRF);
     let fields = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     let id = Secret::generate(&app.entropy)?;

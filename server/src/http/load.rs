@@ -1,24 +1,30 @@
 //! So many requests at once, and none of them for too long: more are sent away before anything is done for them, with a
-//! word when to come again.
+//! word when to come again. A request of which nothing was done, since others changed the same at that moment, is answered
+//! again from the beginning.
 
 use std::{
     convert::Infallible,
     mem,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::{
-    body::{Body, HttpBody, to_bytes},
+    body::{Body, Bytes, HttpBody, to_bytes},
     extract::Request,
+    http::request::Parts,
     response::{IntoResponse, Response},
 };
-use tokio::{sync::OwnedSemaphorePermit, time::timeout};
-use tower::{Layer, Service};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{sleep, timeout},
+};
+use tower::{Layer, Service, ServiceExt};
 
 use crate::{
     http::{
-        error::{ApiError, Error, PageError},
+        error::{ApiError, Contended, Error, PageError},
         parameters::MAX_BODY,
     },
     state::App,
@@ -71,8 +77,8 @@ where
 
     fn call(&mut self, request: Request) -> Self::Future {
         let ShedLayer { app, tell } = self.bounds.clone();
-        // Mostly there is no body to wait for.
-        if request.body().is_end_stream() {
+        // Mostly there is no body to wait for, and nobody who could be in the way.
+        if request.body().is_end_stream() && !app.store.has_many_writers() {
             let answer = place(&app).map(|place| (self.service.call(request), place));
             return Box::pin(async move {
                 let answered = match answer {
@@ -83,13 +89,13 @@ where
             });
         }
         let ready = self.service.clone();
-        let mut service = mem::replace(&mut self.service, ready);
+        let service = mem::replace(&mut self.service, ready);
         Box::pin(async move {
             let answered = async {
                 // Before it takes a place: who sends slowly keeps nobody else out.
-                let request = whole(&app, request).await?;
+                let (parts, body) = whole(&app, request).await?;
                 let place = place(&app)?;
-                in_time(&app, service.call(request), place).await
+                in_time(&app, until_done(&app, service, parts, body), place).await
             };
             Ok(answered.await.unwrap_or_else(tell))
         })
@@ -97,11 +103,46 @@ where
 }
 
 /// The request, once all of its body is there.
-async fn whole(app: &App, request: Request) -> Result<Request, Error> {
+async fn whole(app: &App, request: Request) -> Result<(Parts, Bytes), Error> {
     let (parts, body) = request.into_parts();
     let body = timeout(app.config.limits.body_time, to_bytes(body, MAX_BODY)).await;
     let body = body.map_err(|_| Error::SlowBody)?.map_err(|_| Error::TooLarge)?;
-    Ok(Request::from_parts(parts, Body::from(body)))
+    Ok((parts, body))
+}
+
+/// How often a request is answered again at most, of which nothing was done. Of all that are in each other's way one is
+/// done each time, and they are not as many as this for long.
+const AGAIN: u32 = 12;
+
+tokio::task_local! {
+    /// How often the request was answered before, each time without anything being done.
+    static ROUND: u32;
+}
+
+/// Whether the request was answered before: whoever counts requests has counted this one.
+pub fn is_again() -> bool {
+    ROUND.try_with(|round| *round > 0).unwrap_or(false)
+}
+
+async fn until_done<S>(app: &App, service: S, parts: Parts, body: Bytes) -> Result<Response, Infallible>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone,
+{
+    let request = |parts, body| Request::from_parts(parts, Body::from(body));
+    if !app.store.has_many_writers() {
+        return service.oneshot(request(parts, body)).await;
+    }
+    for round in 0..AGAIN {
+        let answer = service.clone().oneshot(request(parts.clone(), body.clone()));
+        let answer = ROUND.scope(round, answer).await?;
+        if answer.extensions().get::<Contended>().is_none() {
+            return Ok(answer);
+        }
+        // Up to twice as long each time, and not all of them for as long.
+        let chance = app.entropy.bytes().map_or(u32::MAX, |[byte, ..]| u32::from(byte));
+        sleep(Duration::from_micros(u64::from(chance.min(255) << round.min(9)))).await;
+    }
+    ROUND.scope(AGAIN, service.oneshot(request(parts, body))).await
 }
 
 fn place(app: &App) -> Result<OwnedSemaphorePermit, Error> {

@@ -1,5 +1,5 @@
-//! Addresses that cannot be read: what stands in a path for one of its parameters is UTF-8 once it is decoded, or there is
-//! nothing at the address. It is answered as any other address with nothing there.
+//! Addresses that cannot be read: what stands in a path for one of its parameters is UTF-8 without a NUL once it is
+//! decoded, or there is nothing at the address. It is answered as any other address with nothing there.
 
 use axum::{
     extract::{
@@ -26,6 +26,10 @@ pub async fn or_no_api(parameters: Parameters, request: Request, next: Next) -> 
     Ok(next.run(request).await)
 }
 
-const fn require(parameters: &Parameters) -> Result<(), Error> {
-    if let Err(InvalidUtf8InPathParam(_)) = parameters { Err(Error::NotFound) } else { Ok(()) }
+fn require(parameters: &Parameters) -> Result<(), Error> {
+    match parameters {
+        Err(InvalidUtf8InPathParam(_)) => Err(Error::NotFound),
+        Ok(parameters) if parameters.iter().any(|(_, value)| value.contains('\0')) => Err(Error::NotFound),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }

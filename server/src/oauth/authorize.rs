@@ -214,7 +214,7 @@ async fn proceed(
     drop(unit);
     if let (Next::Grant(_), Some(session)) = (next, session) {
         if !transaction.is_stored() {
-            app.throttle.begin(asker.address).map_err(Error::TooOften)?;
+            app.throttle.begin(asker.address).await?;
         }
         let by = By::person(&session.user_id, asker.address, app.clock.now());
         let mut unit = app.store.write(by).await?;
@@ -290,7 +290,7 @@ async fn keep(
     shown: Option<&Shown>,
 ) -> Result<(), Error> {
     if !transaction.is_stored() {
-        app.throttle.begin(asker.address).map_err(Error::TooOften)?;
+        app.throttle.begin(asker.address).await?;
     }
     let mut unit = app.store.write(By::server(app.clock.now())).await?;
     transaction.keep(app, &mut unit, &asker.browser, shown).await?;

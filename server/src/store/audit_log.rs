@@ -195,14 +195,25 @@ const fn named_statement_for(filter: &Filter<'_>) -> &'static str {
         Filter { user_id: Some(_), .. } => named!(
             "select * from (",
             page!("user_id = $6"),
-            ") union select * from (",
+            ") about union select * from (",
             page!("actor_id = $6 and actor_kind = 'person'"),
-            ") order by id desc limit $7"
+            ") by_them order by id desc limit $7"
         ),
         Filter { client_id: Some(_), .. } => named!(page!("client_id = $5")),
         Filter { action: Some(_), .. } => named!(page!("action = $4")),
         _ => named!(page!("true")),
     }
+}
+
+/// The statements that are put together, for the test that every engine knows them.
+#[cfg(test)]
+pub(super) fn composed() -> Vec<&'static str> {
+    let none = Filter::default();
+    let (client_id, user_id, action) = (Some("c"), Some("u"), Some(Action::TokenRefused));
+    [none, Filter { user_id, ..none }, Filter { client_id, ..none }, Filter { action, ..none }]
+        .iter()
+        .flat_map(|filter| [statement_for(filter), named_statement_for(filter)])
+        .collect()
 }
 
 /// The entries of an organization, the latest first.

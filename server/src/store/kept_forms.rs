@@ -23,11 +23,11 @@ pub async fn insert(
 ) -> Result<bool, StoreError> {
     const REMOVE: &str = "delete from kept_forms where id_hash in
                               (select id_hash from kept_forms where browser_hash = $1
-                               order by expires_at desc, rowid desc limit -1 offset $2)";
+                               order by expires_at desc, id_hash limit $3 offset $2)";
     const INSERT: &str = "insert into kept_forms (id_hash, browser_hash, path, fields, expires_at)
                           select $1, $2, $3, $4, $5 where (select count(*) from kept_forms) < $6";
     let (id, browser) = (id.as_bytes(), browser.as_bytes());
-    statement!(unit, execute, REMOVE, browser, EACH - 1)?;
+    statement!(unit, execute, REMOVE, browser, EACH - 1, MOST)?;
     Ok(statement!(unit, execute, INSERT, id, browser, path, fields, expires_at, MOST)? == 1)
 }
 

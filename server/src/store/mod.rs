@@ -1,6 +1,6 @@
 //! The only place with SQL.
 //!
-//! A request takes one [`Unit`] of work: a snapshot to read from, or the single writer. Store functions take the
+//! A request takes one [`Unit`] of work: a snapshot to read from, or a writer. Store functions take the
 //! unit; what a unit changed is seen by others when [`Unit::commit`] has returned, which is the last line of the
 //! request that does it.
 //!
@@ -10,6 +10,7 @@ pub mod applications;
 pub mod audit_log;
 pub mod authorization_codes;
 pub mod consents;
+pub mod counters;
 pub mod frame_sessions;
 pub mod gate_changes;
 pub mod grants;
@@ -17,73 +18,35 @@ pub mod invitations;
 pub mod kept_forms;
 pub mod memberships;
 pub mod organizations;
+mod postgres;
 pub mod projects;
 pub mod refresh_tokens;
 pub mod refused_origins;
 pub mod resource_servers;
+#[cfg(test)]
+mod schema;
 pub mod sessions;
 pub mod signing_keys;
+mod sqlite;
 pub mod tokens;
 pub mod transactions;
+mod url;
 pub mod users;
 
 use std::{
-    fs::OpenOptions,
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use latchkey_gate::database::Database as Remembered;
+use sqlx::{Postgres, Sqlite};
 
-use sqlx::{
-    Sqlite, SqlitePool,
-    migrate::Migrator,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
+pub use url::{DatabaseUrl, DatabaseUrlError};
 
-use crate::{audit::By, clock::Clock};
+use crate::{audit::By, clock::Clock, store::counters::Counters};
 
-static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
-
-/// How long a writer waits for another process that writes to the same file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a request waits for a connection before the server says that it is overloaded.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections that read; SQLite lets them read while one writes.
-const READERS: u32 = 8;
-
-/// Where the database is, as `--database` names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DatabaseUrl {
-    /// `sqlite:///path/to/file.db`: an embedded file.
-    Sqlite(std::path::PathBuf),
-}
-
-/// Why a text does not name a database.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum DatabaseUrlError {
-    /// PostgreSQL is not part of this version.
-    #[error("PostgreSQL is not supported by this version; use sqlite:///path/to/latchkey.db")]
-    Postgres,
-    /// The URL has no scheme this server knows, or no path.
-    #[error("a database is named by a URL such as sqlite:///var/lib/latchkey/latchkey.db")]
-    Malformed,
-}
-
-impl std::str::FromStr for DatabaseUrl {
-    type Err = DatabaseUrlError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            return Err(DatabaseUrlError::Postgres);
-        }
-        let path = text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:"));
-        let path = path.filter(|path| !path.is_empty() && !path.contains('?'));
-        path.map(|path| Self::Sqlite(path.into())).ok_or(DatabaseUrlError::Malformed)
-    }
-}
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +54,12 @@ pub enum StoreError {
     /// There is such a row already.
     #[error("there is one already")]
     Conflict,
+    /// Others changed the same in the meantime, so that nothing was done: it is to be done again from the beginning.
+    #[error("others changed the same in the meantime: {0}")]
+    Contended(#[source] sqlx::Error),
+    /// A text holds what the engine keeps in none, as PostgreSQL does a NUL.
+    #[error("a text that the database cannot hold: {0}")]
+    NoText(#[source] sqlx::Error),
     /// The engine did not answer, or answered with an error.
     #[error(transparent)]
     Engine(sqlx::Error),
@@ -118,6 +87,8 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match error.as_database_error() {
             Some(database) if database.is_unique_violation() => Self::Conflict,
+            Some(database) if postgres::is_no_text(database) => Self::NoText(error),
+            Some(database) if postgres::is_contended(database) => Self::Contended(error),
             Some(_) | None => Self::Engine(error),
         }
     }
@@ -133,80 +104,83 @@ pub struct Store {
 
 #[derive(Debug, Clone)]
 enum Engine {
-    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Sqlite(sqlite::File),
+    Postgres(postgres::Server),
 }
 
 impl Store {
-    /// Opens the database, makes it where there is none, and brings its schema up to date.
+    /// Opens the database, makes the file where there is none, and brings its schema up to date.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
         let engine = match url {
-            DatabaseUrl::Sqlite(path) => Engine::open_sqlite(path).await?,
+            DatabaseUrl::Sqlite(path) => Engine::Sqlite(sqlite::File::open(path).await?),
+            DatabaseUrl::Postgres(url) => Engine::Postgres(postgres::Server::open(url).await?),
         };
         Ok(Self { engine, remembered: Arc::default() })
     }
 
     /// The tokens of this database for the gate, which remembers so many of them.
     pub fn remembered(&self, clock: &Clock, capacity: usize) -> Arc<Remembered> {
-        let Engine::Sqlite { readers, .. } = &self.engine;
-        let make = || Arc::new(Remembered::new(readers.clone(), clock.clone(), capacity));
+        let make = || {
+            Arc::new(match &self.engine {
+                Engine::Sqlite(file) => Remembered::of_sqlite(file.readers.clone(), clock.clone(), capacity),
+                Engine::Postgres(server) => {
+                    Remembered::of_postgres(server.pool.clone(), clock.clone(), capacity)
+                }
+            })
+        };
         self.remembered.get_or_init(make).clone()
+    }
+
+    /// Whether writers may be in each other's way, so that what one of them does may have to be done again.
+    pub fn has_many_writers(&self) -> bool {
+        matches!(self.engine, Engine::Postgres(_))
+    }
+
+    /// Where several processes count together, if there may be several.
+    pub fn counters(&self) -> Option<Counters> {
+        match &self.engine {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(server) => Some(Counters(server.counters.clone())),
+        }
     }
 
     /// A snapshot to read from.
     pub async fn read(&self) -> Result<Unit, StoreError> {
-        match &self.engine {
-            Engine::Sqlite { readers, .. } => {
-                Ok(Unit { inner: Inner::Sqlite(readers.begin().await?), by: None, remembered: None })
-            }
-        }
+        let inner = match &self.engine {
+            Engine::Sqlite(file) => Inner::Sqlite(file.read().await?),
+            Engine::Postgres(server) => Inner::Postgres(server.read().await?),
+        };
+        Ok(Unit { inner, by: None, remembered: None })
     }
 
-    /// The single writer, on somebody's behalf. What it changed is dropped unless the unit is committed.
+    /// A writer, on somebody's behalf. What it changed is dropped unless the unit is committed.
     pub async fn write(&self, by: By) -> Result<Unit, StoreError> {
-        match &self.engine {
-            // IMMEDIATE takes the write lock now: a transaction that reads first and writes later can't be refused
-            // half-way because another process wrote in between.
-            Engine::Sqlite { writer, .. } => Ok(Unit {
-                inner: Inner::Sqlite(writer.begin_with("begin immediate").await?),
-                by: Some(by),
-                remembered: self.remembered.get().cloned(),
-            }),
-        }
+        let inner = match &self.engine {
+            Engine::Sqlite(file) => Inner::Sqlite(file.write().await?),
+            Engine::Postgres(server) => Inner::Postgres(server.write().await?),
+        };
+        Ok(Unit { inner, by: Some(by), remembered: self.remembered.get().cloned() })
     }
 
-    /// Closes every connection, so that the file is whole on disk.
+    /// A writer that deletes what has expired. `None` where another process does that at this moment.
+    pub async fn sweep(&self, by: By) -> Result<Option<Unit>, StoreError> {
+        let mut unit = self.write(by).await?;
+        let is_alone = match &mut unit.inner {
+            Inner::Sqlite(_) => true,
+            Inner::Postgres(transaction) => postgres::is_alone(transaction).await?,
+        };
+        Ok(is_alone.then_some(unit))
+    }
+
+    /// Closes every connection, so that a file is whole on disk.
     pub async fn close(&self) {
         if let Some(remembered) = self.remembered.get() {
             remembered.close().await;
         }
         match &self.engine {
-            Engine::Sqlite { writer, readers } => {
-                readers.close().await;
-                writer.close().await;
-            }
+            Engine::Sqlite(file) => file.close().await,
+            Engine::Postgres(server) => server.close().await,
         }
-    }
-}
-
-impl Engine {
-    async fn open_sqlite(path: &Path) -> Result<Self, StoreError> {
-        // Who copies it reads people's addresses and may guess at their passwords: it is its owner's alone, and the files
-        // that the engine makes beside it are made with the same rights.
-        let _ = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // In WAL mode a commit survives a crash of the process at NORMAL, and a crash of the machine at FULL:
-            // an acknowledged revocation must not come back.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT);
-        let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(false);
-        let writer = pool().max_connections(1).connect_with(options.clone()).await?;
-        SQLITE_MIGRATIONS.run(&writer).await?;
-        let readers = pool().max_connections(READERS).connect_with(options.read_only(true)).await?;
-        Ok(Self::Sqlite { writer, readers })
     }
 }
 
@@ -223,12 +197,18 @@ pub struct Unit {
 #[derive(Debug)]
 enum Inner {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(sqlx::Transaction<'static, Postgres>),
 }
 
 impl Unit {
     /// Writes on somebody else's behalf from now on: who it is may have to be read first.
     pub fn act_for(&mut self, by: By) {
         self.by = Some(by);
+    }
+
+    /// Whether several processes count together in its database.
+    fn has_counters(&self) -> bool {
+        matches!(self.inner, Inner::Postgres(_))
     }
 
     /// On whose behalf it writes.
@@ -238,16 +218,28 @@ impl Unit {
 
     /// Makes what was changed last, and visible to others: no request that comes later is judged by what was before.
     pub async fn commit(self) -> Result<(), StoreError> {
-        let Inner::Sqlite(mut transaction) = self.inner;
-        let Some(remembered) = self.remembered else { return Ok(transaction.commit().await?) };
-        let changes = remembered.changes(&mut transaction).await?;
-        match transaction.commit().await {
+        let (changes, committed) = match (self.inner, &self.remembered) {
+            (Inner::Sqlite(transaction), None) => return Ok(transaction.commit().await?),
+            (Inner::Postgres(transaction), None) => return postgres::commit(transaction).await,
+            (Inner::Sqlite(mut transaction), Some(remembered)) => {
+                let changes = remembered.changes_of_sqlite(&mut transaction).await?;
+                (changes, transaction.commit().await)
+            }
+            (Inner::Postgres(mut transaction), Some(remembered)) => {
+                let changes = remembered.changes_of_postgres(&mut transaction).await?;
+                (changes, transaction.commit().await)
+            }
+        };
+        let Some(remembered) = self.remembered else { return Ok(committed?) };
+        match committed.map_err(StoreError::from) {
             Ok(()) => remembered.apply(&changes),
+            // Nothing was, and nothing is to be forgotten.
+            Err(error @ StoreError::Contended(_)) => return Err(error),
             // Whether it was committed or not is unknown then. Its changes are not counted as heard of, for others may
             // come under the same numbers, and nothing that is remembered counts until they are read again.
             Err(error) => {
                 remembered.distrust();
-                return Err(error.into());
+                return Err(error);
             }
         }
         Ok(())
@@ -266,11 +258,22 @@ macro_rules! statement {
                 .await
                 .map(|done| done.rows_affected())
                 .map_err($crate::store::StoreError::from),
+            $crate::store::Inner::Postgres(transaction) => sqlx::query($sql)
+                $(.bind($bind))*
+                .execute(&mut **transaction)
+                .await
+                .map(|done| done.rows_affected())
+                .map_err($crate::store::StoreError::from),
         }
     };
     ($unit:expr, $fetch:ident $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
         match &mut $unit.inner {
             $crate::store::Inner::Sqlite(transaction) => sqlx::query_as::<_, $row>($sql)
+                $(.bind($bind))*
+                .$fetch(&mut **transaction)
+                .await
+                .map_err($crate::store::StoreError::from),
+            $crate::store::Inner::Postgres(transaction) => sqlx::query_as::<_, $row>($sql)
                 $(.bind($bind))*
                 .$fetch(&mut **transaction)
                 .await
@@ -297,20 +300,5 @@ mod plan {
             None => line.strip_prefix("SCAN ").map(|table| format!("scan {table}")),
         };
         lines.iter().filter_map(|(_, _, _, line)| step(line)).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_database_is_named_by_a_url() {
-        assert_eq!("sqlite:///a/b.db".parse(), Ok(DatabaseUrl::Sqlite("/a/b.db".into())));
-        assert_eq!("sqlite:b.db".parse(), Ok(DatabaseUrl::Sqlite("b.db".into())));
-        assert_eq!("postgres://x".parse::<DatabaseUrl>(), Err(DatabaseUrlError::Postgres));
-        for wrong in ["", "sqlite://", "/a/b.db", "mysql://x", "sqlite:///a?mode=memory"] {
-            assert_eq!(wrong.parse::<DatabaseUrl>(), Err(DatabaseUrlError::Malformed), "{wrong:?}");
-        }
     }
 }

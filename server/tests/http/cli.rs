@@ -12,6 +12,10 @@ use std::{
 
 use serde_json::Value;
 
+pub(crate) use serve::{free_address, signal, start};
+
+use crate::support::{SECRET, database_of, is_embedded};
+
 /// What a command said.
 #[derive(Debug)]
 struct Said {
@@ -40,9 +44,13 @@ impl Said {
 }
 
 /// The binary, in an environment that holds none of its options.
-fn latchkey(line: &[&str]) -> Command {
+pub(crate) fn latchkey(line: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
     command.args(line).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    if !is_embedded() {
+        // A server's database has no file beside it.
+        command.env("LATCHKEY_SECRET", SECRET);
+    }
     command
 }
 
@@ -75,11 +83,11 @@ fn on_with(folder: &Path, line: &[&str], input: &str) -> Said {
 }
 
 fn database(folder: &Path) -> String {
-    format!("sqlite://{}", folder.join("latchkey.db").display())
+    database_of(folder)
 }
 
 /// A child that ends with the test.
-struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {

@@ -6,7 +6,7 @@ use latchkey_server::{
     store::{gate_changes, grants},
 };
 
-use crate::support::{Asking, Form, MEMBER, Person, Platform, Site};
+use crate::support::{Asking, Form, MEMBER, Person, Platform, Site, is_embedded};
 
 const DAY: i64 = 24 * 3600;
 
@@ -70,14 +70,15 @@ async fn nothing_is_left_in_the_end_and_nothing_goes_too_early() {
 async fn more_than_one_batch_goes_in_one_round() {
     let platform = Platform::new().await;
     Person::signed_in(&platform, MEMBER).await.ask(&Asking::new()).await;
+    let random = platform.database.random();
     platform
-        .execute(
+        .execute(&format!(
             "with recursive n (i) as (select 1 union all select i + 1 from n where i < 2500)
-             insert into transactions select randomblob(32), browser_hash, client_id, response_type, redirect_uri,
+             insert into transactions select {random}, browser_hash, client_id, response_type, redirect_uri,
                     callback_at, requesting_origin, scopes, state, prompt, login_hint, user_id, shown_scopes,
                     created_at, 1, code_challenge, nonce, max_age, redirect_given_at, hinted_user_id
-             from transactions, n",
-        )
+             from transactions, n"
+        ))
         .await;
     assert_eq!(sweep(&platform.app).await.unwrap(), 2500);
     assert_eq!(platform.count("select count(*) from transactions").await, 1);
@@ -101,13 +102,14 @@ async fn a_key_that_was_retired_goes_after_a_day() {
 async fn long_line() -> Platform {
     let platform = Platform::new().await;
     platform.tokens(MEMBER).await;
+    let random = platform.database.random();
     platform
-        .execute(
+        .execute(&format!(
             "with recursive n (i) as (select 1 union all select i + 1 from n where i < 2500)
              insert into refresh_tokens
-             select 'r' || i, randomblob(32), last_four, grant_id, created_at, expires_at, created_at, null
-             from refresh_tokens, n",
-        )
+             select 'r' || i, {random}, last_four, grant_id, created_at, expires_at, created_at, null
+             from refresh_tokens, n"
+        ))
         .await;
     platform.advance(91 * DAY);
     platform
@@ -133,7 +135,9 @@ async fn a_line_however_long_goes_in_batches() {
 #[tokio::test]
 async fn a_line_however_long_goes_in_one_round() {
     let platform = long_line().await;
-    let all: i64 = rows(&platform).await.iter().sum();
+    // What several processes count together is over long since, too.
+    let counted = if is_embedded() { 0 } else { platform.count("select count(*) from counters").await };
+    let all: i64 = counted + rows(&platform).await.iter().sum::<i64>();
     assert_eq!(
         sweep(&platform.app).await.unwrap(),
         u64::try_from(all).unwrap(),
@@ -154,16 +158,17 @@ async fn many_grants_go_with_all_that_was_issued_on_them() {
         ),
         (
             "refresh_tokens",
-            "select t.id || g.id, randomblob(32), last_four, g.id, t.created_at, t.expires_at, t.created_at, null
+            "select t.id || g.id, {random}, last_four, g.id, t.created_at, t.expires_at, t.created_at, null
              from refresh_tokens t, grants g where g.id <> t.grant_id",
         ),
         (
             "authorization_codes",
-            "select randomblob(32), g.id, c.redirect_uri, code_challenge, nonce, authenticated_at, c.created_at,
+            "select {random}, g.id, c.redirect_uri, code_challenge, nonce, authenticated_at, c.created_at,
                     c.expires_at, used_at from authorization_codes c, grants g where g.id <> c.grant_id",
         ),
     ] {
         let numbers = "with recursive n (i) as (select 1 union all select i + 1 from n where i < 1200)";
+        let columns = columns.replace("{random}", platform.database.random());
         platform.execute(&format!("{numbers} insert into {table} {columns}")).await;
     }
     assert_eq!(rows(&platform).await, [0, 1201, 1, 1201, 1201, 1]);
@@ -174,6 +179,10 @@ async fn many_grants_go_with_all_that_was_issued_on_them() {
 
 #[tokio::test]
 async fn of_the_changes_that_the_gate_hears_of_the_last_twenty_thousand_stay() {
+    // A server leaves none behind.
+    if !is_embedded() {
+        return;
+    }
     let platform = Platform::new().await;
     platform
         .execute_unheard(

@@ -9,12 +9,7 @@ mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::{AssertSqlSafe, Column, Row, TypeInfo, ValueRef};
-
-use crate::support::Platform;
-
-/// A row, as texts.
-type Line = Vec<String>;
+use crate::support::{Line, Platform};
 
 /// Everything in the database that is an organization's: by table, every row that names the organization, or something
 /// that does.
@@ -28,9 +23,7 @@ async fn rows_of(platform: &Platform, organization_id: &str) -> BTreeMap<String,
         named.extend(platform.texts(&sql).await);
     }
     let mut found = BTreeMap::new();
-    for table in
-        platform.texts("select name from sqlite_master where type = 'table' and sql like '%strict'").await
-    {
+    for table in platform.database.tables().await {
         // People and their sessions belong to no organization, and what the gate hears of is not kept.
         if ["users", "sessions", "gate_changes"].contains(&table.as_str()) {
             continue;
@@ -49,26 +42,7 @@ async fn rows_of(platform: &Platform, organization_id: &str) -> BTreeMap<String,
 }
 
 async fn lines(platform: &Platform, table: &str) -> BTreeSet<Line> {
-    let rows = sqlx::query(AssertSqlSafe(format!("select * from {table}")))
-        .fetch_all(&platform.database)
-        .await
-        .unwrap();
-    rows.iter()
-        .map(|row| {
-            let text = |at: usize| {
-                let value = row.try_get_raw(at).unwrap();
-                if value.is_null() {
-                    return String::new();
-                }
-                match value.type_info().name() {
-                    "TEXT" => row.get::<String, _>(at),
-                    "BLOB" => format!("{:?}", row.get::<Vec<u8>, _>(at)),
-                    _ => row.get::<i64, _>(at).to_string(),
-                }
-            };
-            (0..row.columns().len()).map(text).collect()
-        })
-        .collect()
+    platform.database.lines(table).await.into_iter().collect()
 }
 
 /// Every word of an organization's that nobody outside it may read: its ids, slugs and names.
@@ -113,6 +87,4 @@ async fn the_rows_of_an_organization_are_found_where_they_are() {
     ];
     assert_eq!(tables, expected);
     assert_eq!((found["projects"].len(), found["memberships"].len()), (2, 4));
-    let column = sqlx::query("select id from users").fetch_one(&platform.database).await.unwrap();
-    assert_eq!(column.columns()[0].type_info().name(), "TEXT");
 }

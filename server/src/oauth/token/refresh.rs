@@ -40,14 +40,14 @@ pub async fn redeem(app: &App, client_id: &str, form: &Form) -> Result<Granted, 
         None => None,
     };
     let mut unit = app.store.read().await?;
-    find(&mut unit, &token, client_id, asked, app.clock.now()).await?;
+    let (_, given, _) = find(&mut unit, &token, client_id, asked, app.clock.now()).await?;
     drop(unit);
+    app.throttle.refresh(&given.id).await?;
 
     // Again, in the transaction that issues: another may have presented it in between.
     let mut unit = app.store.write(By::application(client_id, form.address, app.clock.now())).await?;
     let now = app.clock.now();
     let (row, given, scopes) = find(&mut unit, &token, client_id, asked, now).await?;
-    app.throttle.refresh(&given.id).map_err(Error::TooOften)?;
     let successor = match standing(&token, &row, now, app.config.lifetimes.refresh_grace_secs) {
         Standing::Last => None,
         Standing::Repeated(successor) => Some(successor),

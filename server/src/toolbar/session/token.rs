@@ -61,7 +61,7 @@ async fn renew(app: &App, frame: &Frame<'_>, form: &Form) -> Result<AccessIssued
     let (given, _) = frame.find(&mut unit, &form.headers, now).await?;
     require_live(&mut unit, &given).await?;
     drop(unit);
-    app.throttle.refresh(&given.id).map_err(Error::TooOften)?;
+    app.throttle.refresh(&given.id).await?;
     let mut unit = app.store.write(By::application(frame.client_id, form.address, now)).await?;
     let (given, ends_at) = frame.find(&mut unit, &form.headers, now).await?;
     require_live(&mut unit, &given).await?;

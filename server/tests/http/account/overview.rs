@@ -103,10 +103,13 @@ async fn who_signs_in_again_is_seen_where_they_are_now() {
 async fn of_very_many_sessions_it_shows_the_latest() {
     let platform = Platform::new().await;
     let mut person = Person::signed_in(&platform, MEMBER).await;
-    let copies = "insert into sessions (id, secret_hash, user_id, authenticated_at, created_at, expires_at)
-                  with recursive n (i) as (select 1 union all select i + 1 from n where i < 50)
-                  select 'copy' || i, cast(i as blob), user_id, 1, 1, expires_at from n, sessions";
-    platform.execute(copies).await;
+    let bytes = platform.database.bytes("i");
+    let copies = format!(
+        "insert into sessions (id, secret_hash, user_id, authenticated_at, created_at, expires_at)
+         with recursive n (i) as (select 1 union all select i + 1 from n where i < 50)
+         select 'copy' || i, {bytes}, user_id, 1, 1, expires_at from n, sessions"
+    );
+    platform.execute(&copies).await;
     let page = person.get(PATH).await;
     page.assert_page(200, "id=\"older\"");
     assert_eq!(sessions(&page).len(), 50);

@@ -157,7 +157,7 @@ async fn every_refusal_of_a_token_is_written_down_once_for_many_times() {
         );
     }
     let token_id =
-        platform.text("select id from access_tokens where created_at = 1800000000 order by rowid").await;
+        platform.text("select id from access_tokens where created_at = 1800000000 order by id").await;
     found.sort_by_key(|entry| entry["detail"].to_string());
     let details: Vec<_> =
         found.iter().map(|entry| (entry["occurrences"].clone(), entry["detail"].clone())).collect();

@@ -26,7 +26,7 @@ async fn a_code_comes_in_the_query_with_state_and_issuer_and_no_token() {
     assert!(response["code"].starts_with("lkac_") && response["code"].len() == 54);
     assert_eq!(platform.issued().await, (0, 1), "no token, and the consent");
     let stored =
-        "select code_challenge || ' ' || (expires_at - created_at) || ' ' || coalesce(used_at, 'unused')
+        "select code_challenge || ' ' || (expires_at - created_at) || ' ' || coalesce(cast(used_at as text), 'unused')
                   from authorization_codes";
     assert_eq!(platform.text(stored).await, format!("{CHALLENGE} 60 unused"));
 }

@@ -167,7 +167,7 @@ async fn a_token_is_the_organization_s_of_its_application_and_records_where_it_c
     let token = platform.token("bea@example.org").await;
     let row =
         "select client_id || ' ' || organization_id || ' ' || user_id || ' ' || requesting_origin || ' ' ||
-                last_four || ' ' || (t.expires_at - t.created_at) || ' ' || coalesce(t.revoked_at, 'live')
+                last_four || ' ' || (t.expires_at - t.created_at) || ' ' || coalesce(cast(t.revoked_at as text), 'live')
          from access_tokens t join grants g on g.id = t.grant_id
          where session_id = (select id from sessions)";
     let last_four = &token[token.len() - 4..];

@@ -87,8 +87,9 @@ async fn every_page_is_for_the_admins_of_its_organization() {
 #[tokio::test]
 async fn every_form_is_for_the_admins_of_its_organization_and_from_its_own_page() {
     let platform = Platform::new().await;
-    let before =
-        platform.texts("select name || coalesce(disabled_at, '') || revision from applications").await;
+    let before = platform
+        .texts("select name || coalesce(cast(disabled_at as text), '') || revision from applications")
+        .await;
     for path in POST {
         let address = format!("{LIST}{path}");
         for (who, status) in [(STRANGER, 404), (OUTSIDER, 404), (MEMBER, 403)] {
@@ -115,7 +116,9 @@ async fn every_form_is_for_the_admins_of_its_organization_and_from_its_own_page(
         }
     }
     assert_eq!(
-        platform.texts("select name || coalesce(disabled_at, '') || revision from applications").await,
+        platform
+            .texts("select name || coalesce(cast(disabled_at as text), '') || revision from applications")
+            .await,
         before
     );
 }
@@ -523,19 +526,20 @@ async fn however_many_sign_ins_end_at_once_the_log_names_their_number() {
                                      requesting_origin, scopes, created_at, expires_at)
                  with recursive n(i) as (select 1 union all select i + 1 from n where i < 20000)
                  select 'g' || i, g.client_id, g.organization_id, g.user_id, g.session_id,
-                        iif(i % 2, g.redirect_uri, 'http://127.0.0.1:' || (i + 1024) || '/cb'),
-                        iif(i % 2, g.callback_at, null),
-                        iif(i % 2, g.requesting_origin, 'http://127.0.0.1:' || (i + 1024)),
+                        case i % 2 when 1 then g.redirect_uri else 'http://127.0.0.1:' || (i + 1024) || '/cb' end,
+                        case i % 2 when 1 then g.callback_at end,
+                        case i % 2 when 1 then g.requesting_origin else 'http://127.0.0.1:' || (i + 1024) end,
                         g.scopes, g.created_at, g.expires_at
                  from n, grants g",
             )
             .await;
         platform
-            .execute(
+            .execute(&format!(
                 "insert into access_tokens (id, token_hash, last_four, grant_id, scopes, created_at, expires_at)
-                 select 't' || g.id, randomblob(32), 'abcd', g.id, g.scopes, g.created_at, g.expires_at
+                 select 't' || g.id, {}, 'abcd', g.id, g.scopes, g.created_at, g.expires_at
                  from grants g where g.id like 'g%' and not exists (select 1 from access_tokens where grant_id = g.id)",
-            )
+                platform.database.random()
+            ))
             .await;
         let live = "select count(*) from access_tokens where revoked_at is null";
         assert!(platform.count(live).await >= 20_000);
@@ -574,11 +578,13 @@ async fn of_the_forms_that_were_left_so_many_are_kept() {
     let kept = platform.texts("select fields from kept_forms order by expires_at").await;
     assert_eq!(kept, [2, 3, 4, 5, 6].map(|i| format!("name=form-{i}")), "the latest of the browser");
     platform
-        .execute(
+        .execute(&format!(
             "with recursive n(i) as (select 1 union all select i + 1 from n where i < 9995)
              insert into kept_forms (id_hash, browser_hash, path, fields, expires_at)
-             select cast('i' || i as blob), cast('b' || i as blob), '/', '', 4000000000 from n",
-        )
+             select {}, {}, '/', '', 4000000000 from n",
+            platform.database.bytes("'i' || i"),
+            platform.database.bytes("'b' || i")
+        ))
         .await;
     let mut other = Person::new(&platform);
     other.get("/login/").await;
@@ -687,7 +693,7 @@ async fn an_application_that_is_enabled_again_begins_anew() {
 async fn what_is_disabled_or_enabled_already_stays_so_and_is_no_entry() {
     let platform = Platform::new().await;
     let mut admin = Person::signed_in(&platform, ADMIN).await;
-    let state = "select coalesce(disabled_at, '') || ' ' || revision from applications
+    let state = "select coalesce(cast(disabled_at as text), '') || ' ' || revision from applications
                  where client_id = 'acmeclient'";
     let (disable, enable) = (format!("{SHOW}disable/"), format!("{SHOW}enable/"));
     let csrf = admin.get(NEW).await.csrf(NEW);
@@ -844,7 +850,7 @@ async fn a_long_list_comes_in_pages() {
         .execute(
             "insert into applications (client_id, organization_id, name, scopes, response_types, created_at)
              with recursive n(i) as (select 1 union all select i + 1 from n where i < 60)
-             select printf('c%03d', i), 'org-acme', 'Number ' || i, 'org:read', 'token', 1 from n",
+             select 'c' || (100 + i), 'org-acme', 'Number ' || i, 'org:read', 'token', 1 from n",
         )
         .await;
     let mut admin = Person::signed_in(&platform, ADMIN).await;

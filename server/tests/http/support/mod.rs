@@ -3,22 +3,26 @@
 
 mod answer;
 mod asking;
+mod database;
 mod frame;
 pub(crate) mod hostile;
 pub(crate) mod leak;
 pub(crate) mod log;
 mod person;
 mod platform;
+mod remote;
 mod site;
 mod tokens;
 
 pub(crate) use answer::Answer;
 pub(crate) use asking::Asking;
+pub(crate) use database::{Database, Line, Place, database_of, is_embedded};
 pub(crate) use frame::Frame;
 pub(crate) use person::Person;
 pub(crate) use platform::{
     ACME, ACME_LOCAL, ACME_REDIRECT, ACME_SITE, ADMIN, APP, BOTH, GLOBEX, GLOBEX_APP, GLOBEX_REDIRECT,
-    GLOBEX_SITE, LOCAL_REDIRECT, MEMBER, NOW, OUTSIDER, OWNER, PASSWORD, PEER, PLATFORM, Platform, STRANGER,
+    GLOBEX_SITE, LOCAL_REDIRECT, MEMBER, NOW, OUTSIDER, OWNER, PASSWORD, PEER, PLATFORM, Platform, SECRET,
+    STRANGER,
 };
 pub(crate) use site::{Site, anonymous};
 pub(crate) use tokens::{CHALLENGE, Form, SERVER_SECRET, Tokens, VERIFIER, basic};

@@ -16,17 +16,16 @@ use latchkey_server::{
     gateway::upstream::Upstream,
     routes,
     secret::{Entropy, Secret},
-    state::App,
+    state::{App, Parts},
     store::{
-        self, DatabaseUrl, Store, Unit, applications::Application, organizations::Organization,
-        projects::Project, users::User,
+        self, Store, Unit, applications::Application, organizations::Organization, projects::Project,
+        users::User,
     },
 };
-use sqlx::{AssertSqlSafe, Row, SqlitePool, sqlite::SqliteConnectOptions};
 use tokio::sync::OnceCell;
 use tower::ServiceExt;
 
-use super::{Answer, Asking, Person};
+use super::{Answer, Asking, Database, Person, Place, is_embedded, remote};
 
 /// Where the clock stands at first.
 pub(crate) const NOW: i64 = 1_800_000_000;
@@ -61,14 +60,26 @@ pub(crate) const GLOBEX_SITE: &str = "https://www.globex.example";
 /// The one redirect URI that Globex's application has.
 pub(crate) const GLOBEX_REDIRECT: &str = "https://www.globex.example/cb";
 
+/// What the database's own secrets lie under.
+pub(crate) const SECRET: &str = "the secret that is not in the database";
+
+/// Who answers.
+#[derive(Debug, Clone)]
+enum Way {
+    /// This process, without a connection.
+    Here(routes::Answering),
+    /// The one that listens here.
+    There(SocketAddr),
+}
+
 /// The platform under test: shared, cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Platform {
     pub(crate) app: App,
-    service: routes::Answering,
-    /// A connection of its own, as another process has one.
-    pub(crate) database: SqlitePool,
-    folder: Arc<tempfile::TempDir>,
+    way: Way,
+    /// Connections of its own, as another process has them.
+    pub(crate) database: Database,
+    place: Arc<Place>,
 }
 
 impl Platform {
@@ -102,17 +113,40 @@ impl Platform {
     }
 
     pub(crate) async fn with(config: Config) -> Self {
+        Self::placed(config, Place::new().await).await
+    }
+
+    /// With its data there.
+    pub(crate) async fn placed(config: Config, place: Place) -> Self {
         super::log::begin();
-        let folder = Arc::new(tempfile::tempdir().unwrap());
-        let file = folder.path().join("latchkey.db");
-        let store = Store::open(&DatabaseUrl::Sqlite(file.clone())).await.unwrap();
-        let secret = Secret::new("the secret that is not in the database");
+        let place = Arc::new(place);
+        let store = Store::open(place.url()).await.unwrap();
+        let secret = Secret::new(SECRET);
         let app = App::new(config, store, Clock::manual(NOW), Entropy::seeded(1), &secret).unwrap();
         let mut unit = app.store.write(By::server(NOW)).await.unwrap();
         populate(&mut unit).await;
         unit.commit().await.unwrap();
-        let database = SqlitePool::connect_with(SqliteConnectOptions::new().filename(&file)).await.unwrap();
-        Self { service: routes::service(&app), app, database, folder }
+        // A server tells its changes to who listens, and of nobody else is anything remembered.
+        if !is_embedded() {
+            app.gate.source().catch_up().await.unwrap();
+        }
+        let database = place.connect().await;
+        Self { way: Way::Here(routes::service(&app)), app, database, place }
+    }
+
+    /// Another process of the same platform, on the same database. Its clock is the same.
+    pub(crate) async fn node(&self) -> Self {
+        let store = Store::open(self.place.url()).await.unwrap();
+        let Parts { config, clock, .. } = &*self.app;
+        let entropy = Entropy::seeded(1 << 32);
+        let app = App::new(config.clone(), store, clock.clone(), entropy, &Secret::new(SECRET)).unwrap();
+        app.gate.source().catch_up().await.unwrap();
+        Self {
+            way: Way::Here(routes::service(&app)),
+            app,
+            database: self.database.clone(),
+            place: self.place.clone(),
+        }
     }
 
     /// The writer, as the server by itself.
@@ -120,14 +154,9 @@ impl Platform {
         self.app.store.write(By::server(self.app.clock.now())).await.unwrap()
     }
 
-    /// The database's file.
-    pub(crate) fn file(&self) -> PathBuf {
-        self.folder.path().join("latchkey.db")
-    }
-
     /// The folder of the database, for a test's own files.
     pub(crate) fn folder(&self) -> PathBuf {
-        self.folder.path().to_owned()
+        self.place.folder().to_owned()
     }
 
     /// Sends a request over a connection from an address of its own.
@@ -139,7 +168,19 @@ impl Platform {
     pub(crate) async fn send_from(&self, peer: &str, mut request: Request<Body>) -> Answer {
         let peer = SocketAddr::new(peer.parse().unwrap(), 40_000);
         request.extensions_mut().insert(ConnectInfo(peer));
-        Answer::of(self.service.clone().oneshot(request).await.unwrap()).await
+        match &self.way {
+            Way::Here(service) => Answer::of(service.clone().oneshot(request).await.unwrap()).await,
+            Way::There(address) => {
+                // Through a proxy of the platform's, which says where it comes from.
+                request.headers_mut().insert("x-forwarded-for", peer.ip().to_string().parse().unwrap());
+                remote::send(*address, request).await
+            }
+        }
+    }
+
+    /// The same platform, as the process answers it that listens here.
+    pub(crate) fn through(&self, address: SocketAddr) -> Self {
+        Self { way: Way::There(address), ..self.clone() }
     }
 
     /// Sends a request, and leaves the answer's body where it is.
@@ -148,7 +189,9 @@ impl Platform {
         mut request: Request<Body>,
     ) -> impl Future<Output = axum::response::Response> + Send + 'static {
         request.extensions_mut().insert(ConnectInfo(SocketAddr::new(PEER.parse().unwrap(), 40_000)));
-        let service = self.service.clone();
+        let Way::Here(service) = self.way.clone() else {
+            panic!("another process's answers are read at once")
+        };
         async move { service.oneshot(request).await.unwrap() }
     }
 
@@ -165,23 +208,23 @@ impl Platform {
 
     /// Changes the database as another process would. The server has not heard of it yet.
     pub(crate) async fn execute_unheard(&self, sql: &str) {
-        let done = sqlx::query(AssertSqlSafe(sql)).execute(&self.database).await.unwrap();
-        assert!(done.rows_affected() > 0, "{sql} changed nothing");
+        let changed = self.database.execute(sql).await.unwrap();
+        assert!(changed > 0, "{sql} changed nothing");
     }
 
     /// Changes the database as another process would, if it lets itself be changed.
     pub(crate) async fn try_execute(&self, sql: &str) -> Result<(), sqlx::Error> {
-        sqlx::query(AssertSqlSafe(sql)).execute(&self.database).await.map(drop)
+        self.database.execute(sql).await.map(drop)
     }
 
     /// Takes a table away, to show that nobody asks it.
     pub(crate) async fn drop_table(&self, table: &str) {
-        sqlx::query(AssertSqlSafe(format!("drop table {table}"))).execute(&self.database).await.unwrap();
+        self.database.drop_table(table).await;
     }
 
     /// One number out of the database.
     pub(crate) async fn count(&self, sql: &str) -> i64 {
-        sqlx::query(AssertSqlSafe(sql)).fetch_one(&self.database).await.unwrap().get(0)
+        self.database.number(sql).await
     }
 
     /// How many tokens and how many consents there are: what a refusal must leave at nothing.
@@ -194,13 +237,12 @@ impl Platform {
 
     /// One text out of the database.
     pub(crate) async fn text(&self, sql: &str) -> String {
-        sqlx::query(AssertSqlSafe(sql)).fetch_one(&self.database).await.unwrap().get(0)
+        self.texts(sql).await.remove(0)
     }
 
     /// The texts of a column.
     pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
-        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&self.database).await.unwrap();
-        rows.iter().map(|row| row.get(0)).collect()
+        self.database.texts(sql).await
     }
 
     pub(crate) fn advance(&self, secs: i64) {

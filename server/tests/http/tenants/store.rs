@@ -21,7 +21,9 @@ use latchkey_server::{
 use serde_json::json;
 
 use super::rows_of;
-use crate::support::{ACME, APP, Asking, BOTH, GLOBEX, GLOBEX_APP, MEMBER, NOW, Person, Platform};
+use crate::support::{
+    ACME, APP, Asking, BOTH, GLOBEX, GLOBEX_APP, MEMBER, NOW, Person, Platform, is_embedded,
+};
 
 /// Those that are given the organization: each is called below with one organization's id and the other's things.
 const BY_ORGANIZATION: &[&str] = &[
@@ -79,6 +81,7 @@ const BY_SOMETHING_ELSE: &[(&str, &str)] = &[
     ("consents::list_of_user", "a person's own, in every organization of theirs"),
     ("consents::remove_of_application", "a person's own, of the application they name"),
     ("consents::touch", "by the person and the application that they allowed something"),
+    ("counters::sweep", "by age alone"),
     ("frame_sessions::consume", "by the secret itself, for a grant, which only the issuing function makes"),
     ("frame_sessions::find", "by the secret itself"),
     ("frame_sessions::find_handle", "by the secret itself"),
@@ -145,7 +148,8 @@ fn functions() -> BTreeSet<String> {
     for file in std::fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
         let room = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        if room == "mod" {
+        // What the others stand on.
+        if ["mod", "postgres", "sqlite", "url"].contains(&room.as_str()) {
             continue;
         }
         for line in std::fs::read_to_string(&path).unwrap().lines() {
@@ -458,7 +462,8 @@ async fn no_function_reads_or_writes_anything_of_another_organization_s() {
         assert!(before.len() > 10);
         let mut unit = platform.write().await;
         call(name, &mut unit, own, other).await;
-        unit.commit().await.unwrap();
+        // A server takes nothing more from a transaction in which it refused something.
+        assert!(unit.commit().await.is_ok() || !is_embedded(), "{name}");
         let after = rows_of(&platform, other.id).await;
         assert!(after == before, "{name} changed something of {}'s", other.slug);
     }

@@ -1,0 +1,112 @@
+//! PostgreSQL: changes are told by `NOTIFY` at the commit, over a connection on which nothing else is asked than whether
+//! it is still there. Whatever was committed before such a question was answered has been told before the answer.
+
+use std::time::Duration;
+
+use sqlx::{
+    PgConnection, PgPool,
+    postgres::{PgListener, PgPoolOptions},
+};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout, timeout_at},
+};
+
+use super::{Error, change::read_line};
+use crate::cache::Change;
+
+/// The channel.
+const CHANNEL: &str = "latchkey_gate";
+/// How often the connection is asked whether it is there.
+pub(super) const EVERY: Duration = Duration::from_millis(50);
+/// How long an answer is good for, from the moment of the question.
+pub(super) const TRUST: Duration = Duration::from_millis(250);
+/// How long an answer may take, or a new connection.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+#[derive(Debug)]
+pub(super) struct Listener {
+    readers: PgPool,
+    connection: Mutex<Option<PgListener>>,
+}
+
+impl Listener {
+    pub(super) fn new(readers: PgPool) -> Self {
+        Self { readers, connection: Mutex::new(None) }
+    }
+
+    pub(super) fn readers(&self) -> &PgPool {
+        &self.readers
+    }
+
+    /// What was told until now. Who did not listen before may have missed anything.
+    pub(super) async fn catch_up(&self) -> Result<Vec<Change>, Error> {
+        let mut held = self.connection.lock().await;
+        let mut changes = vec![];
+        // A connection that fails at whatever point is not gone on with: another one has to begin anew.
+        let mut listener = match held.take() {
+            Some(listener) => listener,
+            None => {
+                changes.push(Change::Anything);
+                within(self.listen()).await?
+            }
+        };
+        within(async { Ok(sqlx::query("select 1").execute(&mut listener).await?) }).await?;
+        changes.extend(told(&mut listener));
+        *held = Some(listener);
+        Ok(changes)
+    }
+
+    async fn listen(&self) -> Result<PgListener, Error> {
+        // A connection of its own, that no request takes.
+        let options = (*self.readers.connect_options()).clone();
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .max_lifetime(None)
+            .idle_timeout(None)
+            .test_before_acquire(false)
+            .connect_lazy_with(options);
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.ignore_pool_close_event(true);
+        listener.eager_reconnect(false);
+        listener.listen(CHANNEL).await?;
+        Ok(listener)
+    }
+
+    /// Hears what is told, as it is told, until it is time to [catch up](Self::catch_up).
+    pub(super) async fn hear(&self, forget: impl Fn(&[Change])) {
+        let until = Instant::now() + EVERY;
+        let mut held = self.connection.lock().await;
+        while let Some(listener) = held.as_mut() {
+            match timeout_at(until, listener.try_recv()).await {
+                Ok(Ok(Some(first))) => {
+                    let mut changes = vec![read_line(first.payload())];
+                    changes.extend(told(listener));
+                    forget(&changes);
+                }
+                // It is gone: the next one begins anew.
+                Ok(Ok(None) | Err(_)) => *held = None,
+                Err(_) => return,
+            }
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        self.connection.lock().await.take();
+    }
+}
+
+fn told(listener: &mut PgListener) -> impl Iterator<Item = Change> {
+    std::iter::from_fn(|| listener.next_buffered()).map(|told| read_line(told.payload()))
+}
+
+async fn within<T>(asked: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(PATIENCE, asked).await.unwrap_or(Err(Error::Engine(sqlx::Error::PoolTimedOut)))
+}
+
+/// What the transaction on this connection changed so far.
+pub(super) async fn changed(connection: &mut PgConnection) -> Result<Vec<Change>, Error> {
+    const CHANGED: &str = "select coalesce(current_setting('latchkey.changed', true), '')";
+    let changed: String = sqlx::query_scalar(CHANGED).fetch_one(connection).await?;
+    Ok(changed.lines().map(read_line).collect())
+}

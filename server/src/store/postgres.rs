@@ -1,0 +1,115 @@
+//! PostgreSQL: as many writers as there are connections, on as many machines as there are.
+//!
+//! A writer's transaction is serializable: what it read it could have read alone, so that whatever holds with the one
+//! writer of the embedded engine holds with many. Where two of them cannot be put in an order, one is refused
+//! ([`StoreError::Contended`]) and whoever asked for it does it again from the beginning.
+
+use sqlx::{PgPool, Postgres, Transaction, migrate::Migrator, postgres::PgPoolOptions};
+
+use super::{ACQUIRE_TIMEOUT, StoreError, url::PostgresUrl};
+
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// Connections of one process.
+const CONNECTIONS: u32 = 16;
+/// And those that count.
+const COUNTING: u32 = 4;
+/// Statements that a connection keeps prepared: more than there are.
+const STATEMENTS: usize = 512;
+/// A statement that takes longer is given up, and so is a transaction whose process does not go on with it: a machine
+/// that is cut off holds no lock for longer.
+const PATIENCE: [(&str, &str); 2] =
+    [("statement_timeout", "20s"), ("idle_in_transaction_session_timeout", "20s")];
+
+#[derive(Debug, Clone)]
+pub(super) struct Server {
+    pub(super) pool: PgPool,
+    /// For what is counted beside a unit of work: who holds one never waits for another who does.
+    pub(super) counters: PgPool,
+}
+
+impl Server {
+    pub(super) async fn open(url: &PostgresUrl) -> Result<Self, StoreError> {
+        let options = url.options()?.statement_cache_capacity(STATEMENTS);
+        let migrating = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options.clone())
+            .await?;
+        MIGRATIONS.run(&migrating).await?;
+        migrating.close().await;
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            // Asking first would cost every request the way to the server and back once more.
+            .test_before_acquire(false)
+            .connect_with(options.options(PATIENCE))
+            .await?;
+        let counters = PgPoolOptions::new()
+            .max_connections(COUNTING)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_lazy_with(url.options()?.options(PATIENCE));
+        Ok(Self { pool, counters })
+    }
+
+    pub(super) async fn close(&self) {
+        self.counters.close().await;
+        self.pool.close().await;
+    }
+
+    pub(super) async fn read(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
+        self.begin("begin isolation level repeatable read read only").await
+    }
+
+    pub(super) async fn write(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
+        self.begin("begin isolation level serializable").await
+    }
+
+    /// Begins on the first connection that is still there: they are all cut when the server starts anew.
+    async fn begin(&self, how: &'static str) -> Result<Transaction<'static, Postgres>, StoreError> {
+        for _ in 0..CONNECTIONS {
+            match self.pool.begin_with(how).await {
+                Err(error) if is_cut(&error) => {}
+                begun => return Ok(begun?),
+            }
+        }
+        Ok(self.pool.begin_with(how).await?)
+    }
+}
+
+/// Commits what was not refused: of a transaction in which a statement failed the engine says that it is done, and has
+/// done nothing.
+pub(super) async fn commit(mut transaction: Transaction<'static, Postgres>) -> Result<(), StoreError> {
+    sqlx::query("select 1").execute(&mut *transaction).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Whether no other transaction sweeps; none will until this one is over.
+pub(super) async fn is_alone(transaction: &mut Transaction<'static, Postgres>) -> Result<bool, StoreError> {
+    // Any number that nobody else takes.
+    const SWEEP: i64 = 0x6c61_7463_686b_6579;
+    let locked = sqlx::query_scalar("select pg_try_advisory_xact_lock($1)").bind(SWEEP);
+    Ok(locked.fetch_one(&mut **transaction).await?)
+}
+
+/// Whether the connection is gone.
+fn is_cut(error: &sqlx::Error) -> bool {
+    // admin_shutdown, crash_shutdown (PostgreSQL 18, appendix A).
+    const GONE: [&str; 2] = ["57P01", "57P02"];
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| GONE.contains(&&*code)),
+        _ => false,
+    }
+}
+
+/// Whether a text holds a NUL: character_not_in_repertoire (PostgreSQL 18, §8.3).
+pub(super) fn is_no_text(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error.code().is_some_and(|code| code == "22021")
+}
+
+/// Whether the engine could not put the transaction in an order with the others: serialization_failure,
+/// deadlock_detected (PostgreSQL 18, §13.5).
+pub(super) fn is_contended(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error.code().is_some_and(|code| matches!(&*code, "40001" | "40P01"))
+}

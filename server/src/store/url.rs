@@ -1,0 +1,213 @@
+//! Where the database is, as `--database` names it.
+
+use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr};
+
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use url::{Host, Url};
+
+/// Where the database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// `sqlite:///path/to/file.db`: an embedded file.
+    Sqlite(PathBuf),
+    /// `postgres://user:password@host/database`: a PostgreSQL server.
+    Postgres(PostgresUrl),
+}
+
+/// A PostgreSQL server, and a database of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostgresUrl(Box<Url>);
+
+/// Why a text does not name a database.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum DatabaseUrlError {
+    /// The URL has no scheme this server knows, or no path.
+    #[error(
+        "a database is named by a URL such as sqlite:///var/lib/latchkey/latchkey.db or \
+         postgres://latchkey@db.example/latchkey"
+    )]
+    Malformed,
+    /// There is no database in it.
+    #[error("the URL names no database: write postgres://user@host/database")]
+    NoDatabase,
+    /// A parameter that nobody reads.
+    #[error("the parameter {0:?} is not known: use {known}", known = PARAMETERS.join(", "))]
+    Parameter(String),
+    /// A parameter has a value that it cannot have.
+    #[error("{0}")]
+    Value(String),
+}
+
+/// The parameters of a URL that are read (PostgreSQL 18, §32.1.2).
+const PARAMETERS: [&str; 11] = [
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+];
+
+impl FromStr for DatabaseUrl {
+    type Err = DatabaseUrlError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return PostgresUrl::parse(text).map(Self::Postgres);
+        }
+        let path = text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:"));
+        let path = path.filter(|path| !path.is_empty() && !path.contains('?'));
+        path.map(|path| Self::Sqlite(path.into())).ok_or(DatabaseUrlError::Malformed)
+    }
+}
+
+impl DatabaseUrl {
+    /// What to do where it cannot be opened.
+    pub fn next(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "Check that its folder exists and can be written",
+            Self::Postgres(_) => {
+                "Check that the server runs and lets this user in, over TLS where it is another machine"
+            }
+        }
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => path.display().fmt(f),
+            Self::Postgres(url) => url.fmt(f),
+        }
+    }
+}
+
+impl PostgresUrl {
+    fn parse(text: &str) -> Result<Self, DatabaseUrlError> {
+        let url = Url::parse(text).map_err(|_| DatabaseUrlError::Malformed)?;
+        if let Some((name, _)) = url.query_pairs().find(|(name, _)| !PARAMETERS.contains(&&**name)) {
+            return Err(DatabaseUrlError::Parameter(name.into_owned()));
+        }
+        let url = Self(Box::new(url));
+        // The library's own words name the value, and never the password.
+        let options = PgConnectOptions::from_str(url.0.as_str())
+            .map_err(|error| DatabaseUrlError::Value(error.to_string()))?;
+        if options.get_database().is_none_or(str::is_empty) {
+            return Err(DatabaseUrlError::NoDatabase);
+        }
+        Ok(url)
+    }
+
+    /// How to connect. Where the URL does not say how the server proves who it is, it does so by a certificate for its
+    /// name (`verify-full`), unless it is on this machine.
+    pub(super) fn options(&self) -> Result<PgConnectOptions, sqlx::Error> {
+        let options = PgConnectOptions::from_str(self.0.as_str())?;
+        if self.parameter("sslmode").is_some() {
+            return Ok(options);
+        }
+        let mode = if self.is_local() { PgSslMode::Prefer } else { PgSslMode::VerifyFull };
+        Ok(options.ssl_mode(mode))
+    }
+
+    fn is_local(&self) -> bool {
+        let is_loopback = |name: &str| {
+            name.starts_with('/')
+                || name.eq_ignore_ascii_case("localhost")
+                || name.trim_matches(['[', ']']).parse().is_ok_and(|address: IpAddr| address.is_loopback())
+        };
+        // These come in the place of the URL's own host.
+        let named = self.parameter("hostaddr").or_else(|| self.parameter("host"));
+        match (named, self.0.host()) {
+            (Some(name), _) => is_loopback(&name),
+            // The URL of a socket has its path, encoded, where a host is; without a host it is this machine's.
+            (None, Some(Host::Domain(name))) => is_loopback(&name.replace("%2F", "/").replace("%2f", "/")),
+            (None, Some(host)) => is_loopback(&host.to_string()),
+            (None, None) => true,
+        }
+    }
+
+    fn parameter(&self, name: &str) -> Option<String> {
+        self.0.query_pairs().filter(|(other, _)| other == name).last().map(|(_, value)| value.into_owned())
+    }
+}
+
+/// Without what opens it.
+impl fmt::Display for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = self.0.clone();
+        shown.set_query(None);
+        // Both are refused for a URL that can have none.
+        let _ = shown.set_password(None);
+        shown.fmt(f)
+    }
+}
+
+impl fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn postgres(text: &str) -> PostgresUrl {
+        match text.parse() {
+            Ok(DatabaseUrl::Postgres(url)) => url,
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_database_is_named_by_a_url() {
+        assert_eq!("sqlite:///a/b.db".parse(), Ok(DatabaseUrl::Sqlite("/a/b.db".into())));
+        assert_eq!("sqlite:b.db".parse(), Ok(DatabaseUrl::Sqlite("b.db".into())));
+        for wrong in ["", "sqlite://", "/a/b.db", "mysql://x", "sqlite:///a?mode=memory", "postgres://["] {
+            assert_eq!(wrong.parse::<DatabaseUrl>(), Err(DatabaseUrlError::Malformed), "{wrong:?}");
+        }
+        for without in ["postgres://u@db.example", "postgresql://u@db.example/"] {
+            assert_eq!(without.parse::<DatabaseUrl>(), Err(DatabaseUrlError::NoDatabase), "{without}");
+        }
+        let unknown = "postgres://u@db.example/d?sslmod=disable".parse::<DatabaseUrl>();
+        assert_eq!(unknown, Err(DatabaseUrlError::Parameter("sslmod".into())));
+        let value = "postgres://u:secret@db.example/d?sslmode=perhaps".parse::<DatabaseUrl>().unwrap_err();
+        assert!(value.to_string().contains("perhaps") && !value.to_string().contains("secret"), "{value}");
+    }
+
+    #[test]
+    fn off_this_machine_the_server_proves_who_it_is() {
+        let mode = |text: &str| format!("{:?}", postgres(text).options().unwrap().get_ssl_mode());
+        for far in [
+            "postgres://u@db.example/d",
+            "postgresql://u@192.0.2.1:6432/d",
+            "postgres://u@localhost/d?host=db.example",
+            "postgres://u@localhost/d?hostaddr=192.0.2.1",
+            "postgres://u@localhost.example/d",
+        ] {
+            assert_eq!(mode(far), "VerifyFull", "{far}");
+        }
+        for near in [
+            "postgres://u@localhost/d",
+            "postgres://u@127.0.0.1:5433/d",
+            "postgres://u@[::1]/d",
+            "postgres://u@%2Frun%2Fpostgresql/d",
+            "postgres:///d?host=/run/postgresql",
+        ] {
+            assert_eq!(mode(near), "Prefer", "{near}");
+        }
+        assert_eq!(mode("postgres://u@db.example/d?sslmode=require"), "Require");
+    }
+
+    #[test]
+    fn a_url_is_shown_without_what_opens_it() {
+        let url = postgres("postgres://u:secret@db.example/d?password=secret");
+        assert_eq!(url.to_string(), "postgres://u@db.example/d");
+        assert_eq!(format!("{:?}", DatabaseUrl::Postgres(url)), "Postgres(postgres://u@db.example/d)");
+    }
+}
