@@ -20,13 +20,7 @@ impl Parameters {
     /// (RFC 6749 §3.1: parameters must not be included more than once), and so is what is not UTF-8: repaired
     /// text would not be what the client sent.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        if text.len() > MAX_QUERY {
-            return Err(Error::Malformed);
-        }
-        let found = Self::read(text)?;
-        // Not every database holds a NUL in a text, and no parameter of a client has one (RFC 6749, appendix A).
-        let has_nul = found.iter().any(|(name, value)| name.contains('\0') || value.contains('\0'));
-        if has_nul { Err(Error::Malformed) } else { Ok(found) }
+        if text.len() > MAX_QUERY { Err(Error::Malformed) } else { Self::read(text) }
     }
 
     fn read(text: &str) -> Result<Self, Error> {
@@ -91,9 +85,7 @@ mod tests {
             assert!(matches!(Parameters::parse(repeated), Err(Error::Repeated)), "{repeated}");
         }
         let many: String = (0..65).map(|i| format!("p{i}=&")).collect();
-        for malformed in
-            ["a=%", "a=%00", "%00=a", "a=%f", "a=%zz", "a=%ff", "%c3=1", &"a".repeat(MAX_QUERY + 1), &many]
-        {
+        for malformed in ["a=%", "a=%f", "a=%zz", "a=%ff", "%c3=1", &"a".repeat(MAX_QUERY + 1), &many] {
             assert!(matches!(Parameters::parse(malformed), Err(Error::Malformed)), "{malformed:.40}");
         }
         assert!(matches!(Parameters::parse_form(b"a=\xff"), Err(Error::Malformed)));

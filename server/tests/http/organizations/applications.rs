@@ -139,12 +139,30 @@ async fn an_admin_registers_an_application_and_is_shown_what_the_site_needs() {
     let page = admin.get(answer.location()).await;
     page.assert_page(200, "id=\"registered\"");
     page.assert_page(200, &format!("id=\"client-id\">{client_id}<"));
-    for snippet in ["snippet-javascript", "snippet-react"] {
-        let (_, rest) = page.body.split_once(&format!("id=\"{snippet}\">")).unwrap();
-        let text = rest.split_once("</pre>").unwrap().0;
-        assert!(text.contains(&format!("clientId: \"{client_id}\"")), "{snippet}: {text}");
-        assert!(text.contains("platform: \"https://platform.example\""), "{snippet}: {text}");
+    let snippet = |page: &Answer, id: &str| {
+        let (_, rest) = page.body.split_once(&format!("id=\"{id}\">")).unwrap();
+        let shown = rest.split_once("</pre>").unwrap().0;
+        let characters =
+            [("&#62;", ">"), ("&gt;", ">"), ("&#60;", "<"), ("&lt;", "<"), ("&#34;", "\""), ("&#39;", "'")];
+        let shown = characters.iter().fold(shown.to_owned(), |text, (shown, is)| text.replace(shown, is));
+        shown.replace("&#38;", "&").replace("&amp;", "&")
+    };
+    // The hook is the one that sites are built and signed in with, word for word.
+    assert_eq!(snippet(&page, "snippet-hook"), include_str!("../../../../www/use-latchkey.js"));
+    for id in ["snippet-javascript", "snippet-react"] {
+        let text = snippet(&page, id);
+        assert!(text.contains(&format!("clientId: \"{client_id}\"")), "{id}: {text}");
+        assert!(text.contains("platform: \"https://platform.example\""), "{id}: {text}");
+        assert!(!text.contains("responseType"), "{id}: {text}");
     }
+    let codes_alone =
+        format!("update applications set response_types = 'code' where client_id = '{client_id}'");
+    platform.execute(&codes_alone).await;
+    let for_codes = admin.get(answer.location()).await;
+    for id in ["snippet-javascript", "snippet-react"] {
+        assert!(snippet(&for_codes, id).contains("responseType: \"code\","), "{id}");
+    }
+    platform.execute(&codes_alone.replace("'code'", "'token'")).await;
     page.assert_page(
         200,
         "frame-src https://platform.example;\nconnect-src 'self' https://platform.example;\n\
