@@ -4,7 +4,7 @@
 //! what becomes of them, whichever of all that was asked for comes back first. `session.js` says what happened, as an
 //! [`Event`], and does what the [`action`]s say. Times are in milliseconds since the Unix epoch.
 
-use latchkey_protocol::error::ErrorCode;
+use latchkey_protocol::{error::ErrorCode, events};
 
 /// How long a page waits, at most, for a session that may come back.
 const RESUME_MS: f64 = 5_000.0;
@@ -13,51 +13,42 @@ const RENEW_AT: f64 = 0.8;
 /// How long after a renewal that failed for the moment the next one is tried.
 const AGAIN_MS: f64 = 30_000.0;
 
-/// Declares the numbers once; `table.js` repeats them, and a test compares.
-macro_rules! events {
-    ($($(#[$doc:meta])* $name:ident = $number:literal,)*) => {
-        /// What can happen. Some events come with a time at which a token expires, some with [`flag`]s.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Event { $($(#[$doc])* $name = $number,)* }
-
-        impl Event {
-            /// Every event, in the order of the numbers.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
-        }
-    };
-}
-
 events! {
-    /// A page said hello: whatever was before is over for it.
-    Greeted = 0,
-    /// A response came, and what it opens is being asked for.
-    Taking = 1,
-    /// The token of a response is there, and whose it is.
-    Came = 2,
-    /// The platform made the frame's own session.
-    Opened = 3,
-    /// Another token of the same sign-in is there.
-    Renewed = 4,
-    /// Another tab's came while this one waited for its turn.
-    Shared = 5,
-    /// Asking for another token brought none, and a code says why.
-    Unrenewed = 6,
-    /// Another tab says that somebody signed in there, or that their sign-in goes on.
-    TabRenewed = 7,
-    /// Another tab says that the session is over.
-    TabEnded = 8,
-    /// The person clicked *Sign out* here.
-    Leaving = 9,
-    /// The page has no session any more.
-    SignedOut = 10,
-    /// The platform does not take the token any more.
-    Refused = 11,
-    /// Time passed, or the page came into view again.
-    Tick = 12,
-    /// The page hands over the session it has.
-    Handed = 13,
-    /// The platform says whose the token is that the page handed over.
-    Adopted = 14,
+    /// What can happen. Some events come with a time at which a token expires, some with [`flag`]s.
+    ///
+    /// `table.js` repeats the numbers, and a test compares.
+    pub enum Event {
+        /// A page said hello: whatever was before is over for it.
+        Greeted = 0,
+        /// A response came, and what it opens is being asked for.
+        Taking = 1,
+        /// The token of a response is there, and whose it is.
+        Came = 2,
+        /// The platform made the frame's own session.
+        Opened = 3,
+        /// Another token of the same sign-in is there.
+        Renewed = 4,
+        /// Another tab's came while this one waited for its turn.
+        Shared = 5,
+        /// Asking for another token brought none, and a code says why.
+        Unrenewed = 6,
+        /// Another tab says that somebody signed in there, or that their sign-in goes on.
+        TabRenewed = 7,
+        /// Another tab says that the session is over.
+        TabEnded = 8,
+        /// The person clicked *Sign out* here.
+        Leaving = 9,
+        /// The page has no session any more.
+        SignedOut = 10,
+        /// The platform does not take the token any more.
+        Refused = 11,
+        /// Time passed, or the page came into view again.
+        Tick = 12,
+        /// The page hands over the session it has.
+        Handed = 13,
+        /// The platform says whose the token is that the page handed over.
+        Adopted = 14,
+    }
 }
 
 /// What an event says besides.
@@ -398,6 +389,8 @@ fn is_final(code: ErrorCode) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use latchkey_protocol::numbered::{constants, name_of};
+
     use super::*;
 
     const HOUR: f64 = 3_600_000.0;
@@ -631,25 +624,8 @@ mod tests {
         assert_eq!(Table::greeted(KEEPS | MARKED).now(Event::Handed, 0), 0);
     }
 
-    /// `TAB_ENDED` as `TabEnded` is written in `table.js`.
-    fn in_capitals(name: &str) -> String {
-        let mut capitals = String::new();
-        for letter in name.chars() {
-            if letter.is_uppercase() && !capitals.is_empty() {
-                capitals.push('_');
-            }
-            capitals.push(letter.to_ascii_uppercase());
-        }
-        capitals
-    }
-
     #[test]
     fn the_numbers_are_those_of_the_javascript() {
-        let constants: Vec<(String, u32)> = include_str!("../table.js")
-            .lines()
-            .filter_map(|line| line.strip_prefix("export const ")?.strip_suffix(';')?.split_once(" = "))
-            .filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))
-            .collect();
         let others = [
             ("MARKED", MARKED),
             ("KEEPS", KEEPS),
@@ -674,10 +650,10 @@ mod tests {
             ("ASK", ASK),
             ("ADOPT", ADOPT),
         ];
-        let events = Event::ALL.iter().map(|event| (in_capitals(&format!("{event:?}")), *event as u32));
+        let events = Event::ALL.iter().map(|event| (name_of(event), *event as u32));
         let expected: Vec<(String, u32)> =
             events.chain(others.map(|(name, value)| (name.to_owned(), value))).collect();
-        assert_eq!(constants, expected);
+        assert_eq!(constants(include_str!("../table.js")), expected);
         for (number, event) in (0..).zip(Event::ALL) {
             assert_eq!(*event as u32, number);
         }

@@ -4,7 +4,7 @@
 //! and the table decides what becomes of them. `client.js` turns what happens into an [`Event`] and does what the
 //! [`action`]s say, in the order of their bits. Times are in milliseconds since the Unix epoch.
 
-use latchkey_protocol::error::ErrorCode;
+use latchkey_protocol::{error::ErrorCode, events};
 
 /// How often an open window is looked at. Browsers tell nobody when a window closes.
 const LOOK_MS: f64 = 250.0;
@@ -23,64 +23,55 @@ const RENEW_MS: f64 = 10_000.0;
 /// How many prepared requests are kept; a frame that sends more is not heard.
 const STOCK: u8 = 4;
 
-/// Declares the numbers once; `table.js` repeats them, and a test compares.
-macro_rules! events {
-    ($($(#[$doc:meta])* $name:ident = $number:literal,)*) => {
-        /// What can happen. Some events come with a value.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Event { $($(#[$doc])* $name = $number,)* }
-
-        impl Event {
-            /// Every event, in the order of the numbers.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
-        }
-    };
-}
-
 events! {
-    /// The platform says that this site may use this application.
-    Allowed = 0,
-    /// The client cannot start: the platform refuses, or cannot be reached, or the page keeps the frame out.
-    Refused = 1,
-    /// The frame loaded, for the first time or anew: what it knew before is gone.
-    FrameLoaded = 2,
-    /// The frame answered the hello. 1 if it speaks this version.
-    Welcome = 3,
-    /// A request for the next sign-in is ready.
-    Prepared = 4,
-    /// The page asks to sign in; the person may take this many milliseconds.
-    Login = 5,
-    /// The window opened. 1 where it answers through a channel of the site's own: then it may look closed while it
-    /// is open, since the browser cut it off.
-    Opened = 6,
-    /// The window did not open.
-    Blocked = 7,
-    /// The person clicked *Sign in* in the frame.
-    SigningIn = 8,
-    /// The page came back from the platform with a response.
-    Returned = 9,
-    /// The authorization response arrived; what follows no longer needs the window.
-    Answered = 10,
-    /// A sign-in succeeded: the session ends at this time.
-    SignedIn = 11,
-    /// The session goes on, with a new token: until this time.
-    Renewed = 12,
-    /// A sign-in ended without a session.
-    Failed = 13,
-    /// The page gives the sign-in up.
-    Abort = 14,
-    /// The page, or the person in the frame, signs out.
-    SignOut = 15,
-    /// The session is over, and not by this page's doing. 1 if there is a reason to report.
-    Over = 16,
-    /// The window said that it is there: from now on its being closed means something.
-    Alive = 17,
-    /// Time passed. 1 if the window looks closed.
-    Tick = 18,
-    /// The page wants no more of this client.
-    Destroy = 19,
-    /// The page's own policy keeps the frame out, and the client may do without.
-    FrameKeptOut = 20,
+    /// What can happen. Some events come with a value.
+    ///
+    /// `table.js` repeats the numbers, and a test compares.
+    pub enum Event {
+        /// The platform says that this site may use this application.
+        Allowed = 0,
+        /// The client cannot start: the platform refuses, or cannot be reached, or the page keeps the frame out.
+        Refused = 1,
+        /// The frame loaded, for the first time or anew: what it knew before is gone.
+        FrameLoaded = 2,
+        /// The frame answered the hello. 1 if it speaks this version.
+        Welcome = 3,
+        /// A request for the next sign-in is ready.
+        Prepared = 4,
+        /// The page asks to sign in; the person may take this many milliseconds.
+        Login = 5,
+        /// The window opened. 1 where it answers through a channel of the site's own: then it may look closed while it
+        /// is open, since the browser cut it off.
+        Opened = 6,
+        /// The window did not open.
+        Blocked = 7,
+        /// The person clicked *Sign in* in the frame.
+        SigningIn = 8,
+        /// The page came back from the platform with a response.
+        Returned = 9,
+        /// The authorization response arrived; what follows no longer needs the window.
+        Answered = 10,
+        /// A sign-in succeeded: the session ends at this time.
+        SignedIn = 11,
+        /// The session goes on, with a new token: until this time.
+        Renewed = 12,
+        /// A sign-in ended without a session.
+        Failed = 13,
+        /// The page gives the sign-in up.
+        Abort = 14,
+        /// The page, or the person in the frame, signs out.
+        SignOut = 15,
+        /// The session is over, and not by this page's doing. 1 if there is a reason to report.
+        Over = 16,
+        /// The window said that it is there: from now on its being closed means something.
+        Alive = 17,
+        /// Time passed. 1 if the window looks closed.
+        Tick = 18,
+        /// The page wants no more of this client.
+        Destroy = 19,
+        /// The page's own policy keeps the frame out, and the client may do without.
+        FrameKeptOut = 20,
+    }
 }
 
 /// What to do about it: one bit each, done from the lowest to the highest.
@@ -471,6 +462,7 @@ fn later(a: f64, b: f64) -> f64 {
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::*;
+    use latchkey_protocol::numbered::{constants, name_of};
     use proptest::prelude::*;
 
     const LIMIT: f64 = 300_000.0;
@@ -788,25 +780,8 @@ mod tests {
         assert_eq!(run.0.wake_after(3_000.0), f64::INFINITY);
     }
 
-    /// `FRAME_LOADED` as `FrameLoaded` is written in `table.js`.
-    fn in_capitals(name: &str) -> String {
-        let mut capitals = String::new();
-        for letter in name.chars() {
-            if letter.is_uppercase() && !capitals.is_empty() {
-                capitals.push('_');
-            }
-            capitals.push(letter.to_ascii_uppercase());
-        }
-        capitals
-    }
-
     #[test]
     fn the_numbers_are_those_of_the_javascript() {
-        let constants: Vec<(String, u32)> = include_str!("../table.js")
-            .lines()
-            .filter_map(|line| line.strip_prefix("export const ")?.strip_suffix(';')?.split_once(" = "))
-            .filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))
-            .collect();
         let actions = [
             ("KEEP", KEEP),
             ("START", START),
@@ -830,9 +805,9 @@ mod tests {
             ("RENEW", RENEW),
             ("CUT_OFF", CUT_OFF),
         ];
-        let events = Event::ALL.iter().map(|event| (in_capitals(&format!("{event:?}")), *event as u32));
+        let events = Event::ALL.iter().map(|event| (name_of(event), *event as u32));
         let expected: Vec<_> = events.chain(actions.map(|(name, bit)| (name.to_owned(), bit))).collect();
-        assert_eq!(constants, expected);
+        assert_eq!(constants(include_str!("../table.js")), expected);
     }
 
     #[test]

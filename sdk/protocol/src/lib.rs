@@ -9,6 +9,7 @@ extern crate alloc;
 pub mod base64url;
 pub mod error;
 pub mod frame;
+pub mod numbered;
 pub mod oauth;
 pub mod origin;
 pub mod pkce;

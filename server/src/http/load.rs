@@ -132,17 +132,18 @@ where
     if !app.store.has_many_writers() {
         return service.oneshot(request(parts, body)).await;
     }
-    for round in 0..AGAIN {
+    let mut round = 0;
+    loop {
         let answer = service.clone().oneshot(request(parts.clone(), body.clone()));
         let answer = ROUND.scope(round, answer).await?;
-        if answer.extensions().get::<Contended>().is_none() {
+        if round == AGAIN || answer.extensions().get::<Contended>().is_none() {
             return Ok(answer);
         }
         // Up to twice as long each time, and not all of them for as long.
-        let chance = app.entropy.bytes().map_or(u32::MAX, |[byte, ..]| u32::from(byte));
-        sleep(Duration::from_micros(u64::from(chance.min(255) << round.min(9)))).await;
+        let chance = app.entropy.bytes().map_or(u8::MAX, |[byte, ..]| byte);
+        sleep(Duration::from_micros(u64::from(chance) << round.min(9))).await;
+        round += 1;
     }
-    ROUND.scope(AGAIN, service.oneshot(request(parts, body))).await
 }
 
 fn place(app: &App) -> Result<OwnedSemaphorePermit, Error> {

@@ -87,20 +87,10 @@ impl SigningKeys {
         }
         let row = self.generate(entropy).await?;
         loop {
-            let mut unit = store.write(By::server(clock.now())).await?;
-            // Another process may have been faster, or is at it.
-            let put = match signing_keys::find(&mut unit).await? {
-                Some(_) => return Ok(()),
-                None => signing_keys::insert(&mut unit, &row, clock.now()).await,
-            };
-            let done = match put {
-                Ok(()) => unit.commit().await,
-                refused => refused,
-            };
-            match done {
+            match put_first(store, clock, &row).await {
                 // One of all that were in each other's way is done each time.
                 Err(StoreError::Contended(_)) => {}
-                done => return Ok(done?),
+                put => return Ok(put?),
             }
         }
     }
@@ -165,6 +155,15 @@ impl SigningKeys {
         let sealed_key = self.sealing_key.seal(entropy, &private)?;
         Ok(signing_keys::Row { id: entropy.id()?, modulus, exponent, sealed_key })
     }
+}
+
+/// Puts a key where there is none that signs: another process may have been faster.
+async fn put_first(store: &Store, clock: &Clock, row: &signing_keys::Row) -> Result<(), StoreError> {
+    let mut unit = store.write(By::server(clock.now())).await?;
+    if signing_keys::find(&mut unit).await?.is_none() {
+        signing_keys::insert(&mut unit, row, clock.now()).await?;
+    }
+    unit.commit().await
 }
 
 impl fmt::Debug for SigningKeys {

@@ -218,19 +218,20 @@ impl Unit {
 
     /// Makes what was changed last, and visible to others: no request that comes later is judged by what was before.
     pub async fn commit(self) -> Result<(), StoreError> {
-        let (changes, committed) = match (self.inner, &self.remembered) {
-            (Inner::Sqlite(transaction), None) => return Ok(transaction.commit().await?),
-            (Inner::Postgres(transaction), None) => return postgres::commit(transaction).await,
-            (Inner::Sqlite(mut transaction), Some(remembered)) => {
-                let changes = remembered.changes_of_sqlite(&mut transaction).await?;
-                (changes, transaction.commit().await)
+        let Some(remembered) = self.remembered else {
+            return match self.inner {
+                Inner::Sqlite(transaction) => Ok(transaction.commit().await?),
+                Inner::Postgres(transaction) => postgres::commit(transaction).await,
+            };
+        };
+        let (changes, committed) = match self.inner {
+            Inner::Sqlite(mut transaction) => {
+                (remembered.changes_of_sqlite(&mut transaction).await?, transaction.commit().await)
             }
-            (Inner::Postgres(mut transaction), Some(remembered)) => {
-                let changes = remembered.changes_of_postgres(&mut transaction).await?;
-                (changes, transaction.commit().await)
+            Inner::Postgres(mut transaction) => {
+                (remembered.changes_of_postgres(&mut transaction).await?, transaction.commit().await)
             }
         };
-        let Some(remembered) = self.remembered else { return Ok(committed?) };
         match committed.map_err(StoreError::from) {
             Ok(()) => remembered.apply(&changes),
             // Nothing was, and nothing is to be forgotten.

@@ -4,7 +4,7 @@
 //! writer of the embedded engine holds with many. Where two of them cannot be put in an order, one is refused
 //! ([`StoreError::Contended`]) and whoever asked for it does it again from the beginning.
 
-use latchkey_gate::database::is_cut;
+use latchkey_gate::database::past_cuts;
 use sqlx::{PgPool, Postgres, Transaction, migrate::Migrator, postgres::PgPoolOptions};
 
 use super::{ACQUIRE_TIMEOUT, StoreError, url::PostgresUrl};
@@ -32,10 +32,11 @@ pub(super) struct Server {
 impl Server {
     pub(super) async fn open(url: &PostgresUrl) -> Result<Self, StoreError> {
         let options = url.options()?.statement_cache_capacity(STATEMENTS);
+        let patient = options.clone().options(PATIENCE);
         let migrating = PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options.clone())
+            .connect_with(options)
             .await?;
         MIGRATIONS.run(&migrating).await?;
         migrating.close().await;
@@ -44,12 +45,12 @@ impl Server {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             // Asking first would cost every request the way to the server and back once more.
             .test_before_acquire(false)
-            .connect_with(options.options(PATIENCE))
+            .connect_with(patient.clone())
             .await?;
         let counters = PgPoolOptions::new()
             .max_connections(COUNTING)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_lazy_with(url.options()?.options(PATIENCE));
+            .connect_lazy_with(patient);
         Ok(Self { pool, counters })
     }
 
@@ -66,15 +67,8 @@ impl Server {
         self.begin("begin isolation level serializable").await
     }
 
-    /// Begins on the first connection that is still there: they are all cut when the server starts anew.
     async fn begin(&self, how: &'static str) -> Result<Transaction<'static, Postgres>, StoreError> {
-        for _ in 0..CONNECTIONS {
-            match self.pool.begin_with(how).await {
-                Err(error) if is_cut(&error) => {}
-                begun => return Ok(begun?),
-            }
-        }
-        Ok(self.pool.begin_with(how).await?)
+        Ok(past_cuts(&self.pool, || self.pool.begin_with(how)).await?)
     }
 }
 

@@ -29,6 +29,7 @@ use crate::{
     token::{AccessToken, Digest256},
 };
 
+pub use postgres::past_cuts;
 pub use sqlite::Changes;
 
 /// Tokens as the database knows them.
@@ -235,28 +236,11 @@ impl Database {
                 sqlx::query_as(FIND).bind(bytes).fetch_optional(reader.readers()).await?
             }
             Engine::Postgres(listener) => {
-                let find = || sqlx::query_as(FIND).bind(bytes).fetch_optional(listener.readers());
-                // Connections that were idle may have been cut meanwhile, all of them; the next one is asked then.
-                let mut left = listener.readers().size();
-                loop {
-                    match find().await {
-                        Err(error) if left > 0 && is_cut(&error) => left -= 1,
-                        found => break found?,
-                    }
-                }
+                let readers = listener.readers();
+                postgres::past_cuts(readers, || sqlx::query_as(FIND).bind(bytes).fetch_optional(readers))
+                    .await?
             }
         })
-    }
-}
-
-/// Whether the connection to a server is gone.
-pub fn is_cut(error: &sqlx::Error) -> bool {
-    // admin_shutdown, crash_shutdown (PostgreSQL 18, appendix A).
-    const GONE: [&str; 2] = ["57P01", "57P02"];
-    match error {
-        sqlx::Error::Io(_) => true,
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| GONE.contains(&&*code)),
-        _ => false,
     }
 }
 

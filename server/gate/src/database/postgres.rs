@@ -110,3 +110,28 @@ pub(super) async fn changed(connection: &mut PgConnection) -> Result<Vec<Change>
     let changed: String = sqlx::query_scalar(CHANGED).fetch_one(connection).await?;
     Ok(changed.lines().map(read_line).collect())
 }
+
+/// Asks on the first connection that is still there: those that were idle are all cut when the server starts anew.
+pub async fn past_cuts<T, Asked>(pool: &PgPool, ask: impl Fn() -> Asked) -> Result<T, sqlx::Error>
+where
+    Asked: Future<Output = Result<T, sqlx::Error>>,
+{
+    let mut left = pool.size();
+    loop {
+        match ask().await {
+            Err(error) if left > 0 && is_cut(&error) => left -= 1,
+            answered => return answered,
+        }
+    }
+}
+
+/// Whether the connection to a server is gone.
+fn is_cut(error: &sqlx::Error) -> bool {
+    // admin_shutdown, crash_shutdown (PostgreSQL 18, appendix A).
+    const GONE: [&str; 2] = ["57P01", "57P02"];
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| GONE.contains(&&*code)),
+        _ => false,
+    }
+}
