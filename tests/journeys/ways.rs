@@ -202,6 +202,53 @@ journeys! {
         journey.says("return two.fetch('').then((answer) => answer.text())", "globex").await?;
     }
 
+    // The page may sign out as soon as it is told of the session: who asked for the sign-in still gets what it was.
+    fn who_signs_out_of_the_code_flow_leaves_no_refresh_token_behind(journey) on Loopback {
+        journey.allow_codes().await?;
+        let page = journey.open_site("/popup.html").await?;
+        journey.init_with("{ mode: 'popup', responseType: 'code' }").await?;
+        journey.browser.run(
+            "const real = fetch;
+             window.revoked = [];
+             window.fetch = (url, init) => {
+                 if (String(url).endsWith('/oauth/revoke/')) revoked.push(init.body.get('token').slice(0, 5));
+                 return real(url, init);
+             };
+             other.addEventListener('statechange', async () => {
+                 if (!other.session) return;
+                 const told = other.getToken();
+                 await other.logout();
+                 window.dead = await told;
+             });",
+        ).await?;
+        journey.browser.click("#sign-in").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.until("window.outcome === 'Ada Lovelace' && window.dead").await?;
+        journey.says("return revoked.join() + ' ' + other.state", "lkrt_ signed-out").await?;
+        let token = journey.browser.run("return dead").await?;
+        ensure!(journey.ask(token.as_str().unwrap_or_default(), "").await? == 401, "its access token goes with it");
+    }
+
+    fn a_script_in_the_head_may_be_faster_than_the_body(journey) on Loopback {
+        journey.open_site("/popup.html").await?;
+        let state = journey.browser.run(
+            "document.open();
+             document.write('<!doctype html><title>Slow</title>');
+             return (async () => {
+                 const sdk = await import('/latchkey/index.js');
+                 const { clientId, platform } = await import('/config.js');
+                 const client = sdk.init({ clientId, platform });
+                 const asked = () => performance.getEntriesByType('resource').some(({ name }) => name.includes('/status/'));
+                 while (!asked()) await new Promise((done) => setTimeout(done, 20));
+                 if (document.body) return 'there is a body';
+                 document.write('<body><p>Here it is.');
+                 document.close();
+                 return client.then(({ state }) => state, ({ code, message }) => `${code}: ${message}`);
+             })()",
+        ).await?;
+        ensure!(state == "signed-out", "{state}");
+    }
+
     fn a_destroyed_client_leaves_nothing_behind(journey) on Loopback {
         let page = journey.open_site("/popup.html").await?;
         journey.with_client("client.destroy()").await?;
