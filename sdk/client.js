@@ -54,6 +54,8 @@ import {
 const WAS_CUT_OFF =
   "The sign-in window closed at once. If it is still open, this site's Cross-Origin-Opener-Policy cut it off: send same-origin-allow-popups, or give redirectUri.";
 
+const TAKEN_OFF = "The toolbar's frame, which keeps the token, is not on the page any more.";
+
 const within = (least, value, most) => Math.min(Math.max(value, least), most);
 
 const aborted = () => new LatchkeyError("aborted");
@@ -153,12 +155,13 @@ export class Client extends EventTarget {
     while (this.#session?.expiresAt <= Date.now()) await this.#wait("token", () => this.#tell(TICK));
     if (!this.#session) throw new LatchkeyError("login_required");
     const { platform } = this.#options;
+    const token = this.#token;
+    if (!token && !this.#frame?.isConnected) throw new LatchkeyError("network_error", TAKEN_OFF);
     const url = this.#resolve(path);
     // The browser's own reading of the path: dot segments, backslashes and user names are no longer what they were.
     if (!url.startsWith(platform + "/api/")) {
       throw invalid('fetch: give a path below the organization, such as "projects/", or one that begins with "/api/"');
     }
-    const token = this.#token;
     let request;
     try {
       request = new Request(url, { ...init, credentials: "omit" });
@@ -414,7 +417,7 @@ export class Client extends EventTarget {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     port1.onmessage = ({ data }) => this.#hear(readMessage(data));
-    // The frame's process has ended, where the browser tells.
+    // The frame was taken off the page, or its process has ended: the browser tells, and not every one does.
     port1.onclose = () => this.#relay?.end(refused("network_error"));
     const hello = { type: "latchkey.hello", version: VERSION, client_id, scope, response_type, tokens };
     this.#frame.contentWindow.postMessage(hello, platform, [port2]);
