@@ -21,7 +21,7 @@ use crate::{
 const LISTENING: &str = "listening on ";
 
 /// A port that nobody has.
-pub(super) fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
@@ -39,7 +39,7 @@ pub(super) fn serve(folder: &Path, address: &str) -> Command {
 }
 
 /// Starts a server and waits until it says that it listens; returns what it said until then.
-pub(super) fn start(mut command: Command) -> (Running, String, impl Read) {
+pub(crate) fn start(mut command: Command) -> (Running, String, impl Read) {
     let mut child = command.stdout(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();
@@ -62,7 +62,7 @@ pub(super) fn get_with(address: &str, path: &str, header: &str) -> String {
     answer
 }
 
-pub(super) fn signal(running: &Running, name: &str) {
+pub(crate) fn signal(running: &Running, name: &str) {
     let done = Command::new("kill").args([name, &running.0.id().to_string()]).status().unwrap();
     assert!(done.success());
 }
@@ -279,9 +279,11 @@ fn a_folder_that_cannot_keep_scripts_is_told_and_stops_nobody() {
     }
     let (folder, address) = (tempdir().unwrap(), free_address());
     std::fs::write(folder.path().join("latchkey-scripts"), "").unwrap();
-    let (_running, said, _log) = start(serve(folder.path(), &address));
-    assert!(said.contains("the SDK's script cannot be kept in "), "{said}");
+    let (running, mut said, mut rest) = start(serve(folder.path(), &address));
     assert!(get(&address, "/healthz").starts_with("HTTP/1.1 204 "));
+    signal(&running, "-TERM");
+    rest.read_to_string(&mut said).unwrap();
+    assert!(said.contains("the SDK's script cannot be kept in "), "{said}");
 }
 
 /// Waits until the other side ends the connection, and returns what it said.
