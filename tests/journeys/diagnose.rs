@@ -183,7 +183,9 @@ fn value<'a>(diagnosis: &'a Value, level: &str, check: &str, place: &str) -> Res
 fn value_of(diagnosis: &Value, check: &str, place: &str) -> Result<()> {
     let one = json!({ "level": "error", "check": check, "setting": place, "value": null });
     let found = diagnosis["findings"].as_array().context("no findings")?;
-    let is_it = |finding: &Value| one.as_object().is_some_and(|one| one.iter().all(|(name, value)| finding[name] == *value));
+    let is_it = |finding: &Value| {
+        one.as_object().is_some_and(|one| one.iter().all(|(name, value)| finding[name] == *value))
+    };
     ensure!(diagnosis["ok"] == false && found.len() == 1 && is_it(&found[0]), "{diagnosis:#}");
     Ok(())
 }
