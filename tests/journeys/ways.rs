@@ -19,6 +19,26 @@ const OTHERWISE: &str = "client.destroy();
 const PROJECTS: &str =
     "return other.fetch('projects/').then(async (answer) => answer.status + ' ' + await answer.text())";
 
+/// Keeps what the window is opened with, and can say all that its response will; says how many messages came, and
+/// whether one of them was believed.
+const FORGE: &str = "window.real = window.open;
+    window.platformOrigin = '{platform}';
+    window.clientId = '{client_id}';
+    window.open = (url, ...rest) => {
+        window.state = new URL(url).searchParams.get('state');
+        return real.call(window, url, ...rest);
+    };
+    window.forge = () => ({ type: 'latchkey.response', version: 1, response: String(new URLSearchParams({
+        access_token: 'lkat_forged', token_type: 'Bearer', expires_in: 3600, state, iss: platformOrigin,
+        client_id: clientId, origin: location.origin })) });
+    window.heard = 0;
+    addEventListener('message', ({ data }) => { if (data?.type === 'latchkey.response') window.heard += 1; });
+    const ask = fetch;
+    window.fetch = (url, init) => {
+        if (String(url).endsWith('/api/0/')) window.asked = 'asked';
+        return ask(url, init);
+    };";
+
 impl Journey {
     /// Lets acme's application answer with codes, too.
     async fn allow_codes(&self) -> Result<()> {
@@ -227,6 +247,68 @@ journeys! {
         journey.says("return revoked.join() + ' ' + other.state", "lkrt_ signed-out").await?;
         let token = journey.browser.run("return dead").await?;
         ensure!(journey.ask(token.as_str().unwrap_or_default(), "").await? == 401, "its access token goes with it");
+    }
+
+    // Whoever knows the state and all else that a response says is still not the window that was opened.
+    fn a_response_counts_from_the_window_that_was_opened_and_from_the_platform_alone(journey) on Loopback {
+        let page = journey.open_site("/popup.html").await?;
+        journey.init_with("{ mode: 'popup', redirectUri: `${location.origin}/redirect.html` }").await?;
+        let setup = FORGE.replace("{platform}", &journey.stage.platform()).replace("{client_id}", &journey.stage.clients.acme);
+        journey.browser.run(&setup).await?;
+        journey.browser.click("#sign-in").await?;
+        journey.browser.switch_to_popup(&page).await?;
+        journey.browser.see("#email").await?;
+        let popup = journey.browser.window().await?;
+        let forged = journey.stage.site("customer");
+        let post = |from: &str| format!("{from}.postMessage(JSON.parse('MESSAGE'), '{forged}')");
+        let is_ignored = async |nth: u32| {
+            journey.browser.switch_to(&page).await?;
+            journey.browser.until(&format!("window.heard === {nth}")).await?;
+            let said = journey.browser.run("return `${other.state} ${window.asked}`").await?;
+            ensure!(said == "signing-in undefined", "{nth}: {said}");
+            anyhow::Ok(())
+        };
+        // The page itself.
+        journey.browser.switch_to(&page).await?;
+        let message = journey.browser.run("return JSON.stringify(forge())").await?;
+        let message = message.as_str().unwrap_or_default().to_owned();
+        let posted = |from: &str| post(from).replace("MESSAGE", &message);
+        journey.browser.run(&posted("window")).await?;
+        is_ignored(1).await?;
+        // Another page of the platform's.
+        journey.browser.run(
+            "const frame = document.createElement('iframe');
+             frame.src = `${platformOrigin}/toolbar/${clientId}/`; frame.id = 'framed';
+             document.body.append(frame);",
+        ).await?;
+        journey.browser.see("#framed").await?.enter_frame().await?;
+        journey.browser.see("#sign-in").await?;
+        journey.browser.run(&posted("parent")).await?;
+        journey.browser.leave_frame().await?;
+        is_ignored(2).await?;
+        journey.browser.run("document.querySelector('#framed').remove()").await?;
+        // The window itself, which is elsewhere by now.
+        journey.browser.switch_to(&popup).await?;
+        journey.browser.run(&format!("location.href = '{forged}/redirect.html'")).await?;
+        journey.browser.until("location.pathname === '/redirect.html' && document.readyState === 'complete'").await?;
+        journey.browser.run(&posted("opener")).await?;
+        is_ignored(3).await?;
+        // Another page of the site, that waits for another response, or speaks another version.
+        journey.browser.run(
+            "const channel = new BroadcastChannel(`latchkey.${clientId}`);
+             const { response } = forge();
+             channel.onmessage = () => { window.asked = 'received'; };
+             channel.postMessage({ type: 'latchkey.response', version: 1, state: 'another', response });
+             channel.postMessage({ type: 'latchkey.response', version: 2, state, response });
+             channel.postMessage({ type: 'latchkey.alive', version: 1, state, response });
+             channel.postMessage(null);
+             const echo = new BroadcastChannel(`latchkey.${clientId}`);
+             echo.onmessage = ({ data }) => { if (data === 'last') window.heard += 1; };
+             channel.postMessage('last');",
+        ).await?;
+        is_ignored(4).await?;
+        journey.browser.run("other.destroy()").await?;
+        journey.browser.until("window.outcome === 'aborted'").await?;
     }
 
     fn a_script_in_the_head_may_be_faster_than_the_body(journey) on Loopback {
