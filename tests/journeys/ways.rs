@@ -81,6 +81,9 @@ journeys! {
         journey.browser.read("#projects", "web-shop").await?;
         let address = journey.browser.url().await?;
         ensure!(!address.contains("lkac_") && !address.contains("state="), "{address}");
+        // And the response, too.
+        let again = journey.with_client("return String(await client.handleRedirect().catch((error) => error.code))").await?;
+        ensure!(again == "null", "{again}");
         // The verifier served once: nothing of the request is kept.
         ensure!(journey.browser.run("return sessionStorage.length").await? == 0);
     }
@@ -350,6 +353,55 @@ journeys! {
         }
     }
 
+    fn who_has_given_up_before_opens_no_window(journey) on Loopback {
+        journey.open_site("/popup.html").await?;
+        let told = journey.with_client(
+            "const told = await client.login({ signal: AbortSignal.abort() }).catch((error) => error.code);
+             return `${told} ${client.state}`"
+        ).await?;
+        ensure!(told == "aborted signed-out", "{told}");
+        ensure!(journey.browser.count_windows().await? == 1, "a window opened");
+    }
+
+    // The port that comes with it is the client's whole trust in the frame.
+    fn a_frame_that_has_gone_elsewhere_is_not_greeted(journey) on Loopback {
+        journey.open_site("/popup.html").await?;
+        journey.init_with("{ mode: 'iframe' }").await?;
+        journey.browser.run(
+            "const frame = document.querySelector('latchkey-toolbar iframe');
+             window.greetings = [];
+             frame.addEventListener('load', () => {
+                 frame.contentWindow.addEventListener('message', ({ data }) => greetings.push(data.type ?? data));
+                 frame.contentWindow.postMessage('last', location.origin);
+             });
+             frame.src = '/site.css';",
+        ).await?;
+        journey.browser.until("greetings.includes('last')").await?;
+        journey.says("return `only ${greetings.join()} ${other.state}`", "only last signed-out").await?;
+    }
+
+    // It is a link for people to follow.
+    fn a_link_to_the_setup_leads_to_the_platform_or_is_none(journey) on Loopback {
+        journey.browser.open(&format!("{}/popup.html", journey.stage.site("evil"))).await?;
+        let links = journey.browser.run(
+            "return (async () => {
+                const sdk = await import('/latchkey/index.js');
+                const { clientId, platform } = await import('/config.js');
+                const real = fetch;
+                const link = (change) => {
+                    window.fetch = async (...given) => {
+                        const answer = await (await real(...given)).json();
+                        return Response.json({ ...answer, setup_url: change(answer.setup_url) });
+                    };
+                    return sdk.init({ clientId, platform, mode: 'popup' }).catch(({ setupUrl }) => setupUrl?.startsWith(platform));
+                };
+                const other = () => 'https://evil.example/setup/';
+                return [await link((url) => url), await link(other), await link(() => 'javascript:alert(1)'), await link(() => 7)].join();
+            })()"
+        ).await?;
+        ensure!(links == "true,,,", "{links}");
+    }
+
     fn whoever_gives_up_waiting_leaves_the_others_their_window(journey) on Loopback {
         let page = journey.open_site("/popup.html").await?;
         journey.with_client("window.controller = new AbortController();
@@ -389,6 +441,17 @@ journeys! {
             })()"
         ).await?;
         ensure!(outcome == "true aborted 404 200 invalid_options", "{outcome}");
+        // Whatever it is given, it brings the session's token, and no cookie.
+        let sent = journey.browser.run(
+            "return (async () => {
+                const real = fetch;
+                const seen = [];
+                window.fetch = (request) => { seen.push(request); return real(request); };
+                const { status } = await other.fetch('projects/', { credentials: 'include', headers: { Authorization: 'Basic x' } });
+                return [status, seen.length, seen[0].credentials, seen[0].headers.get('authorization').slice(0, 12)].join(' ');
+            })()"
+        ).await?;
+        ensure!(sent == "200 1 omit Bearer lkat_", "{sent}");
     }
 }
 
