@@ -77,7 +77,7 @@ pub enum StoreError {
 impl From<latchkey_gate::database::Error> for StoreError {
     fn from(error: latchkey_gate::database::Error) -> Self {
         match error {
-            latchkey_gate::database::Error::Engine(error) => Self::Engine(error),
+            latchkey_gate::database::Error::Engine(error) => error.into(),
             latchkey_gate::database::Error::Unreadable(column) => Self::Unreadable(column),
         }
     }

@@ -4,6 +4,7 @@
 //! writer of the embedded engine holds with many. Where two of them cannot be put in an order, one is refused
 //! ([`StoreError::Contended`]) and whoever asked for it does it again from the beginning.
 
+use latchkey_gate::database::is_cut;
 use sqlx::{PgPool, Postgres, Transaction, migrate::Migrator, postgres::PgPoolOptions};
 
 use super::{ACQUIRE_TIMEOUT, StoreError, url::PostgresUrl};
@@ -90,17 +91,6 @@ pub(super) async fn is_alone(transaction: &mut Transaction<'static, Postgres>) -
     const SWEEP: i64 = 0x6c61_7463_686b_6579;
     let locked = sqlx::query_scalar("select pg_try_advisory_xact_lock($1)").bind(SWEEP);
     Ok(locked.fetch_one(&mut **transaction).await?)
-}
-
-/// Whether the connection is gone.
-fn is_cut(error: &sqlx::Error) -> bool {
-    // admin_shutdown, crash_shutdown (PostgreSQL 18, appendix A).
-    const GONE: [&str; 2] = ["57P01", "57P02"];
-    match error {
-        sqlx::Error::Io(_) => true,
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| GONE.contains(&&*code)),
-        _ => false,
-    }
 }
 
 /// Whether a text holds a NUL: character_not_in_repertoire (PostgreSQL 18, §8.3).

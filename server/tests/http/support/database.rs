@@ -174,6 +174,11 @@ impl Database {
         })
     }
 
+    /// Counts what there is now, as a server does by itself a while after very much was added: by that it chooses its ways.
+    pub(crate) async fn analyze(&self) {
+        self.execute("analyze").await.unwrap();
+    }
+
     pub(crate) async fn drop_table(&self, table: &str) {
         let cascade = if let Self::Postgres(_) = self { " cascade" } else { "" };
         self.execute(&format!("drop table {table}{cascade}")).await.unwrap();
