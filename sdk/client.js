@@ -54,6 +54,8 @@ import {
 const WAS_CUT_OFF =
   "The sign-in window closed at once. If it is still open, this site's Cross-Origin-Opener-Policy cut it off: send same-origin-allow-popups, or give redirectUri.";
 
+const TAKEN_OFF = "The toolbar's frame, which keeps the token, is not on the page any more.";
+
 const within = (least, value, most) => Math.min(Math.max(value, least), most);
 
 const aborted = () => new LatchkeyError("aborted");
@@ -63,8 +65,13 @@ const CUTS = /^\s*(same-origin|noopener-allow-popups)\s*(;|$)/;
 
 /** What on this page stands in the way of signing in, with or without a client. */
 export async function diagnose(given) {
-  const { diagnose } = await import("./diagnose.js");
-  return diagnose({ wasm: wasmUrl(), ...given, version: VERSION });
+  try {
+    const { diagnose } = await import("./diagnose.js");
+    return diagnose({ wasm: wasmUrl(), ...given, version: VERSION });
+  } catch {
+    const message = "diagnose.js could not be loaded: serve it beside index.js, and allow it in script-src.";
+    return { ok: false, findings: [{ level: "error", check: "sdk", setting: "diagnose.js", value: null, message }] };
+  }
 }
 
 /** One application on one page: what its table decides, and the page's own hands in the browser. */
@@ -126,22 +133,19 @@ export class Client extends EventTarget {
     if (signal?.aborted) throw aborted();
     // A window that is open already stays as it was asked for.
     if (!this.#waiting.login.length) this.#ask = ask;
-    await this.#wait("login", () => this.#tell(LOGIN, ask.limit), signal);
-    return this.#session;
+    return this.#wait("login", () => this.#tell(LOGIN, ask.limit), signal);
   }
 
   async handleRedirect() {
     const response = this.#response;
     this.#response = undefined;
     if (response == null) return null;
-    await this.#wait("login", () => this.#resume(response));
-    return this.#session;
+    return this.#wait("login", () => this.#resume(response));
   }
 
   async logout() {
     if (!this.#session) return;
     const token = this.#token;
-    this.#refresh = undefined;
     this.#tell(SIGN_OUT);
     await (token && this.#revoked);
   }
@@ -151,12 +155,13 @@ export class Client extends EventTarget {
     while (this.#session?.expiresAt <= Date.now()) await this.#wait("token", () => this.#tell(TICK));
     if (!this.#session) throw new LatchkeyError("login_required");
     const { platform } = this.#options;
+    const token = this.#token;
+    if (!token && !this.#frame?.isConnected) throw new LatchkeyError("network_error", TAKEN_OFF);
     const url = this.#resolve(path);
     // The browser's own reading of the path: dot segments, backslashes and user names are no longer what they were.
     if (!url.startsWith(platform + "/api/")) {
       throw invalid('fetch: give a path below the organization, such as "projects/", or one that begins with "/api/"');
     }
-    const token = this.#token;
     let request;
     try {
       request = new Request(url, { ...init, credentials: "omit" });
@@ -164,8 +169,10 @@ export class Client extends EventTarget {
     } catch {
       throw invalid("fetch: the second argument takes what the browser's own fetch takes");
     }
-    const failed = () => (request.signal.aborted ? aborted() : new LatchkeyError("network_error"));
-    const response = await (token ? fetch(request).catch(() => Promise.reject(failed())) : this.#relay.fetch(request, url.slice(platform.length)));
+    const response = await (token ? fetch(request) : this.#relay.fetch(request, url.slice(platform.length))).catch((error) => {
+      if (error instanceof LatchkeyError) throw error;
+      throw request.signal.aborted ? aborted() : new LatchkeyError("network_error");
+    });
     if (token && response.status == 401 && token == this.#token) this.#over(new LatchkeyError("session_expired"));
     return response;
   }
@@ -219,16 +226,20 @@ export class Client extends EventTarget {
       this.#popup?.close();
       this.#popup = this.#request = undefined;
     }
-    const last = this.#token;
-    if (does(TAKE)) ({ session: this.#session, token: this.#token } = offer);
-    if (does(DROP)) this.#session = this.#token = null;
+    // With a refresh token goes whatever came of its sign-in.
+    const last = this.#refresh ?? this.#token;
+    if (does(TAKE)) {
+      ({ session: this.#session, token: this.#token } = offer);
+      if (offer.refresh || event == SIGNED_IN) this.#refresh = offer.refresh;
+    }
+    if (does(DROP)) this.#session = this.#token = this.#refresh = null;
     if (does(TAKE | DROP)) this.#settle("token");
     this.#state = this.#core.name();
     if (does(SETTLE)) this.#settle("login");
     if (does(REJECT) && !this.#settle("login", failure)) this.#report(failure);
     if (does(CHANGED)) this.dispatchEvent(new Event("statechange"));
     if (does(REVOKE_LAST)) this.#revoke(last);
-    if (does(REVOKE_OFFER)) this.#revoke(offer.token);
+    if (does(REVOKE_OFFER)) this.#revoke(offer.refresh ?? offer.token);
     if (does(REPORT)) this.#report(failure);
     if (does(RENEW)) this.#renew();
     this.#wake();
@@ -264,7 +275,7 @@ export class Client extends EventTarget {
 
   #settle(kind, error) {
     const waiting = this.#waiting[kind].splice(0);
-    for (const [resolve, reject] of waiting) error ? reject(error) : resolve();
+    for (const [resolve, reject] of waiting) error ? reject(error) : resolve(this.#session);
     return waiting.length;
   }
 
@@ -278,7 +289,6 @@ export class Client extends EventTarget {
 
   /** The session is over, and not because this page signed out. */
   #over(error) {
-    this.#refresh = undefined;
     this.#post({ type: "signed_out" });
     this.#tell(OVER, 1, error);
   }
@@ -300,7 +310,9 @@ export class Client extends EventTarget {
     if (framed) this.#mount(signal);
     else this.#prepare();
     if (tokens == "frame") {
-      const { Relay } = await import("./relay.js");
+      const { Relay } = await import("./relay.js").catch(() => ({}));
+      if (!Relay) this.#tell(REFUSED, 0, new LatchkeyError("network_error", "relay.js could not be loaded."));
+      if (signal.aborted) return ready;
       this.#relay = new Relay((message) => this.#post(message), refused);
     }
     const asked = hasRedirectUri && mode != "redirect";
@@ -335,7 +347,11 @@ export class Client extends EventTarget {
 
   /** Makes a request ready for the next click, where no frame does it. */
   async #prepare() {
-    this.#tell(PREPARED, 0, undefined, await prepare(this.#options.responseType));
+    try {
+      this.#tell(PREPARED, 0, undefined, await prepare(this.#options.responseType));
+    } catch {
+      // Without a secure context there is no digest, and no platform allows such a site.
+    }
   }
 
   /** Requests JSON: `{ ok, body }`, or with an error where there is no answer. A form is posted. */
@@ -355,6 +371,8 @@ export class Client extends EventTarget {
   // The frame.
 
   #mount(signal) {
+    // A script in the head may be faster than the body.
+    if (!document.body) return addEventListener("DOMContentLoaded", () => this.#mount(signal), { signal });
     const { platform, container, headless, mode } = this.#options;
     const options = { signal };
     const frame = (this.#frame = document.createElement("iframe"));
@@ -388,6 +406,8 @@ export class Client extends EventTarget {
 
   /** Hands the frame a port, with the hello: whenever it loaded. */
   #greet() {
+    // Kept out meanwhile, its error page has loaded.
+    if (!this.#frame) return;
     const { platform, clientId: client_id, scope, responseType: response_type, tokens } = this.#options;
     this.#port?.close();
     this.#relay?.end(refused("network_error"));
@@ -397,6 +417,8 @@ export class Client extends EventTarget {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     port1.onmessage = ({ data }) => this.#hear(readMessage(data));
+    // The frame was taken off the page, or its process has ended: the browser tells, and not every one does.
+    port1.onclose = () => this.#relay?.end(refused("network_error"));
     const hello = { type: "latchkey.hello", version: VERSION, client_id, scope, response_type, tokens };
     this.#frame.contentWindow.postMessage(hello, platform, [port2]);
     this.#stand();
@@ -573,8 +595,7 @@ export class Client extends EventTarget {
     const { ok, body, error } = await this.#send(this.#options.platform + "/api/0/", token);
     const session = ok && readSession(body, expiresAt);
     if (!session) return this.#fail(error ?? refused(body?.error, body?.error_description));
-    this.#refresh = refresh;
-    this.#tell(SIGNED_IN, expiresAt, undefined, { session, token });
+    this.#tell(SIGNED_IN, expiresAt, undefined, { session, token, refresh });
     this.#handOver();
   }
 
@@ -590,11 +611,10 @@ export class Client extends EventTarget {
     const refresh_token = this.#refresh;
     if (!refresh_token) return;
     const { token, expiresIn, refresh, error, isFinal } = await this.#exchange({ grant_type: "refresh_token", refresh_token });
+    if (this.#refresh != refresh_token) return this.#revoke(refresh ?? token);
     if (error) return isFinal && this.#over(new LatchkeyError("session_expired"));
-    if (this.#refresh != refresh_token) return this.#revoke(token);
-    this.#refresh = refresh;
     const expiresAt = new Date(Date.now() + expiresIn * 1000);
-    this.#tell(RENEWED, +expiresAt, undefined, { session: { ...this.#session, expiresAt }, token });
+    this.#tell(RENEWED, +expiresAt, undefined, { session: { ...this.#session, expiresAt }, token, refresh });
     this.#handOver();
   }
 

@@ -31,7 +31,8 @@ export function init(given) {
     clients.set(key, started);
     started.catch((error) => {
       clients.delete(key);
-      explain(error, given);
+      // Without its module there is no strip, and the error says the same.
+      explain(error, given).catch(() => {});
     });
   }
   return clients.get(key);

@@ -9,6 +9,8 @@ export class Relay {
   #error;
   #calls = new Map();
   #last = 0;
+  /** Why the calls that began until now came to an end, once they did. */
+  #ends = [];
 
   /** `error` makes an error of a code. */
   constructor(post, error) {
@@ -19,7 +21,10 @@ export class Relay {
   /** The response to a request for a path of the platform. */
   async fetch(request, path) {
     const { method, signal } = request;
+    const ends = this.#ends;
     const body = method == "GET" || method == "HEAD" ? null : await request.blob();
+    // The frame that was meant is gone.
+    if (ends.length) throw ends[0];
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
       const abort = () => {
@@ -68,6 +73,8 @@ export class Relay {
 
   /** The frame is gone: whatever waits for it has failed. */
   end(error) {
+    this.#ends.push(error);
+    this.#ends = [];
     for (const id of [...this.#calls.keys()]) this.#break(id, error);
   }
 

@@ -179,6 +179,17 @@ fn value<'a>(diagnosis: &'a Value, level: &str, check: &str, place: &str) -> Res
     finding["value"].as_str().with_context(|| format!("no value: {diagnosis:#}"))
 }
 
+/// That the one finding is an error about this, and names this.
+fn value_of(diagnosis: &Value, check: &str, place: &str) -> Result<()> {
+    let one = json!({ "level": "error", "check": check, "setting": place, "value": null });
+    let found = diagnosis["findings"].as_array().context("no findings")?;
+    let is_it = |finding: &Value| {
+        one.as_object().is_some_and(|one| one.iter().all(|(name, value)| finding[name] == *value))
+    };
+    ensure!(diagnosis["ok"] == false && found.len() == 1 && is_it(&found[0]), "{diagnosis:#}");
+    Ok(())
+}
+
 fn all_is_well(diagnosis: &Value) -> Result<()> {
     ensure!(*diagnosis == json!({ "ok": true, "findings": [] }), "{diagnosis:#}");
     Ok(())
@@ -288,6 +299,26 @@ journeys! {
         all_is_well(&journey.diagnose(POPUP).await?)?;
         ensure!(journey.start(POPUP).await? == "signed-out opener");
         journey.sign_in_from_here().await?;
+    }
+
+    fn what_a_page_does_not_let_the_sdk_load_is_an_error_like_any_other(journey) on Loopback {
+        let shop = Shop::of(journey).await?;
+        let platform = journey.stage.platform();
+        let alone = format!("script-src {}/latchkey/index.js 'wasm-unsafe-eval'", shop.origin);
+        shop.open(journey, &[(CSP, &mended(&strict(&platform), &alone))]).await?;
+        journey
+            .browser
+            .run("window.unhandled = []; addEventListener('unhandledrejection', ({ reason }) => unhandled.push(`${reason}`))")
+            .await?;
+        // What calls the platform through the frame, and the strip that would say so.
+        let said = journey.start("{ mode: 'iframe', tokens: 'frame' }").await?;
+        ensure!(said == "network_error", "{said}");
+        let diagnosis = journey.diagnose(IFRAME).await?;
+        value_of(&diagnosis, "sdk", "diagnose.js")?;
+        let unhandled = "return new Promise((done) => setTimeout(() => done(unhandled), 200))";
+        ensure!(journey.browser.run(unhandled).await? == json!([]));
+        ensure!(journey.browser.run("return document.querySelectorAll('iframe').length").await? == 0);
+        ensure!(journey.start(IFRAME).await? == "signed-out opener");
     }
 
     // The frame's page says the same of what it takes, and that it may be taken by other origins.

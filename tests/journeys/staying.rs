@@ -132,6 +132,14 @@ journeys! {
         journey.is_told("const { length } = seen; await other.logout(); return other.state", "signed-out").await?;
     }
 
+    fn a_frame_that_is_taken_off_the_page_fails_what_waits_for_it_and_what_comes_later(journey) on Loopback {
+        journey.sign_in_with("{ tokens: 'frame' }").await?;
+        journey.is_told("const ask = () => other.fetch('projects/').then((r) => r.status, (error) => error.code);
+            const asked = ask();
+            document.querySelector('latchkey-toolbar').remove();
+            return [await asked, await ask()].join()", "network_error,network_error").await?;
+    }
+
     fn a_page_that_takes_the_response_itself_learns_of_the_window_and_gets_no_handle(journey) on Loopback {
         let page = journey.open_site("/popup.html").await?;
         journey.browser.run("window.seen = [];

@@ -19,6 +19,26 @@ const OTHERWISE: &str = "client.destroy();
 const PROJECTS: &str =
     "return other.fetch('projects/').then(async (answer) => answer.status + ' ' + await answer.text())";
 
+/// Keeps what the window is opened with, and can say all that its response will; says how many messages came, and
+/// whether one of them was believed.
+const FORGE: &str = "window.real = window.open;
+    window.platformOrigin = '{platform}';
+    window.clientId = '{client_id}';
+    window.open = (url, ...rest) => {
+        window.state = new URL(url).searchParams.get('state');
+        return real.call(window, url, ...rest);
+    };
+    window.forge = () => ({ type: 'latchkey.response', version: 1, response: String(new URLSearchParams({
+        access_token: 'lkat_forged', token_type: 'Bearer', expires_in: 3600, state, iss: platformOrigin,
+        client_id: clientId, origin: location.origin })) });
+    window.heard = 0;
+    addEventListener('message', ({ data }) => { if (data?.type === 'latchkey.response') window.heard += 1; });
+    const ask = fetch;
+    window.fetch = (url, init) => {
+        if (String(url).endsWith('/api/0/')) window.asked = 'asked';
+        return ask(url, init);
+    };";
+
 impl Journey {
     /// Lets acme's application answer with codes, too.
     async fn allow_codes(&self) -> Result<()> {
@@ -61,6 +81,9 @@ journeys! {
         journey.browser.read("#projects", "web-shop").await?;
         let address = journey.browser.url().await?;
         ensure!(!address.contains("lkac_") && !address.contains("state="), "{address}");
+        // And the response, too.
+        let again = journey.with_client("return String(await client.handleRedirect().catch((error) => error.code))").await?;
+        ensure!(again == "null", "{again}");
         // The verifier served once: nothing of the request is kept.
         ensure!(journey.browser.run("return sessionStorage.length").await? == 0);
     }
@@ -202,6 +225,115 @@ journeys! {
         journey.says("return two.fetch('').then((answer) => answer.text())", "globex").await?;
     }
 
+    // The page may sign out as soon as it is told of the session: who asked for the sign-in still gets what it was.
+    fn who_signs_out_of_the_code_flow_leaves_no_refresh_token_behind(journey) on Loopback {
+        journey.allow_codes().await?;
+        let page = journey.open_site("/popup.html").await?;
+        journey.init_with("{ mode: 'popup', responseType: 'code' }").await?;
+        journey.browser.run(
+            "const real = fetch;
+             window.revoked = [];
+             window.fetch = (url, init) => {
+                 if (String(url).endsWith('/oauth/revoke/')) revoked.push(init.body.get('token').slice(0, 5));
+                 return real(url, init);
+             };
+             other.addEventListener('statechange', async () => {
+                 if (!other.session) return;
+                 const told = other.getToken();
+                 await other.logout();
+                 window.dead = await told;
+             });",
+        ).await?;
+        journey.browser.click("#sign-in").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.until("window.outcome === 'Ada Lovelace' && window.dead").await?;
+        journey.says("return revoked.join() + ' ' + other.state", "lkrt_ signed-out").await?;
+        let token = journey.browser.run("return dead").await?;
+        ensure!(journey.ask(token.as_str().unwrap_or_default(), "").await? == 401, "its access token goes with it");
+    }
+
+    // Whoever knows the state and all else that a response says is still not the window that was opened.
+    fn a_response_counts_from_the_window_that_was_opened_and_from_the_platform_alone(journey) on Loopback {
+        let page = journey.open_site("/popup.html").await?;
+        journey.init_with("{ mode: 'popup', redirectUri: `${location.origin}/redirect.html` }").await?;
+        let setup = FORGE.replace("{platform}", &journey.stage.platform()).replace("{client_id}", &journey.stage.clients.acme);
+        journey.browser.run(&setup).await?;
+        journey.browser.click("#sign-in").await?;
+        journey.browser.switch_to_popup(&page).await?;
+        journey.browser.see("#email").await?;
+        let popup = journey.browser.window().await?;
+        let forged = journey.stage.site("customer");
+        let post = |from: &str| format!("{from}.postMessage(JSON.parse('MESSAGE'), '{forged}')");
+        let is_ignored = async |nth: u32| {
+            journey.browser.switch_to(&page).await?;
+            journey.browser.until(&format!("window.heard === {nth}")).await?;
+            let said = journey.browser.run("return `${other.state} ${window.asked}`").await?;
+            ensure!(said == "signing-in undefined", "{nth}: {said}");
+            anyhow::Ok(())
+        };
+        // The page itself.
+        journey.browser.switch_to(&page).await?;
+        let message = journey.browser.run("return JSON.stringify(forge())").await?;
+        let message = message.as_str().unwrap_or_default().to_owned();
+        let posted = |from: &str| post(from).replace("MESSAGE", &message);
+        journey.browser.run(&posted("window")).await?;
+        is_ignored(1).await?;
+        // Another page of the platform's.
+        journey.browser.run(
+            "const frame = document.createElement('iframe');
+             frame.src = `${platformOrigin}/toolbar/${clientId}/`; frame.id = 'framed';
+             document.body.append(frame);",
+        ).await?;
+        journey.browser.see("#framed").await?.enter_frame().await?;
+        journey.browser.see("#sign-in").await?;
+        journey.browser.run(&posted("parent")).await?;
+        journey.browser.leave_frame().await?;
+        is_ignored(2).await?;
+        journey.browser.run("document.querySelector('#framed').remove()").await?;
+        // The window itself, which is elsewhere by now.
+        journey.browser.switch_to(&popup).await?;
+        journey.browser.run(&format!("location.href = '{forged}/redirect.html'")).await?;
+        journey.browser.until("location.pathname === '/redirect.html' && document.readyState === 'complete'").await?;
+        journey.browser.run(&posted("opener")).await?;
+        is_ignored(3).await?;
+        // Another page of the site, that waits for another response, or speaks another version.
+        journey.browser.run(
+            "const channel = new BroadcastChannel(`latchkey.${clientId}`);
+             const { response } = forge();
+             channel.onmessage = () => { window.asked = 'received'; };
+             channel.postMessage({ type: 'latchkey.response', version: 1, state: 'another', response });
+             channel.postMessage({ type: 'latchkey.response', version: 2, state, response });
+             channel.postMessage({ type: 'latchkey.alive', version: 1, state, response });
+             channel.postMessage(null);
+             const echo = new BroadcastChannel(`latchkey.${clientId}`);
+             echo.onmessage = ({ data }) => { if (data === 'last') window.heard += 1; };
+             channel.postMessage('last');",
+        ).await?;
+        is_ignored(4).await?;
+        journey.browser.run("other.destroy()").await?;
+        journey.browser.until("window.outcome === 'aborted'").await?;
+    }
+
+    fn a_script_in_the_head_may_be_faster_than_the_body(journey) on Loopback {
+        journey.open_site("/popup.html").await?;
+        let state = journey.browser.run(
+            "document.open();
+             document.write('<!doctype html><title>Slow</title>');
+             return (async () => {
+                 const sdk = await import('/latchkey/index.js');
+                 const { clientId, platform } = await import('/config.js');
+                 const client = sdk.init({ clientId, platform });
+                 const asked = () => performance.getEntriesByType('resource').some(({ name }) => name.includes('/status/'));
+                 while (!asked()) await new Promise((done) => setTimeout(done, 20));
+                 if (document.body) return 'there is a body';
+                 document.write('<body><p>Here it is.');
+                 document.close();
+                 return client.then(({ state }) => state, ({ code, message }) => `${code}: ${message}`);
+             })()",
+        ).await?;
+        ensure!(state == "signed-out", "{state}");
+    }
+
     fn a_destroyed_client_leaves_nothing_behind(journey) on Loopback {
         let page = journey.open_site("/popup.html").await?;
         journey.with_client("client.destroy()").await?;
@@ -219,6 +351,55 @@ journeys! {
             journey.browser.popup_closes(&page).await?;
             journey.browser.until("left().length === 0").await.map_err(|error| error.context(options))?;
         }
+    }
+
+    fn who_has_given_up_before_opens_no_window(journey) on Loopback {
+        journey.open_site("/popup.html").await?;
+        let told = journey.with_client(
+            "const told = await client.login({ signal: AbortSignal.abort() }).catch((error) => error.code);
+             return `${told} ${client.state}`"
+        ).await?;
+        ensure!(told == "aborted signed-out", "{told}");
+        ensure!(journey.browser.count_windows().await? == 1, "a window opened");
+    }
+
+    // The port that comes with it is the client's whole trust in the frame.
+    fn a_frame_that_has_gone_elsewhere_is_not_greeted(journey) on Loopback {
+        journey.open_site("/popup.html").await?;
+        journey.init_with("{ mode: 'iframe' }").await?;
+        journey.browser.run(
+            "const frame = document.querySelector('latchkey-toolbar iframe');
+             window.greetings = [];
+             frame.addEventListener('load', () => {
+                 frame.contentWindow.addEventListener('message', ({ data }) => greetings.push(data.type ?? data));
+                 frame.contentWindow.postMessage('last', location.origin);
+             });
+             frame.src = '/site.css';",
+        ).await?;
+        journey.browser.until("greetings.includes('last')").await?;
+        journey.says("return `only ${greetings.join()} ${other.state}`", "only last signed-out").await?;
+    }
+
+    // It is a link for people to follow.
+    fn a_link_to_the_setup_leads_to_the_platform_or_is_none(journey) on Loopback {
+        journey.browser.open(&format!("{}/popup.html", journey.stage.site("evil"))).await?;
+        let links = journey.browser.run(
+            "return (async () => {
+                const sdk = await import('/latchkey/index.js');
+                const { clientId, platform } = await import('/config.js');
+                const real = fetch;
+                const link = (change) => {
+                    window.fetch = async (...given) => {
+                        const answer = await (await real(...given)).json();
+                        return Response.json({ ...answer, setup_url: change(answer.setup_url) });
+                    };
+                    return sdk.init({ clientId, platform, mode: 'popup' }).catch(({ setupUrl }) => setupUrl?.startsWith(platform));
+                };
+                const other = () => 'https://evil.example/setup/';
+                return [await link((url) => url), await link(other), await link(() => 'javascript:alert(1)'), await link(() => 7)].join();
+            })()"
+        ).await?;
+        ensure!(links == "true,,,", "{links}");
     }
 
     fn whoever_gives_up_waiting_leaves_the_others_their_window(journey) on Loopback {
@@ -260,6 +441,17 @@ journeys! {
             })()"
         ).await?;
         ensure!(outcome == "true aborted 404 200 invalid_options", "{outcome}");
+        // Whatever it is given, it brings the session's token, and no cookie.
+        let sent = journey.browser.run(
+            "return (async () => {
+                const real = fetch;
+                const seen = [];
+                window.fetch = (request) => { seen.push(request); return real(request); };
+                const { status } = await other.fetch('projects/', { credentials: 'include', headers: { Authorization: 'Basic x' } });
+                return [status, seen.length, seen[0].credentials, seen[0].headers.get('authorization').slice(0, 12)].join(' ');
+            })()"
+        ).await?;
+        ensure!(sent == "200 1 omit Bearer lkat_", "{sent}");
     }
 }
 

@@ -100,3 +100,16 @@ test("whatever the frame says, in whatever order, a call settles once the frame 
     }),
   );
 });
+
+test("a call whose body is still being read when the frame goes is over with it, and a later one is not", async () => {
+  const { sent, relay } = start();
+  let finish;
+  const body = new ReadableStream({ start: (controller) => (finish = () => controller.close()) });
+  const call = relay.fetch(request({ method: "POST", body, duplex: "half" }), "/api/0/x/");
+  relay.end(Object.assign(new Error(), { code: "aborted" }));
+  finish();
+  await assert.rejects(call, { code: "aborted" });
+  assert.deepEqual(sent, []);
+  relay.fetch(request({ method: "POST", body: "in" }), "/api/0/x/");
+  assert.equal((await posted(sent)).id, 1);
+});

@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use latchkey_server::clock::Clock;
+use latchkey_server::{clock::Clock, http::assets::is_built};
+use sha2::{Digest, Sha384};
 use tempfile::tempdir;
 
 use super::{Running, database, latchkey, on_with, run};
@@ -248,6 +249,41 @@ fn a_login_that_cuts_the_opener_is_one_option_away_and_sites_are_told() {
     for prepare in [&in_a_file as &dyn Fn(&Path, &mut Command), &by_line, &by_environment] {
         assert!(told(prepare).contains("\"opener\":\"cut\""));
     }
+}
+
+#[test]
+fn scripts_are_kept_beside_the_database_or_where_it_is_told() {
+    let folder = tempdir().unwrap();
+    let address = free_address();
+    let old = "globalThis.latchkey = 1;";
+    let version: String = Sha384::digest(old)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    for (place, option) in [("latchkey-scripts", None), ("elsewhere", Some("elsewhere"))] {
+        let path = format!("/sdk/{version}/latchkey.js");
+        let kept = folder.path().join(place).join(&version);
+        std::fs::create_dir_all(&kept).unwrap();
+        let mut command = serve(folder.path(), &address);
+        command.args(option.map(|name| format!("--scripts={}", folder.path().join(name).display())));
+        let (_running, _, _log) = start(command);
+        assert!(get(&address, &path).starts_with("HTTP/1.1 404 "));
+        std::fs::write(kept.join("latchkey.js"), old).unwrap();
+        assert!(get(&address, &path).ends_with(old));
+        let own = std::fs::read_dir(folder.path().join(place)).unwrap().count();
+        assert_eq!(own, if is_built() { 2 } else { 1 });
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_keep_scripts_is_told_and_stops_nobody() {
+    if !is_built() {
+        return;
+    }
+    let (folder, address) = (tempdir().unwrap(), free_address());
+    std::fs::write(folder.path().join("latchkey-scripts"), "").unwrap();
+    let (running, mut said, mut rest) = start(serve(folder.path(), &address));
+    assert!(get(&address, "/healthz").starts_with("HTTP/1.1 204 "));
+    signal(&running, "-TERM");
+    rest.read_to_string(&mut said).unwrap();
+    assert!(said.contains("the SDK's script cannot be kept in "), "{said}");
 }
 
 /// Waits until the other side ends the connection, and returns what it said.

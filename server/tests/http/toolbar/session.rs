@@ -177,6 +177,7 @@ async fn whatever_ends_the_sign_in_ends_the_session() {
     ] {
         let platform = Platform::new().await;
         let (mut frame, mut person) = Frame::signed_in(&platform, MEMBER).await;
+        let unused = person.handle(&Asking::new()).await;
         let mut owner = Person::signed_in(&platform, "ada@example.org").await;
         let application = format!("/organizations/acme/applications/{APP}/");
         let answer = match end {
@@ -223,7 +224,18 @@ async fn whatever_ends_the_sign_in_ends_the_session() {
         assert_eq!(answer.status, 303, "{end}: {}", answer.body);
         frame.renew().await.assert_api_error(403, code);
         assert!(frame.cookies.is_empty(), "{end}: the browser forgets it");
+        Frame::new(&platform).open(&unused).await.assert_api_error(403, code);
     }
+}
+
+/// By the issuing function's own look, where nothing ended the sign-in itself.
+#[tokio::test]
+async fn a_site_that_is_not_on_the_list_any_more_is_told_so_and_forgets_the_session() {
+    let platform = Platform::new().await;
+    let (mut frame, _) = Frame::signed_in(&platform, MEMBER).await;
+    platform.execute(&format!("delete from application_origins where origin = '{ACME_SITE}'")).await;
+    frame.renew().await.assert_api_error(403, "origin_not_allowed");
+    assert!(frame.cookies.is_empty());
 }
 
 #[tokio::test]

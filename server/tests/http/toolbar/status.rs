@@ -23,6 +23,7 @@ async fn status(platform: &Platform, client_id: &str, origin: Option<&str>) -> A
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.header("vary"), Some("origin"), "another site's answer is another one");
     answer
 }
 
@@ -41,6 +42,9 @@ async fn a_registered_site_and_the_platform_are_allowed() {
         let answer = status(&platform, APP, Some(origin)).await;
         assert_eq!(answer.json(), with_platform(json!({ "allowed": true, "origin": origin })));
     }
+    // None of them is a site that asks to be let in.
+    platform.app.refused_origins.flush(&platform.app.store, &platform.app.clock).await.unwrap();
+    assert_eq!(platform.count("select count(*) from refused_origins").await, 0);
 }
 
 /// A page of the platform's own names no origin with a GET, and its browser says whose it is.
