@@ -25,7 +25,7 @@ use latchkey_server::{
 use tokio::sync::OnceCell;
 use tower::ServiceExt;
 
-use super::{Answer, Asking, Database, Person, Place, is_embedded};
+use super::{Answer, Asking, Database, Person, Place};
 
 /// Where the clock stands at first.
 pub(crate) const NOW: i64 = 1_800_000_000;
@@ -104,8 +104,17 @@ impl Platform {
     }
 
     pub(crate) async fn with(config: Config) -> Self {
+        Self::on(Place::new().await, config).await
+    }
+
+    /// A platform whose database is a file, whatever the tests run on.
+    pub(crate) async fn embedded() -> Self {
+        Self::on(Place::embedded(), Self::config()).await
+    }
+
+    async fn on(place: Place, config: Config) -> Self {
         super::log::begin();
-        let place = Arc::new(Place::new().await);
+        let place = Arc::new(place);
         let store = Store::open(place.url()).await.unwrap();
         let secret = Secret::new(SECRET);
         let app = App::new(config, store, Clock::manual(NOW), Entropy::seeded(1), &secret).unwrap();
@@ -113,7 +122,7 @@ impl Platform {
         populate(&mut unit).await;
         unit.commit().await.unwrap();
         // A server tells its changes to who listens, and of nobody else is anything remembered.
-        if !is_embedded() {
+        if let DatabaseUrl::Postgres(_) = place.url() {
             app.gate.source().catch_up().await.unwrap();
         }
         let database = place.connect().await;
@@ -123,6 +132,12 @@ impl Platform {
     /// The writer, as the server by itself.
     pub(crate) async fn write(&self) -> Unit {
         self.app.store.write(By::server(self.app.clock.now())).await.unwrap()
+    }
+
+    /// Lets nobody have the database open, as when the server has ended.
+    pub(crate) async fn end(&self) {
+        self.app.store.close().await;
+        self.database.close().await;
     }
 
     /// The database's file.
