@@ -400,11 +400,18 @@ export class Client extends EventTarget {
     const hello = { type: "latchkey.hello", version: VERSION, client_id, scope, response_type, tokens };
     this.#frame.contentWindow.postMessage(hello, platform, [port2]);
     this.#stand();
+    this.#handOver();
   }
 
   /** The frame is told where the page stands. */
   #stand() {
     this.#post({ type: "page", path: location.pathname });
+  }
+
+  /** The frame may not know of the session: it was loaded anew, or the page has the token from elsewhere. */
+  #handOver() {
+    const expires_in = Math.floor((this.#session?.expiresAt - Date.now()) / 1000);
+    if (this.#token && expires_in > 0) this.#post({ type: "adopt", access_token: this.#token, expires_in });
   }
 
   /** The frame is told where it stands now, unless that is the site's to say. */
@@ -568,6 +575,7 @@ export class Client extends EventTarget {
     if (!session) return this.#fail(error ?? refused(body?.error, body?.error_description));
     this.#refresh = refresh;
     this.#tell(SIGNED_IN, expiresAt, undefined, { session, token });
+    this.#handOver();
   }
 
   /** The token endpoint's answer (RFC 6749 §5.1), or its error. */
@@ -587,6 +595,7 @@ export class Client extends EventTarget {
     this.#refresh = refresh;
     const expiresAt = new Date(Date.now() + expiresIn * 1000);
     this.#tell(RENEWED, +expiresAt, undefined, { session: { ...this.#session, expiresAt }, token });
+    this.#handOver();
   }
 
   #revoked;

@@ -10,7 +10,6 @@ const REPORT_ONLY = "Content-Security-Policy-Report-Only";
 const META = '<meta http-equiv="Content-Security-Policy">';
 
 const COOP = "Cross-Origin-Opener-Policy";
-const COEP = "Cross-Origin-Embedder-Policy";
 
 /**
  * Looks for everything that keeps people from signing in on this page, and answers with what to change. It never
@@ -98,7 +97,7 @@ async function pageHeaders(signal) {
   const address = new URL(visit?.name ?? location.href);
   if (/[?&](state|code|access_token|error)=/.test(address.search)) address.search = "";
   address.hash = "";
-  const names = [HEADER, REPORT_ONLY, COOP, COEP];
+  const names = [HEADER, REPORT_ONLY, COOP];
   for (const method of ["HEAD", "GET"]) {
     try {
       const { ok, headers } = await fetch(address, { method, mode: "same-origin", cache: "no-store", signal });
@@ -292,8 +291,8 @@ function wasm({ page, core, options }) {
   return found;
 }
 
-/** Whether the window and the page will know each other, and the frame may stand here. */
-function isolation({ page, status }, { hasWindow, hasFrame, frameLevel }) {
+/** Whether the window and the page will know each other. */
+function isolation({ page, status }, { hasWindow }) {
   const found = [];
   // Its value may be followed by where to report to.
   const said = (name) => (page.headers?.[name] ?? "").split(";")[0].trim();
@@ -307,9 +306,6 @@ function isolation({ page, status }, { hasWindow, hasFrame, frameLevel }) {
   }
   if (hasWindow && status.body?.opener === "cut" && !way) {
     found.push(setting("error", "opener", "redirectUri", page.address, "The platform's login cuts the window off from this page: register a redirect URI on this site, and give it to init as redirectUri."));
-  }
-  if (hasFrame && /^(require-corp|credentialless)$/.test(said(COEP))) {
-    found.push(header(frameLevel, "embedder", COEP, "unsafe-none", "This page takes only frames that say the same, which the toolbar's does not."));
   }
   return found;
 }

@@ -1,29 +1,18 @@
 //! The companion page on the platform's origin, framed by the customer's site.
 //!
 //! It offers the sign-in, takes the authorization response that the callback page brings, and hands the token to the
-//! SDK over one port, or keeps it and calls the platform for the page. The rules stand in [`handshake`], [`sign_in`] and
-//! [`call`]; this file joins them to the browser, and `session` says what becomes of who signed in.
+//! SDK over one port, or keeps it and calls the platform for the page. What it decides is here: who is heard in
+//! [`handshake`], which responses count in [`sign_in`], what becomes of a session in [`life`]. What it does in the
+//! browser besides is JavaScript, `main.js` and what that imports, since waiting and elements weigh a multiple in wasm.
 
-mod api;
-pub mod call;
+mod hands;
 pub mod handshake;
-mod issues;
-mod kept;
+pub mod life;
 pub mod message;
-mod panel;
 mod popup;
 mod port;
-mod prepare;
-mod relay;
-mod session;
 pub mod sign_in;
-mod stand;
-mod tabs;
-mod task;
 mod text;
-mod token;
-pub mod value;
-mod view;
 
 use std::{
     cell::{Cell, RefCell},
@@ -31,69 +20,136 @@ use std::{
 };
 
 use gloo_events::EventListener;
+use gloo_timers::callback::Timeout;
 use latchkey_protocol::{
     VERSION,
     error::ErrorCode,
-    frame::{FromWindow, Hello, Received, Tokens},
+    frame::{FromWindow, Hello, Prepared, Tokens},
     oauth::Outcome,
 };
 use wasm_bindgen::prelude::*;
-use web_sys::{HtmlElement, MessageEvent, MessagePort, Window};
+use web_sys::{MessageEvent, MessagePort, Window};
 
 use crate::{
+    hands::Hands,
     handshake::{Page, Parent, Sender, Verdict},
-    issues::Tracker,
-    message::{FromFrame, ToFrame, read_from_window, read_hello, write_received},
+    life::{Event, Life, Said, action, flag},
+    message::{Heard, ToFrame, read_from_window, read_to_frame},
     popup::{Over, Popup},
     port::Port,
-    relay::{Account, Asked, Relay},
-    session::Signed,
-    sign_in::{Accepted, Opener, Requests, Way, authorize_url},
-    stand::Stand,
-    task::spawn,
-    view::{Observer, Shown, View},
+    sign_in::{Accepted, Opener, Request, Requests, Way, authorize_url},
 };
 
 #[cfg(all(target_arch = "wasm32", not(debug_assertions)))]
 #[global_allocator]
 static ALLOCATOR: latchkey_allocator::Allocator = latchkey_allocator::Allocator::new();
 
-/// Starts the page, with the messages that came before it could. Without its elements it does nothing.
+/// The core behind the page, as `main.js` holds it.
 #[wasm_bindgen]
-pub fn start(early: Vec<MessageEvent>) {
-    let Some(frame) = web_sys::window().and_then(Frame::new) else { return };
-    frame.listen();
-    frame.refill();
-    for event in early {
-        frame.hear(&event);
+pub struct Core(Rc<Frame>);
+
+#[wasm_bindgen]
+impl Core {
+    /// What the server wrote into the document: see [`Page`]. The origins stand apart by spaces.
+    #[wasm_bindgen(constructor)]
+    pub fn new(hands: Hands, window: Window, client_id: String, issuer: String, origins: &str) -> Self {
+        let page = Page { client_id, issuer, origins: origins.split(' ').map(str::to_owned).collect() };
+        Self(Rc::new(Frame {
+            hands,
+            window,
+            page,
+            parent: RefCell::default(),
+            port: RefCell::default(),
+            requests: RefCell::default(),
+            life: RefCell::default(),
+            timer: RefCell::default(),
+            owed: Cell::new(0),
+            preparing: Cell::new(false),
+            popup: RefCell::default(),
+            messages: RefCell::default(),
+        }))
     }
+
+    /// Begins, with the messages that came before it could.
+    pub fn start(&self, early: Vec<MessageEvent>) {
+        let me = self.0.clone();
+        let messages = EventListener::new(&self.0.window, "message", move |event| {
+            me.hear(event.unchecked_ref());
+        });
+        *self.0.messages.borrow_mut() = Some(messages);
+        self.0.refill();
+        for event in early {
+            self.0.hear(&event);
+        }
+    }
+
+    /// The own button was clicked. Nothing is awaited before the window opens.
+    pub fn sign_in(&self) {
+        self.0.sign_in();
+    }
+
+    /// Says something to the page; what is in the list is handed over and not copied.
+    pub fn post(&self, message: &JsValue, handed_over: &JsValue) {
+        self.0.post(message, handed_over);
+    }
+
+    /// A request is ready: `state`, `nonce`, the PKCE challenge, and its verifier.
+    pub fn prepared(&self, state: String, nonce: String, code_challenge: String, verifier: String) {
+        let prepared = Prepared { state, nonce, code_challenge };
+        self.0.preparing.set(false);
+        self.0.requests.borrow_mut().add(Request { prepared, verifier });
+        self.0.offer();
+    }
+
+    /// No request could be made ready.
+    pub fn unprepared(&self) {
+        self.0.preparing.set(false);
+        self.0.fail(ErrorCode::ServerError, None);
+    }
+
+    /// What was asked for with a response failed, with what the platform calls it.
+    pub fn fail(&self, code: &str) {
+        self.0.fail(parse(code).unwrap_or(ErrorCode::ServerError), None);
+    }
+
+    /// Something happened to the session, by the number of its [`Event`], with what is [`Said`] besides.
+    pub fn step(&self, event: u32, flags: u32, expires_at: f64, turn: u32, code: &str) {
+        if let Some(event) = Event::ALL.get(event as usize) {
+            self.0.step(*event, Said { flags, expires_at, turn, code: parse(code) });
+        }
+    }
+
+    /// The turn that it is: see [`Life::turn`].
+    pub fn turn(&self) -> u32 {
+        self.0.life.borrow().turn()
+    }
+
+    /// Whether the cookie may bring another token.
+    pub fn tries_cookie(&self) -> bool {
+        self.0.life.borrow().tries_cookie()
+    }
+}
+
+/// A code, where one is said. One that nobody knows is the platform's own failure.
+fn parse(code: &str) -> Option<ErrorCode> {
+    (!code.is_empty()).then(|| ErrorCode::parse(code).unwrap_or(ErrorCode::ServerError))
 }
 
 /// The page at work. No cell is borrowed while the browser is called.
 struct Frame {
+    hands: Hands,
     window: Window,
     page: Page,
-    view: View,
-    issues: Rc<Tracker>,
-    stand: Rc<Stand>,
     parent: RefCell<Option<Parent>>,
     port: RefCell<Option<Port>>,
     requests: RefCell<Requests>,
+    life: RefCell<Life>,
+    timer: RefCell<Option<Timeout>>,
     /// How many requests the page that frames this one is still to get.
     owed: Cell<u32>,
-    refilling: Cell<bool>,
+    preparing: Cell<bool>,
     popup: RefCell<Option<Popup>>,
-    relay: RefCell<Option<Rc<Relay>>>,
-    signed: Signed,
-    handles: RefCell<Option<Handles>>,
-}
-
-/// What is held as long as the page lives.
-struct Handles {
-    _buttons: [EventListener; 2],
-    _messages: EventListener,
-    _size: Option<Observer>,
-    _visible: Option<EventListener>,
+    messages: RefCell<Option<EventListener>>,
 }
 
 /// Why a page that never sees a token cannot bring one.
@@ -103,69 +159,15 @@ const NEEDS_CODE: &str = "With tokens: \"frame\" a redirect URI of the site need
 const STOCK: usize = 2;
 
 impl Frame {
-    fn new(window: Window) -> Option<Rc<Self>> {
-        let document = window.document()?;
-        let root: HtmlElement = document.document_element()?.dyn_into().ok()?;
-        let data = root.dataset();
-        let page = Page {
-            client_id: data.get("clientId")?,
-            issuer: data.get("issuer")?,
-            origins: data.get("origins")?.split(' ').map(str::to_owned).collect(),
-        };
-        let view = View::find(&document)?;
-        let issues = Tracker::find(&window, &document)?;
-        let stand = Stand::find(&window, &document)?;
-        Some(Rc::new(Self {
-            window,
-            page,
-            view,
-            issues,
-            stand,
-            parent: RefCell::default(),
-            port: RefCell::default(),
-            requests: RefCell::default(),
-            owed: Cell::new(0),
-            refilling: Cell::new(false),
-            popup: RefCell::default(),
-            relay: RefCell::default(),
-            signed: Signed::default(),
-            handles: RefCell::default(),
-        }))
-    }
-
-    fn listen(self: &Rc<Self>) {
-        let (sign_in, sign_out, messages, size) = (self.clone(), self.clone(), self.clone(), self.clone());
-        let handles = Handles {
-            _buttons: self.view.listen(
-                move || sign_in.sign_in(),
-                move || {
-                    sign_out.view.show(Shown::SigningOut);
-                    sign_out.signed.leave();
-                    sign_out.post(&FromFrame::SignOut);
-                },
-            ),
-            _messages: EventListener::new(&self.window, "message", move |event| {
-                messages.hear(event.unchecked_ref());
-            }),
-            _size: self.view.observe(move || size.resize()),
-            _visible: self.listen_to_waking(),
-        };
-        *self.handles.borrow_mut() = Some(handles);
-        let moves = self.clone();
-        self.stand.listen(move |message| moves.post(&message));
-    }
-
     /// Hears a window message: a hello, or a response.
     fn hear(self: &Rc<Self>, event: &MessageEvent) {
-        let data = event.data();
-        if let Some(hello) = read_hello(&data) {
-            self.greet(event, &hello);
-        } else {
-            match read_from_window(&data) {
-                Some(FromWindow::Response { version: VERSION, response }) => self.receive(event, &response),
-                Some(FromWindow::Alive { version: VERSION }) => self.hear_alive(event),
-                Some(_) | None => {}
+        match read_from_window(&self.hands.read_from_window(&event.data())) {
+            Some(Heard::Hello(hello)) => self.greet(event, &hello),
+            Some(Heard::Window(FromWindow::Response { version: VERSION, response })) => {
+                self.receive(event, &response);
             }
+            Some(Heard::Window(FromWindow::Alive { version: VERSION })) => self.hear_alive(event),
+            Some(Heard::Window(_)) | None => {}
         }
     }
 
@@ -177,31 +179,37 @@ impl Frame {
         let is_parent = source == *parent.as_ref() && parent != self.window;
         match self.page.judge(Sender { is_parent, origin: &event.origin() }, hello) {
             Verdict::Ignore => {}
-            Verdict::OtherVersion => port::post(&port, &FromFrame::Welcome { version: VERSION }),
+            Verdict::OtherVersion => {
+                let _ = port.post_message(&self.welcome());
+            }
             Verdict::Accept(parent) => {
-                *self.parent.borrow_mut() = Some(parent.clone());
+                let keeps = parent.tokens == Tokens::Frame;
+                let origin = parent.origin.clone();
+                *self.parent.borrow_mut() = Some(parent);
                 let me = self.clone();
-                *self.port.borrow_mut() = Some(Port::new(port, move |message| me.obey(message)));
-                let me = Rc::downgrade(self);
-                let post = move |message| me.upgrade().into_iter().for_each(|me| me.post(&message));
-                *self.relay.borrow_mut() = Some(Relay::new(&self.window, post));
-                self.post(&FromFrame::Welcome { version: VERSION });
-                self.issues.sign_out();
-                self.post(&self.stand.greeting());
-                self.resize();
+                *self.port.borrow_mut() = Some(Port::new(port, move |data| me.obey(&data)));
+                self.post(&self.welcome(), &JsValue::UNDEFINED);
                 self.owed.set(1);
-                self.begin_session(&parent);
-                self.offer();
+                let is_marked = self.hands.greet(&origin, keeps);
+                let flags = if keeps { flag::KEEPS } else { 0 } | if is_marked { flag::MARKED } else { 0 };
+                self.step(Event::Greeted, Said { flags, ..Said::default() });
             }
         }
     }
 
-    /// Does what the SDK says.
-    fn obey(self: &Rc<Self>, message: ToFrame) {
+    fn welcome(&self) -> JsValue {
+        self.write("welcome", &VERSION.into(), &JsValue::UNDEFINED, &JsValue::UNDEFINED)
+    }
+
+    /// Does what the SDK says. What is not a message of the protocol passes in silence.
+    fn obey(self: &Rc<Self>, data: &JsValue) {
+        let Some(message) = read_to_frame(&self.hands.read_to_frame(data)) else {
+            return self.hands.call(data);
+        };
         match message {
             ToFrame::Began { state } => {
                 if self.requests.borrow_mut().begin(&state) {
-                    self.view.show(Shown::SigningIn);
+                    self.hands.show(true, "");
                     self.owed.set(self.owed.get() + 1);
                     self.offer();
                 }
@@ -209,27 +217,23 @@ impl Frame {
             // The page's window never opened, so the request is as good as before: only the person is told.
             ToFrame::Ended { state, code: code @ ErrorCode::PopupBlocked } => {
                 if self.requests.borrow().is_waiting(&state) {
-                    self.view.show(Shown::SignedOut(Some(code)));
+                    self.hands.show(false, code.as_str());
                 }
             }
             ToFrame::Ended { state, code } => {
                 if self.requests.borrow_mut().give_up(&state) {
-                    self.view.show(Shown::SignedOut((code != ErrorCode::Aborted).then_some(code)));
+                    self.hands.show(false, if code == ErrorCode::Aborted { "" } else { code.as_str() });
                 }
             }
-            ToFrame::SignedOut => self.sign_out(),
-            ToFrame::Page { path } => self.issues.stand(path),
+            ToFrame::SignedOut => self.step(Event::SignedOut, Said::default()),
+            ToFrame::Page { path } => self.hands.stand(&path),
             ToFrame::Response { response, redirect_uri } => self.receive_from_site(&response, redirect_uri),
-            ToFrame::Fetch { id, method, path, headers, body } => {
-                self.fetch(Asked { id, method, path, headers, body });
-            }
-            ToFrame::Pull { id } => self.with_relay(|relay| relay.pull(id)),
-            ToFrame::Cancel { id } => self.with_relay(|relay| relay.cancel(id)),
-            ToFrame::Placed { corner } => self.stand.placed(corner),
+            ToFrame::Placed { corner } => self.hands.placed(corner.as_str()),
+            ToFrame::Adopt { access_token, expires_in } => self.hands.hand(&access_token, expires_in),
+            ToFrame::Fetch { .. } | ToFrame::Pull { .. } | ToFrame::Cancel { .. } => {}
         }
     }
 
-    /// The own button was clicked. Nothing is awaited before the window opens.
     fn sign_in(self: &Rc<Self>) {
         let Some(parent) = self.parent.borrow().clone() else { return };
         let Some(request) = self.requests.borrow_mut().take(Opener::Own) else { return };
@@ -237,8 +241,8 @@ impl Frame {
         let popup = Popup::open(&self.window, &url, request.state.clone(), move |over| me.give_up(over));
         if popup.is_some() {
             *self.popup.borrow_mut() = popup;
-            self.view.show(Shown::SigningIn);
-            self.post(&FromFrame::SigningIn);
+            self.hands.show(true, "");
+            self.say("signing_in");
         } else {
             self.requests.borrow_mut().give_up(&request.state);
             self.fail(ErrorCode::PopupBlocked, None);
@@ -273,10 +277,11 @@ impl Frame {
         if is_own {
             self.popup.borrow_mut().take();
         }
-        self.post(&FromFrame::Answered);
-        let received = write_received(Received { version: VERSION });
+        self.say("answered");
+        let received =
+            self.write("latchkey.received", &VERSION.into(), &JsValue::UNDEFINED, &JsValue::UNDEFINED);
         let _ = source.unchecked_ref::<Window>().post_message(&received, &self.page.issuer);
-        self.conclude(accepted, self.page.callback());
+        self.conclude(accepted, &self.page.callback());
     }
 
     /// Takes a response that came to a redirect URI of the site's own.
@@ -284,27 +289,31 @@ impl Frame {
         let Some(parent) = self.parent.borrow().clone() else { return };
         let accepted = self.requests.borrow_mut().accept(response, Way::Site, &self.page, &parent);
         let Some(accepted) = accepted else { return self.fail(ErrorCode::StateMismatch, None) };
-        self.post(&FromFrame::Answered);
+        self.say("answered");
         match accepted.outcome {
             // Where the frame keeps the token no page may have had it in its address.
             Outcome::Token { access_token, .. } if parent.tokens == Tokens::Frame => {
-                self.discard(access_token);
+                self.hands.discard(&access_token);
                 self.fail(ErrorCode::InvalidOptions, Some(NEEDS_CODE.into()));
             }
-            _ => self.conclude(accepted, redirect_uri.unwrap_or_default()),
+            _ => self.conclude(accepted, &redirect_uri.unwrap_or_default()),
         }
     }
 
-    fn conclude(self: &Rc<Self>, accepted: Accepted, redirect_uri: String) {
+    fn conclude(self: &Rc<Self>, accepted: Accepted, redirect_uri: &str) {
         let Accepted { outcome, verifier, handle } = accepted;
+        if let Outcome::Error { error, error_description } = outcome {
+            return self.fail(ErrorCode::from_oauth(&error), error_description);
+        }
+        self.step(Event::Taking, Said::default());
         match outcome {
             Outcome::Token { access_token, expires_in, .. } => {
-                self.take_token(access_token, expires_in, handle);
+                self.hands.take_token(&access_token, expires_in, handle.as_deref());
             }
-            Outcome::Code { code } => self.take_code(code, verifier, redirect_uri, handle),
-            Outcome::Error { error, error_description } => {
-                self.fail(ErrorCode::from_oauth(&error), error_description);
+            Outcome::Code { code } => {
+                self.hands.take_code(&code, &verifier, redirect_uri, handle.as_deref());
             }
+            Outcome::Error { .. } => {}
         }
     }
 
@@ -318,71 +327,79 @@ impl Frame {
         }
     }
 
-    /// Calls the platform for the page.
-    fn fetch(self: &Rc<Self>, asked: Asked) {
-        let keeps = self.parent.borrow().as_ref().is_some_and(|parent| parent.tokens == Tokens::Frame);
-        let account = self.signed.account();
-        self.with_relay(|relay| match account {
-            _ if !keeps => relay.refuse(asked.id, ErrorCode::InvalidOptions),
-            None => relay.refuse(asked.id, ErrorCode::LoginRequired),
-            Some((access_token, organization)) => {
-                let (me, used) = (self.clone(), access_token.clone());
-                let account = Account { access_token, organization };
-                relay.fetch(asked, &account, move || me.expire(&used));
-            }
-        });
+    fn fail(&self, code: ErrorCode, description: Option<String>) {
+        self.hands.show(false, code.as_str());
+        let description = description.as_deref().map_or(JsValue::NULL, JsValue::from_str);
+        let failed = self.write("failed", &code.as_str().into(), &description, &JsValue::UNDEFINED);
+        self.post(&failed, &JsValue::UNDEFINED);
     }
 
-    fn with_relay(&self, does: impl FnOnce(&Rc<Relay>)) {
-        let relay = self.relay.borrow().clone();
-        if let Some(relay) = relay {
-            does(&relay);
+    /// One step of the session's life.
+    fn step(self: &Rc<Self>, event: Event, said: Said) {
+        let now = js_sys::Date::now();
+        let actions = self.life.borrow_mut().step(event, said, now);
+        let does = |action| actions & action > 0;
+        let code = said.code.map_or("", ErrorCode::as_str);
+        if actions > 0 {
+            self.hands.act(actions, code);
+        }
+        if does(action::SHOW_OUT) {
+            self.hands.show(false, code);
+        }
+        if does(action::POST_ENDED) {
+            let code = said.code.map_or(JsValue::NULL, |code| code.as_str().into());
+            let ended = self.write("ended", &code, &JsValue::UNDEFINED, &JsValue::UNDEFINED);
+            self.post(&ended, &JsValue::UNDEFINED);
+        }
+        self.wake(now);
+        // The page takes the first one as a sign that it is known whether a session is back.
+        if does(action::OFFER) {
+            self.offer();
         }
     }
 
-    fn fail(&self, code: ErrorCode, description: Option<String>) {
-        self.view.show(Shown::SignedOut(Some(code)));
-        self.post(&FromFrame::Failed { code, description });
+    fn wake(self: &Rc<Self>, now: f64) {
+        let (wait, me) = (self.life.borrow().wake_after(now), self.clone());
+        // A longer wait than a timer can count is cut: whoever is woken looks at the time again.
+        let wait = wait.is_finite().then(|| wait.clamp(0.0, f64::from(i32::MAX)) as u32);
+        let timer = wait.map(|wait| Timeout::new(wait, move || me.step(Event::Tick, Said::default())));
+        *self.timer.borrow_mut() = timer;
     }
 
     /// Hands out what is owed, and keeps one request for the own button.
-    fn offer(self: &Rc<Self>) {
-        // The page takes the first one as a sign that it is known whether a session is back.
-        while !self.signed.is_resuming() && self.owed.get() > 0 && self.requests.borrow().ready() >= STOCK {
-            let Some(prepared) = self.requests.borrow_mut().take(Opener::Page) else { break };
+    fn offer(&self) {
+        while !self.life.borrow().is_resuming()
+            && self.owed.get() > 0
+            && self.requests.borrow().ready() >= STOCK
+        {
+            let Some(request) = self.requests.borrow_mut().take(Opener::Page) else { break };
             self.owed.set(self.owed.get() - 1);
-            self.post(&FromFrame::Prepared(prepared));
+            let Prepared { state, nonce, code_challenge } = request;
+            let prepared = self.write("prepared", &state.into(), &nonce.into(), &code_challenge.into());
+            self.post(&prepared, &JsValue::UNDEFINED);
         }
         self.refill();
     }
 
     /// Fills the stock up.
-    fn refill(self: &Rc<Self>) {
-        if self.requests.borrow().ready() >= STOCK || self.refilling.replace(true) {
-            return;
+    fn refill(&self) {
+        if self.requests.borrow().ready() < STOCK && !self.preparing.replace(true) {
+            self.hands.prepare();
         }
-        let me = self.clone();
-        spawn(async move {
-            let request = prepare::prepare(&me.window).await;
-            me.refilling.set(false);
-            match request {
-                Ok(request) => {
-                    me.requests.borrow_mut().add(request);
-                    me.offer();
-                }
-                Err(_) => me.fail(ErrorCode::ServerError, None),
-            }
-        });
     }
 
-    fn resize(&self) {
-        let (width, height) = self.view.size();
-        self.post(&FromFrame::Resize { width, height });
+    fn write(&self, kind: &str, first: &JsValue, second: &JsValue, third: &JsValue) -> JsValue {
+        self.hands.write(kind, first, second, third)
     }
 
-    fn post(&self, message: &FromFrame) {
+    fn say(&self, kind: &str) {
+        let message = self.write(kind, &JsValue::UNDEFINED, &JsValue::UNDEFINED, &JsValue::UNDEFINED);
+        self.post(&message, &JsValue::UNDEFINED);
+    }
+
+    fn post(&self, message: &JsValue, handed_over: &JsValue) {
         if let Some(port) = &*self.port.borrow() {
-            port.post(message);
+            port.post(message, handed_over);
         }
     }
 }

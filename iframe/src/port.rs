@@ -1,11 +1,8 @@
 //! The port between this page and the SDK: this end of it.
 
 use gloo_events::EventListener;
-use js_sys::Array;
 use wasm_bindgen::prelude::*;
 use web_sys::{MessageEvent, MessagePort};
-
-use crate::message::{FromFrame, ToFrame, read_to_frame, write_from_frame};
 
 /// A port that is listened to. Dropping it closes the channel.
 pub(crate) struct Port {
@@ -14,20 +11,18 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    /// Listens. What is not a message of the protocol passes in silence.
-    pub(crate) fn new(port: MessagePort, heard: impl Fn(ToFrame) + 'static) -> Self {
+    /// Listens.
+    pub(crate) fn new(port: MessagePort, heard: impl Fn(JsValue) + 'static) -> Self {
         let listener = EventListener::new(&port, "message", move |event| {
-            if let Some(message) = read_to_frame(&event.unchecked_ref::<MessageEvent>().data()) {
-                heard(message);
-            }
+            heard(event.unchecked_ref::<MessageEvent>().data());
         });
         port.start();
         Self { port, _listener: listener }
     }
 
-    /// Says something to the SDK.
-    pub(crate) fn post(&self, message: &FromFrame) {
-        post(&self.port, message);
+    /// Says something to the SDK; what is in the list is handed over and not copied.
+    pub(crate) fn post(&self, message: &JsValue, handed_over: &JsValue) {
+        let _ = self.port.post_message_with_transferable(message, handed_over);
     }
 }
 
@@ -35,16 +30,4 @@ impl Drop for Port {
     fn drop(&mut self) {
         self.port.close();
     }
-}
-
-/// Says something on a port that is not listened to.
-pub(crate) fn post(port: &MessagePort, message: &FromFrame) {
-    let written = write_from_frame(message);
-    // Bytes are handed over and not copied.
-    let _ = match message {
-        FromFrame::Chunk { data, .. } => {
-            port.post_message_with_transferable(&written, &Array::of1(&data.buffer()))
-        }
-        _ => port.post_message(&written),
-    };
 }

@@ -1,23 +1,44 @@
-//! The messages as JavaScript values, in both directions, and what is not a message.
+//! The messages as JavaScript values, in both directions, and what is not a message: `messages.js` says what has the
+//! shape of one, the core what its words mean.
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test in a browser is no #[test] that clippy knows")]
 
 use js_sys::{JSON, Uint8Array};
-use latchkey_iframe::message::{
-    FromFrame, ToFrame, read_from_window, read_hello, read_session, read_to_frame, write_from_frame,
-    write_received, write_session,
-};
+use latchkey_iframe::message::{self, Heard, ToFrame};
 use latchkey_protocol::{
     error::ErrorCode,
-    frame::{
-        Corner, FromWindow, Hello, Organization, Prepared, Received, ResponseType, Session, Tokens, User,
-        literals,
-    },
+    frame::{Corner, FromWindow, Hello, ResponseType, Tokens, literals},
 };
-use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
+
+#[wasm_bindgen(module = "/messages.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = readFromWindow)]
+    fn shape_of_window(data: &JsValue) -> JsValue;
+
+    #[wasm_bindgen(js_name = readToFrame)]
+    fn shape_of_port(data: &JsValue) -> JsValue;
+
+    #[wasm_bindgen(js_name = readCall)]
+    fn read_call(data: &JsValue) -> JsValue;
+
+    #[wasm_bindgen(js_name = readSession)]
+    fn read_session(data: &JsValue, expires_at: f64) -> JsValue;
+
+    #[wasm_bindgen(variadic)]
+    fn write(kind: &str, values: Vec<JsValue>) -> JsValue;
+}
+
+fn read_from_window(data: &JsValue) -> Option<Heard> {
+    message::read_from_window(&shape_of_window(data))
+}
+
+fn read_to_frame(data: &JsValue) -> Option<ToFrame> {
+    message::read_to_frame(&shape_of_port(data))
+}
 
 fn json(text: &str) -> JsValue {
     JSON::parse(text).unwrap()
@@ -27,14 +48,7 @@ fn text(value: &JsValue) -> String {
     JSON::stringify(value).unwrap().into()
 }
 
-fn session() -> Session {
-    Session {
-        organization: Organization { id: "o1".into(), slug: "acme".into(), name: "Acme".into() },
-        user: User { id: "u1".into(), name: "Ada".into() },
-        scopes: vec!["org:read".into(), "project:read".into()],
-        expires_at: 1_790_000_000_000.0,
-    }
-}
+const SESSION: &str = r#"{"organization":{"id":"o1","slug":"acme","name":"Acme"},"user":{"id":"u1","name":"Ada"},"scopes":["org:read","project:read"],"expires_at":1790000000000}"#;
 
 #[wasm_bindgen_test]
 fn every_literal_of_the_sdk_and_of_the_sign_in_window_is_read() {
@@ -45,33 +59,35 @@ fn every_literal_of_the_sdk_and_of_the_sign_in_window_is_read() {
         response_type: ResponseType::Token,
         tokens: Tokens::Page,
     };
-    assert_eq!(read_hello(&json(literals::HELLO)), Some(hello));
+    assert_eq!(read_from_window(&json(literals::HELLO)), Some(Heard::Hello(hello)));
     let response = FromWindow::Response { version: 1, response: "error=e&state=s".into() };
-    assert_eq!(read_from_window(&json(literals::RESPONSE)), Some(response));
-    assert_eq!(read_from_window(&json(literals::ALIVE)), Some(FromWindow::Alive { version: 1 }));
+    assert_eq!(read_from_window(&json(literals::RESPONSE)), Some(Heard::Window(response)));
+    let alive = Heard::Window(FromWindow::Alive { version: 1 });
+    assert_eq!(read_from_window(&json(literals::ALIVE)), Some(alive));
+    // The calls, at the places of `None`, are read where they are made: see `calls.js`.
     let messages = [
-        ToFrame::Began { state: "s1".into() },
-        ToFrame::Ended { state: "s1".into(), code: ErrorCode::PopupClosed },
-        ToFrame::SignedOut,
-        ToFrame::Page { path: "/checkout/".into() },
-        ToFrame::Response {
+        Some(ToFrame::Began { state: "s1".into() }),
+        Some(ToFrame::Ended { state: "s1".into(), code: ErrorCode::PopupClosed }),
+        Some(ToFrame::SignedOut),
+        Some(ToFrame::Page { path: "/checkout/".into() }),
+        Some(ToFrame::Response {
             response: "error=e&state=s".into(),
             redirect_uri: Some("https://a.com/back".into()),
-        },
-        ToFrame::Fetch {
-            id: 1,
-            method: "GET".into(),
-            path: "projects/".into(),
-            headers: vec![("accept".into(), "application/json".into())],
-            body: None,
-        },
-        ToFrame::Pull { id: 1 },
-        ToFrame::Cancel { id: 1 },
-        ToFrame::Placed { corner: Corner::TopLeft },
+        }),
+        None,
+        None,
+        None,
+        Some(ToFrame::Placed { corner: Corner::TopLeft }),
+        Some(ToFrame::Adopt { access_token: "lkat_1".into(), expires_in: 3600 }),
     ];
     assert_eq!(messages.len(), literals::TO_FRAME.len());
     for (message, literal) in messages.into_iter().zip(literals::TO_FRAME) {
-        assert_eq!(read_to_frame(&json(literal)), Some(message), "{literal}");
+        let call = read_call(&json(literal));
+        assert_eq!(call.is_undefined(), message.is_some(), "{literal}");
+        if message.is_none() {
+            assert_eq!(text(&call), literal);
+        }
+        assert_eq!(read_to_frame(&json(literal)), message, "{literal}");
     }
     let short = json(r#"{"type":"response","response":"error=e&state=s"}"#);
     let response = ToFrame::Response { response: "error=e&state=s".into(), redirect_uri: None };
@@ -80,42 +96,46 @@ fn every_literal_of_the_sdk_and_of_the_sign_in_window_is_read() {
 
 #[wasm_bindgen_test]
 fn every_message_is_written_as_its_literal() {
-    let received = write_received(Received { version: 1 });
-    assert_eq!(text(&received), literals::RECEIVED);
+    let texts = |texts: &[&str]| texts.iter().map(|text| JsValue::from_str(text)).collect::<Vec<_>>();
+    let numbers =
+        |numbers: &[f64]| numbers.iter().map(|number| JsValue::from_f64(*number)).collect::<Vec<_>>();
+    assert_eq!(text(&write("latchkey.received", numbers(&[1.0]))), literals::RECEIVED);
     let messages = [
-        FromFrame::Welcome { version: 1 },
-        FromFrame::Prepared(Prepared { state: "s1".into(), nonce: "n1".into(), code_challenge: "c1".into() }),
-        FromFrame::SigningIn,
-        FromFrame::Answered,
-        FromFrame::SignedIn { access_token: Some("lkat_1".into()), session: Box::new(session()) },
-        FromFrame::Renewed { access_token: None, session: Box::new(session()) },
-        FromFrame::Failed { code: ErrorCode::AccessDenied, description: Some("No thanks".into()) },
-        FromFrame::Ended { code: None },
-        FromFrame::SignOut,
-        FromFrame::Resize { width: 360, height: 48 },
-        FromFrame::Head {
-            id: 1,
-            status: 200,
-            headers: vec![("content-type".into(), "application/json".into())],
-        },
-        FromFrame::Chunk { id: 1, data: Uint8Array::from(&b"hi"[..]) },
-        FromFrame::End { id: 1 },
-        FromFrame::Broken { id: 1, code: ErrorCode::NetworkError },
-        FromFrame::Place { corner: Corner::BottomLeft },
-        FromFrame::Move { dx: -3, dy: 4 },
-        FromFrame::Drop,
+        ("welcome", numbers(&[1.0])),
+        ("prepared", texts(&["s1", "n1", "c1"])),
+        ("signing_in", Vec::new()),
+        ("answered", Vec::new()),
+        ("signed_in", vec!["lkat_1".into(), json(SESSION)]),
+        ("renewed", vec![JsValue::NULL, json(SESSION)]),
+        ("failed", texts(&["access_denied", "No thanks"])),
+        ("ended", vec![JsValue::NULL]),
+        ("sign_out", Vec::new()),
+        ("resize", numbers(&[360.0, 48.0])),
+        ("head", vec![1.into(), 200.into(), json(r#"[["content-type","application/json"]]"#)]),
+        ("chunk", vec![1.into(), Uint8Array::from(&b"hi"[..]).into()]),
+        ("end", numbers(&[1.0])),
+        ("broken", vec![1.into(), "network_error".into()]),
+        ("place", texts(&["bottom-left"])),
+        ("move", numbers(&[-3.0, 4.0])),
+        ("drop", Vec::new()),
     ];
     assert_eq!(messages.len(), literals::FROM_FRAME.len());
-    for (message, literal) in messages.iter().zip(literals::FROM_FRAME) {
-        assert_eq!(text(&write_from_frame(message)), literal);
+    for ((kind, values), literal) in messages.into_iter().zip(literals::FROM_FRAME) {
+        assert_eq!(text(&write(kind, values)), literal);
     }
+    // The core says three values of every message, whatever it has.
+    let more = vec![JsValue::NULL, JsValue::UNDEFINED, JsValue::UNDEFINED];
+    assert_eq!(text(&write("ended", more)), literals::FROM_FRAME[7]);
 }
 
 #[wasm_bindgen_test]
 fn a_session_reads_back() {
-    assert_eq!(read_session(&write_session(&session()), None), Some(session()));
+    assert_eq!(text(&read_session(&json(SESSION), 1_790_000_000_000.0)), SESSION);
     for wrong in ["null", "{}", r#"{"organization":{},"user":{},"scopes":[],"expires_at":1}"#] {
-        assert_eq!(read_session(&json(wrong), None), None);
+        assert!(read_session(&json(wrong), 1.0).is_undefined(), "{wrong}");
+    }
+    for time in [f64::NAN, f64::INFINITY] {
+        assert!(read_session(&json(SESSION), time).is_undefined());
     }
 }
 
@@ -125,7 +145,7 @@ fn what_is_no_message_is_refused() {
         [JsValue::UNDEFINED, JsValue::NULL, JsValue::TRUE, JsValue::from(1), JsValue::from("signed_out")]
     {
         assert_eq!(read_to_frame(&value), None);
-        assert_eq!(read_hello(&value), None);
+        assert!(read_call(&value).is_undefined());
         assert_eq!(read_from_window(&value), None);
     }
     let fetch = |part: &str| {
@@ -171,6 +191,15 @@ fn what_is_no_message_is_refused() {
         r#"{"type":"cancel","id":4294967296}"#,
         r#"{"type":"placed","corner":"middle"}"#,
         r#"{"type":"placed","corner":["top-left"]}"#,
+        r#"{"type":"adopt"}"#,
+        r#"{"type":"adopt","access_token":"t"}"#,
+        r#"{"type":"adopt","access_token":null,"expires_in":1}"#,
+        r#"{"type":"adopt","access_token":["t"],"expires_in":1}"#,
+        r#"{"type":"adopt","access_token":"t","expires_in":"1"}"#,
+        r#"{"type":"adopt","access_token":"t","expires_in":-1}"#,
+        r#"{"type":"adopt","access_token":"t","expires_in":1.5}"#,
+        r#"{"type":"adopt","access_token":"t","expires_in":1,"session":{}}"#,
+        r#"{"type":"latchkey.hello","version":1,"client_id":"c1","scope":"","response_type":"token","tokens":"page"}"#,
         &fetch(r#""id":null"#),
         &fetch(r#""method":null"#),
         &fetch(r#""path":{"href":"/"}"#),
@@ -186,6 +215,7 @@ fn what_is_no_message_is_refused() {
         &fetch(r#""body":{"size":1,"type":""}"#),
     ] {
         assert_eq!(read_to_frame(&json(wrong)), None, "{wrong}");
+        assert!(read_call(&json(wrong)).is_undefined(), "{wrong}");
     }
     for wrong in [
         r#"{"type":"latchkey.hello"}"#.to_owned(),
@@ -199,7 +229,7 @@ fn what_is_no_message_is_refused() {
         literals::HELLO.replace("}", ",\"origin\":\"https://evil.example\"}"),
         format!("{{\"__proto__\":{}}}", literals::HELLO),
     ] {
-        assert_eq!(read_hello(&json(&wrong)), None, "{wrong}");
+        assert_eq!(read_from_window(&json(&wrong)), None, "{wrong}");
     }
     for wrong in [
         r#"{"type":"latchkey.response","version":1}"#,

@@ -1,6 +1,6 @@
 // What a customer's site does, from a page of the platform's: each step says whether it worked, and if not, why.
 const trial = document.querySelector("#trial");
-const { client: clientId, platform } = trial.dataset;
+const { client: clientId, platform, responseType } = trial.dataset;
 const signIn = document.querySelector("#sign-in");
 const signOut = document.querySelector("#sign-out-site");
 const result = document.querySelector("#result");
@@ -53,7 +53,7 @@ async function begin() {
   }
   let client;
   try {
-    client = await sdk.init({ clientId, platform });
+    client = await sdk.init({ clientId, platform, responseType });
     done("frame");
   } catch (error) {
     return failed("frame", error);

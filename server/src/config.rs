@@ -1,6 +1,6 @@
 //! The settings of a running server.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
 use ipnet::IpNet;
@@ -162,6 +162,8 @@ pub struct Config {
     /// What the platform's login does to the link between the sign-in window and its opener. Sites are told by
     /// [`crate::toolbar::status`], so that the SDK chooses another way before it opens a window that could not answer.
     pub opener: Opener,
+    /// Where the SDK's scripts are kept for the sites that pinned one: see [`crate::http::script`].
+    pub scripts: Option<PathBuf>,
 }
 
 impl Config {
@@ -175,6 +177,7 @@ impl Config {
             upstreams: vec![],
             guarded: vec![],
             opener: Opener::default(),
+            scripts: None,
         }
     }
 

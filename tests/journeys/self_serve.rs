@@ -37,6 +37,20 @@ journeys! {
         browser.until("!document.querySelector('#step-api').dataset.state").await?;
     }
 
+    fn an_application_that_takes_codes_alone_is_tried_as_well(journey) on Loopback {
+        let client = journey.stage.clients.acme.clone();
+        journey.stage.latchkey.run(&["app", "update", "--client-id", &client, "--response-type", "code"]).await?;
+        journey.open_platform(ADA, &format!("/organizations/acme/applications/{client}/try/")).await?;
+        let browser = &journey.browser;
+        browser.until("!document.querySelector('#sign-in').disabled").await?;
+        let page = browser.window().await?;
+        browser.click("#sign-in").await?;
+        browser.switch_to_popup(&page).await?;
+        browser.click("#allow").await?;
+        browser.popup_closes(&page).await?;
+        browser.see("#step-api[data-state=done]").await?;
+    }
+
     // From a site that is not registered to one that is, by the link that the site shows.
     fn an_admin_lets_a_site_use_the_application_by_the_link_that_the_site_shows(journey) on Loopback {
         let browser = &journey.browser;

@@ -20,7 +20,7 @@ const STYLES: [&str; 4] = [
 /// The size of the pill.
 const PILL: u64 = 52;
 /// The most that the frame may load, as `cargo xtask size` has it.
-const MOST_BYTES: u64 = 49_152;
+const MOST_BYTES: u64 = 40_960;
 /// How far the mouse goes at a time.
 const STEP: f64 = 12.0;
 /// How far from the page's edges a docked toolbar stays.

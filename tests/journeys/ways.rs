@@ -98,6 +98,87 @@ journeys! {
         journey.browser.read("#projects", "web-shop").await?;
     }
 
+    fn after_a_redirect_the_toolbar_shows_who_is_signed_in(journey) on Loopback with blocks_popups {
+        let address = format!("{}/clients/back.html", journey.stage.site("customer"));
+        let client = journey.stage.clients.acme.clone();
+        journey.stage.latchkey.run(&["app", "update", "--client-id", &client, "--redirect-uri", &address]).await?;
+        journey.open_site("/clients/back.html").await?;
+        journey.browser.read("#status", "signed-out").await?;
+        // Outside of a click no window opens, so the page is left.
+        journey.browser.run("client.login()").await?;
+        journey.log_in(ADA).await?;
+        journey.browser.click("#allow").await?;
+        journey.browser.read("#status", ADA.name).await?;
+        journey.browser.enter_toolbar().await?;
+        journey.browser.read("#name", ADA.name).await?;
+        // Signing out there signs the page out, and its token ends.
+        journey.browser.leave_frame().await?;
+        let token = journey.browser.run("return client.getToken()").await?;
+        journey.browser.enter_toolbar().await?;
+        journey.browser.click("#sign-out").await?;
+        journey.browser.see("#sign-in").await?;
+        journey.browser.leave_frame().await?;
+        journey.browser.read("#status", "signed-out").await?;
+        journey.browser.until(&format!(
+            "(await fetch('{}/api/0/', {{ headers: {{ Authorization: 'Bearer {}' }} }})).status === 401",
+            journey.stage.platform(),
+            token.as_str().unwrap_or_default()
+        )).await?;
+    }
+
+    fn a_frame_that_is_loaded_anew_and_kept_nothing_learns_of_the_session_from_the_page(journey) on Loopback {
+        journey.sign_in(ADA).await?;
+        let before = journey.token().await?;
+        journey.browser.enter_toolbar().await?;
+        journey.browser.until("Object.keys(localStorage).some((key) => key.startsWith('session '))").await?;
+        journey.browser.run("localStorage.clear()").await?;
+        journey.browser.leave_frame().await?;
+        journey.browser.run("const frame = document.querySelector('latchkey-toolbar iframe');
+            window.isLoaded = false;
+            frame.addEventListener('load', () => { window.isLoaded = true; });
+            frame.src = frame.src;").await?;
+        journey.browser.until("window.isLoaded").await?;
+        journey.browser.enter_toolbar().await?;
+        journey.browser.read("#name", ADA.name).await?;
+        journey.browser.see("#sign-out").await?;
+        journey.browser.leave_frame().await?;
+        ensure!(journey.token().await? == before, "the page's session is the page's");
+        journey.browser.read("#status", ADA.name).await?;
+    }
+
+    fn another_applications_token_is_not_shown_as_this_ones_session(journey) on Loopback {
+        // A member of both organizations, signed in with globex's application on its site.
+        journey.browser.open(&format!("{}/", journey.stage.site("globex"))).await?;
+        let page = journey.browser.window().await?;
+        journey.browser.click("#sign-in").await?;
+        journey.log_in_and_allow(&page, GRACE).await?;
+        journey.browser.read("#status", GRACE.name).await?;
+        let token = journey.token().await?;
+        journey.open_site("/popup.html").await?;
+        let script = format!(
+            "const {{ clientId: client_id, platform }} = await import('/config.js');
+             window.answers = [];
+             const frame = document.createElement('iframe');
+             frame.src = `${{platform}}/toolbar/${{client_id}}/`;
+             frame.id = 'raw';
+             frame.onload = () => {{
+                 const {{ port1, port2 }} = new MessageChannel();
+                 port1.onmessage = ({{ data }}) => answers.push(data.type);
+                 const hello = {{ type: 'latchkey.hello', version: 1, client_id, scope: '', response_type: 'token', tokens: 'page' }};
+                 frame.contentWindow.postMessage(hello, platform, [port2]);
+                 port1.postMessage({{ type: 'adopt', access_token: '{token}', expires_in: 3600 }});
+             }};
+             document.body.prepend(frame);"
+        );
+        journey.browser.run(&format!("return (async () => {{ {script} }})()")).await?;
+        journey.browser.until("answers.includes('prepared')").await?;
+        journey.browser.see("#raw").await?.enter_frame().await?;
+        let asked = "performance.getEntriesByType('resource').some(({ name, responseEnd }) => name.endsWith('/api/0/') && responseEnd > 0)";
+        journey.browser.until(asked).await?;
+        journey.browser.see("#sign-in").await?;
+        ensure!(!journey.browser.shows("#sign-out").await?, "another application's session is shown");
+    }
+
     fn two_clients_on_one_page_keep_apart(journey) on Loopback {
         let site = journey.stage.site("customer");
         let added = journey.stage.latchkey.run(

@@ -7,7 +7,7 @@ use anyhow::ensure;
 use latchkey_journeys::{
     browser::{Browser, Options},
     engine::{Engine, ThirdParty},
-    matrix::{Cell, Ground, Mode, Window, elsewhere, every_pair, extra, play_all},
+    matrix::{Cell, Ground, elsewhere, every_pair, extra, play_all},
 };
 
 /// Plays the cells, and fails with all that did not end as documented.
@@ -63,9 +63,8 @@ async fn what_engines_do_in_their_own_ways_comes_to_the_same_end_in_firefox() ->
 
 #[tokio::test]
 async fn what_engines_do_in_their_own_ways_comes_to_the_same_end_in_webkit() -> Result<(), String> {
-    // WebKitGTK's driver answers nothing any more once a page that was kept is gone back to: there, nobody does.
-    let goes_back = |cell: &Cell| cell.mode == Mode::Redirect && cell.window == Window::Closed;
-    plays(Engine::WebKit, elsewhere().into_iter().filter(|cell| !goes_back(cell)).collect()).await
+    plays(Engine::WebKit, elsewhere().into_iter().filter(|cell| cell.can_be_shown(Engine::WebKit)).collect())
+        .await
 }
 
 #[tokio::test]

@@ -143,14 +143,6 @@ test("a page that is cut off from its window is told how to be reached", () => {
   assert.deepEqual(judge(facts({ status: { body: { opener: "cut", redirect_uri: "registered" } } })), []);
 });
 
-test("a page that takes only frames of its kind is told so", () => {
-  const COEP = "Cross-Origin-Embedder-Policy";
-  for (const value of ["require-corp", "credentialless"]) {
-    assert.deepEqual(only({ headers: { [COEP]: value }, options: { mode: "iframe" } }), ["error", "embedder", COEP, "unsafe-none"]);
-    assert.deepEqual(judge(facts({ headers: { [COEP]: value }, options: { mode: "popup" } })), []);
-  }
-});
-
 test("what the platform says of this site is told with what to register", () => {
   const setup_url = PLATFORM + "/toolbar/c1/setup/";
   const refused = { allowed: false, error: "origin_not_allowed", setup_url };

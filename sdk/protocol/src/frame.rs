@@ -270,6 +270,15 @@ pub enum ToFrame<Body = ()> {
         /// The corner.
         corner: Corner,
     },
+    /// The page has a session that the frame may not know of: it came back from a redirect, or the frame alone was
+    /// loaded anew. The frame asks the platform whose it is before it shows anything, and neither renews it nor tells
+    /// other tabs of it; one of its own is worth more.
+    Adopt {
+        /// The access token.
+        access_token: String,
+        /// What is left of its lifetime, in seconds.
+        expires_in: u32,
+    },
 }
 
 /// The headers of a request or an answer: names and values, in order.
@@ -359,7 +368,7 @@ pub mod literals {
         r#"{"type":"drop"}"#,
     ];
     /// [`super::ToFrame`], one text per variant, in the order of the enum.
-    pub const TO_FRAME: [&str; 9] = [
+    pub const TO_FRAME: [&str; 10] = [
         r#"{"type":"began","state":"s1"}"#,
         r#"{"type":"ended","state":"s1","code":"popup_closed"}"#,
         r#"{"type":"signed_out"}"#,
@@ -369,6 +378,7 @@ pub mod literals {
         r#"{"type":"pull","id":1}"#,
         r#"{"type":"cancel","id":1}"#,
         r#"{"type":"placed","corner":"top-left"}"#,
+        r#"{"type":"adopt","access_token":"lkat_1","expires_in":3600}"#,
     ];
 }
 

@@ -85,7 +85,7 @@ impl Sent<'_> {
 
 fn check(sent: &Sent<'_>, application: &Application, found: Result<Request, Invalid>) -> bool {
     let wants_no_page = Prompt::parse(sent.get("prompt").as_deref()) == Some(Prompt::None);
-    let state = sent.get("state").filter(|state| state.len() <= MAX_STATE);
+    let state = sent.get("state").filter(|state| state.len() <= MAX_STATE && !state.contains('\0'));
     match found {
         Ok(request) => {
             check_target(sent, &request.target, application);

@@ -98,7 +98,26 @@ pub fn edit_with(origin: &str) -> String {
     format!("edit/?{query}")
 }
 
+/// The SDK as a hook for React: the one that the sites of the tests are built with.
+const HOOK: &str = include_str!("../../../www/use-latchkey.js");
+
 impl ApplicationPage {
+    /// The options of `init`, in lines that are indented by so many spaces.
+    fn options(&self, indent: usize) -> String {
+        let mut lines = vec![
+            format!("clientId: \"{}\",", self.application.client_id),
+            format!("platform: \"{}\",", self.platform),
+        ];
+        if !self.takes_tokens() {
+            lines.push("responseType: \"code\",".to_owned());
+        }
+        lines.iter().map(|line| format!("{:indent$}{line}\n", "")).collect()
+    }
+
+    fn hook(&self) -> &'static str {
+        HOOK
+    }
+
     fn takes_tokens(&self) -> bool {
         self.application.allows(ResponseType::Token)
     }

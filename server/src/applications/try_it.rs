@@ -31,7 +31,8 @@ struct TryPage {
     path: String,
     platform: String,
     application: Application,
-    takes_tokens: bool,
+    /// What the SDK asks for: tokens, where the application may.
+    response_type: ResponseType,
     is_built: bool,
 }
 
@@ -48,7 +49,11 @@ pub async fn get(
         workspace: Workspace::of_organization(&admin, &visit.browser, Place::Applications),
         path: path(&slug, &client_id, ""),
         platform: app.config.issuer().to_owned(),
-        takes_tokens: application.allows(ResponseType::Token),
+        response_type: if application.allows(ResponseType::Token) {
+            ResponseType::Token
+        } else {
+            ResponseType::Code
+        },
         is_built: assets::is_built(),
         application,
     };

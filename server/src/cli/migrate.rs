@@ -71,12 +71,12 @@ pub(super) async fn run(options: &Options, target: &Target, to: &PostgresUrl) ->
         .iter()
         .map(|one| (one.table.clone(), json!({ "rows": one.rows, "sha256": hex(&one.sha256) })))
         .collect();
-    tell(&format!(
-        "everything has moved to {to}, and is the same there. {} Start no server on {} any more: what is issued and \
-         revoked there would not be known here",
-        secret::where_to_take_it(&database),
-        database.display()
-    ));
+    tell(&format!("everything has moved to {to}, and is the same there"));
+    tell(&secret::where_to_take_it(&database));
+    if let Some(scripts) = options.scripts()?.filter(|folder| folder.exists()) {
+        tell(&format!("sites have pinned scripts in {}: give it as --scripts", scripts.display()));
+    }
+    tell(&format!("start no server on {} any more: what it does would not be known there", database.display()));
     Ok(json!({ "moved": tables, "verified": true }))
 }
 

@@ -74,6 +74,10 @@ pub(super) struct Options {
     /// through a redirect URI of their own [default: kept]
     #[arg(long, global = true, env = "LATCHKEY_OPENER", value_name = "OPENER")]
     opener: Option<Opener>,
+    /// The folder that keeps the SDK's scripts of this version and those before it, for the sites that pinned one: it
+    /// has to outlive updates [default: latchkey-scripts beside an embedded database]
+    #[arg(long, global = true, env = "LATCHKEY_SCRIPTS", value_name = "FOLDER")]
+    scripts: Option<PathBuf>,
     /// The most connections that are open at once [default: 900]
     #[arg(long, global = true, env = "LATCHKEY_MAX_CONNECTIONS", value_name = "NUMBER")]
     max_connections: Option<NonZeroU32>,
@@ -136,6 +140,7 @@ impl Options {
             upstreams: file.upstreams,
             guarded: file.guarded,
             opener: self.opener.or(file.opener),
+            scripts: self.scripts.or(file.scripts),
             max_connections: self.max_connections.or(file.max_connections),
             max_requests: self.max_requests.or(file.max_requests),
             max_remembered_tokens: self.max_remembered_tokens.or(file.max_remembered_tokens),
@@ -191,6 +196,15 @@ impl Options {
     /// Whether the sign-in window keeps its opener through the platform's login.
     pub(super) fn opener(&self) -> Opener {
         self.opener.unwrap_or_default()
+    }
+
+    /// Where the SDK's scripts are kept, if anywhere: a database on a server has no folder.
+    pub(super) fn scripts(&self) -> Result<Option<PathBuf>, CliError> {
+        Ok(match (&self.scripts, self.database()?) {
+            (Some(given), _) => Some(given.clone()),
+            (None, DatabaseUrl::Sqlite(database)) => Some(database.with_file_name("latchkey-scripts")),
+            (None, DatabaseUrl::Postgres(_)) => None,
+        })
     }
 
     /// How much is done at once.

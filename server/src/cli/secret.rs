@@ -64,12 +64,12 @@ pub(super) fn where_to_take_it(database: &Path) -> String {
     let path = path_beside(database);
     if std::env::var_os(VARIABLE).is_none() && path.exists() {
         return format!(
-            "The keys that sign id_tokens lie under the secret in {}: give its content as {VARIABLE} to every process \
-             there.",
+            "the keys that sign id_tokens lie under the secret in {}: give its content as {VARIABLE} to every process \
+             there",
             path.display()
         );
     }
-    format!("Give every process there the same {VARIABLE} as before: the keys that sign id_tokens lie under it.")
+    format!("give every process there the same {VARIABLE} as before: the keys that sign id_tokens lie under it")
 }
 
 /// Beside the database, under its own name with `.secret` at its end.

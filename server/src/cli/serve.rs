@@ -20,7 +20,7 @@ use crate::{
         read, secret,
     },
     config::Config,
-    http::{assets, connections},
+    http::{assets, connections, script},
     retention, routes,
     state::App,
 };
@@ -40,6 +40,7 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
         guarded: options.guarded(&upstreams)?,
         upstreams,
         opener: options.opener(),
+        scripts: options.scripts()?,
         ..Config::new(public_url)
     };
     // Before anybody can reach it: whoever starts it may end it at once.
@@ -58,6 +59,14 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     if !assets::is_built() {
         tracing::warn!(
             "the iframe's files are not built: run `cargo xtask build`, then start the server again"
+        );
+    }
+    if let Some(folder) = &app.config.scripts
+        && let Err(error) = script::keep(folder, &app.entropy)
+    {
+        tracing::warn!(
+            "the SDK's script cannot be kept in {}: {error}. Sites that pin this version lose it at the next update",
+            folder.display()
         );
     }
     let sweeper = tokio::spawn(retention::run(app.clone()));

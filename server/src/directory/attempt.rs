@@ -8,7 +8,10 @@ use axum::{
 };
 
 use crate::{
-    directory::{password::PasswordError, throttle::{self, Wait}},
+    directory::{
+        password::PasswordError,
+        throttle::{self, Wait},
+    },
     http::{address::ClientAddress, error::Error},
     secret::Secret,
     state::App,

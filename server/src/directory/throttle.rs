@@ -108,7 +108,8 @@ impl Throttle {
             key.update(word);
         }
         let each = Duration::from_secs(60) / rate.per_minute.get();
-        let refused = together.count(&key.finalize().into(), rate.burst.get(), each, self.clock.now()).await?;
+        let refused =
+            together.count(&key.finalize().into(), rate.burst.get(), each, self.clock.now()).await?;
         refused.map_or(Ok(()), |wait| Err(Refused::TooOften(Wait(wait))))
     }
 
@@ -199,7 +200,6 @@ impl Here {
             + self.transactions.len()
             + self.refreshes.len()
     }
-
 }
 
 impl fmt::Debug for Here {

@@ -1,7 +1,14 @@
 //! The files that pages load: served under a path that holds a digest of all of them, so that a browser may keep
 //! them for ever and a file never meets another version of its neighbour; and compressed, where the build did that.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt::Write, sync::LazyLock};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    fmt::Write,
+    fs, io,
+    path::{Path as FilePath, PathBuf},
+    sync::LazyLock,
+};
 
 use axum::{
     extract::Path,
@@ -86,6 +93,22 @@ impl File {
         Self { kind: file.metadata.mimetype().to_owned(), plain: file.data, coded }
     }
 
+    /// A script that [`File::write`] left there.
+    pub(crate) fn read(path: &FilePath) -> io::Result<Self> {
+        let plain = fs::read(path)?.into();
+        let coded = CODINGS.map(|(_, ending)| fs::read(beside(path, ending)).ok().map(Cow::Owned));
+        Ok(Self { kind: "text/javascript".to_owned(), plain, coded })
+    }
+
+    /// Writes it down, and what it is when compressed beside it.
+    pub(crate) fn write(&self, path: &FilePath) -> io::Result<()> {
+        fs::write(path, &self.plain)?;
+        CODINGS.iter().zip(&self.coded).try_for_each(|((_, ending), bytes)| match bytes {
+            Some(bytes) => fs::write(beside(path, ending), bytes),
+            None => Ok(()),
+        })
+    }
+
     /// The bytes for who accepts these codings, and the coding that they are in.
     fn bytes(&self, accepted: &str) -> (Cow<'static, [u8]>, Option<&'static str>) {
         let coded = CODINGS.iter().zip(&self.coded).find_map(|((coding, _), bytes)| {
@@ -117,6 +140,13 @@ impl File {
             .insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
         response
     }
+}
+
+/// The name of a file that is compressed: it ends in how.
+fn beside(path: &FilePath, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{ending}"));
+    name.into()
 }
 
 /// Whether an `Accept-Encoding` names a coding, or all, and not with the weight 0 (RFC 9110 §12.5.3).

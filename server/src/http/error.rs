@@ -418,6 +418,7 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Engine(_) | StoreError::Migration(_) | StoreError::Moving => Self::Unavailable(Arc::new(error)),
             StoreError::Contended(_) => Self::Contended(Arc::new(error)),
+            StoreError::NoText(_) => Self::Malformed,
             StoreError::Conflict | StoreError::ReadOnly | StoreError::Unreadable(_) => {
                 Self::Internal(Arc::new(error))
             }

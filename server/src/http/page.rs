@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::{
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
 use std::sync::Arc;
@@ -68,6 +68,14 @@ pub fn respond_framed(page: &impl Template, ancestors: &[&str]) -> Response {
     let policy = format!("{SCRIPTED}; frame-ancestors 'self'{ancestors}");
     let mut response = with_policy(StatusCode::OK, page, &policy);
     response.extensions_mut().insert(FramedByPolicy);
+    // A site that takes only what agrees to be embedded takes frames that ask the same of what they load, which is all
+    // the platform's own (HTML, "obtain an embedder policy"; Fetch, "Cross-Origin-Resource-Policy").
+    let headers = response.headers_mut();
+    for (name, value) in
+        [("cross-origin-embedder-policy", "require-corp"), ("cross-origin-resource-policy", "cross-origin")]
+    {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
     without_referrer(response)
 }
 

@@ -29,10 +29,6 @@ impl Parameters {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decode(name).map_err(|_| Error::Malformed)?;
             let value = decode(value).map_err(|_| Error::Malformed)?;
-            // Not every database holds one in a text, and no parameter has one (RFC 6749, appendix A).
-            if name.contains('\0') || value.contains('\0') {
-                return Err(Error::Malformed);
-            }
             if found.iter().any(|(known, _)| *known == name) {
                 return Err(Error::Repeated);
             }
@@ -89,7 +85,7 @@ mod tests {
             assert!(matches!(Parameters::parse(repeated), Err(Error::Repeated)), "{repeated}");
         }
         let many: String = (0..65).map(|i| format!("p{i}=&")).collect();
-        for malformed in ["a=%", "a=%00", "%00=a", "a=%f", "a=%zz", "a=%ff", "%c3=1", &"a".repeat(MAX_QUERY + 1), &many] {
+        for malformed in ["a=%", "a=%f", "a=%zz", "a=%ff", "%c3=1", &"a".repeat(MAX_QUERY + 1), &many] {
             assert!(matches!(Parameters::parse(malformed), Err(Error::Malformed)), "{malformed:.40}");
         }
         assert!(matches!(Parameters::parse_form(b"a=\xff"), Err(Error::Malformed)));

@@ -161,7 +161,16 @@ mod tests {
         assert_eq!(read(&[&basic("id:s%3Ae+c")]), expected);
         assert_eq!(read(&[&basic("id:s%3Ae+c").replace("Basic", "bAsIc")]), expected);
         let long = basic(&format!("id:{}", "x".repeat(600)));
-        for wrong in ["", "Basic", "Basic !", "Basic aWQ", "Bearer aWQ6cw==", &basic("id:%zz"), &basic("i%00d:s"), &long] {
+        for wrong in [
+            "",
+            "Basic",
+            "Basic !",
+            "Basic aWQ",
+            "Bearer aWQ6cw==",
+            &basic("id:%zz"),
+            &basic("i%00d:s"),
+            &long,
+        ] {
             assert_eq!(read(&[wrong]), None, "{wrong:.60}");
         }
         assert_eq!(read(&[]), None);

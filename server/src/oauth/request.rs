@@ -159,7 +159,9 @@ impl Request {
         let prompt = Prompt::parse(parameters.get("prompt"));
         let prompt_none = prompt == Some(Prompt::None);
         let state = parameters.get("state");
-        let fitting = state.filter(|state| state.len() <= MAX_STATE);
+        // RFC 6749 appendix A.5 knows no NUL, and not every database holds one in a text.
+        let has_nul = state.is_some_and(|state| state.contains('\0'));
+        let fitting = state.filter(|state| state.len() <= MAX_STATE && !has_nul);
         let refuse = |error, response_type| Invalid::Redirect {
             error,
             target: target.clone(),
@@ -174,7 +176,8 @@ impl Request {
         let response_type = response_type(parameters, application)
             .map_err(|(error, told, response_type)| page(error, told, response_type))?;
         if state.is_some() && fitting.is_none() {
-            let (name, problem) = ("state", "is longer than 1,024 bytes");
+            let problem = if has_nul { "holds a NUL" } else { "is longer than 1,024 bytes" };
+            let name = "state";
             let told = RedirectError::InvalidRequest { name, problem };
             return Err(page(Error::parameter(name, problem), told, response_type));
         }
@@ -696,7 +699,7 @@ mod tests {
             of("prompt", &["none", "login", "consent", "none login"]),
             of("code_challenge", &["E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "short"]),
             of("code_challenge_method", &["S256", "S256", "S256", "plain"]),
-            ".{0,40}".prop_map(|state| Some(("state", state))),
+            "[^\\x00\n]{0,40}".prop_map(|state| Some(("state", state))),
         )
             .prop_map(|(a, b, c, d, e, f, g, h)| [a, b, c, d, e, f, g, h].into_iter().flatten().collect())
     }

@@ -86,12 +86,23 @@ impl SigningKeys {
             return self.unseal(row).map(drop);
         }
         let row = self.generate(entropy).await?;
-        let mut unit = store.write(By::server(clock.now())).await?;
-        // Another process may have been faster.
-        if signing_keys::find(&mut unit).await?.is_none() {
-            signing_keys::insert(&mut unit, &row, clock.now()).await?;
+        loop {
+            let mut unit = store.write(By::server(clock.now())).await?;
+            // Another process may have been faster, or is at it.
+            let put = match signing_keys::find(&mut unit).await? {
+                Some(_) => return Ok(()),
+                None => signing_keys::insert(&mut unit, &row, clock.now()).await,
+            };
+            let done = match put {
+                Ok(()) => unit.commit().await,
+                refused => refused,
+            };
+            match done {
+                // One of all that were in each other's way is done each time.
+                Err(StoreError::Contended(_)) => {}
+                done => return Ok(done?),
+            }
         }
-        Ok(unit.commit().await?)
     }
 
     /// Retires the key that signs and puts a new one in its place. Returns the new one's id.

@@ -205,6 +205,17 @@ const fn named_statement_for(filter: &Filter<'_>) -> &'static str {
     }
 }
 
+/// The statements that are put together, for the test that every engine knows them.
+#[cfg(test)]
+pub(super) fn composed() -> Vec<&'static str> {
+    let none = Filter::default();
+    let (client_id, user_id, action) = (Some("c"), Some("u"), Some(Action::TokenRefused));
+    [none, Filter { user_id, ..none }, Filter { client_id, ..none }, Filter { action, ..none }]
+        .iter()
+        .flat_map(|filter| [statement_for(filter), named_statement_for(filter)])
+        .collect()
+}
+
 /// The entries of an organization, the latest first.
 pub async fn list(
     unit: &mut Unit,

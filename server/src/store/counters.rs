@@ -30,8 +30,8 @@ impl Counters {
     ) -> Result<Option<Duration>, StoreError> {
         const COUNT: &str = "insert into counters (key_hash, free_at_ms) values ($1, $2 + $3)
                              on conflict (key_hash) do update
-                             set free_at_ms = greatest(counters.free_at_ms, $2) + $3
-                             where greatest(counters.free_at_ms, $2) + $3 <= $2 + $4
+                             set free_at_ms = least(greatest(counters.free_at_ms, $2), $2 + $4) + $3
+                             where least(greatest(counters.free_at_ms, $2), $2 + $4) + $3 <= $2 + $4
                              returning free_at_ms";
         const FIND: &str = "select free_at_ms from counters where key_hash = $1";
         let (now, each) = (now.saturating_mul(1000), millis(each));
@@ -47,8 +47,9 @@ impl Counters {
             return Ok(None);
         }
         let found: Option<(i64,)> = sqlx::query_as(FIND).bind(key.as_slice()).fetch_optional(&self.0).await?;
-        // Where it was swept in between, it is free.
-        let free_at = found.map_or(now, |(free_at,)| free_at);
+        // Where it was swept in between, it is free. No clock that is ahead keeps anybody out for longer than all of it
+        // takes.
+        let free_at = found.map_or(now, |(free_at,)| free_at.min(now.saturating_add(most)));
         let wait = free_at.saturating_add(each).saturating_sub(now.saturating_add(most)).max(1);
         Ok(Some(Duration::from_millis(wait.unsigned_abs())))
     }

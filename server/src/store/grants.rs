@@ -286,11 +286,12 @@ const REVOKE_ALLOWED: Revoke = revoke!(
 const REVOKE_OF_APPLICATION: Revoke = revoke!("client_id = $2 and organization_id = $3");
 const REVOKE_OF_ORGANIZATION: Revoke =
     revoke!("client_id in (select client_id from applications where organization_id = $2)");
-// All kinds in one statement: on a loopback address every sign-in may come from a port of its own.
+// All kinds in one statement: on a loopback address every sign-in may come from a port of its own. What "is true" no
+// engine takes for a join, which one of them would go through for each grant and each kind: it looks the kinds up.
 const REVOKE_KINDS: Revoke = revoke!(
     "client_id = $2 and organization_id = $3
-     and (redirect_uri, case when callback_at is null then '' else 'callback' end, requesting_origin, scopes) in
-         (select value ->> 0, value ->> 1, value ->> 2, value ->> 3 from json_each($4))"
+     and ((redirect_uri, case when callback_at is null then '' else 'callback' end, requesting_origin, scopes) in
+          (select value ->> 0, value ->> 1, value ->> 2, value ->> 3 from json_each($4))) is true"
 );
 
 impl<'a> Selection<'a> {
@@ -308,6 +309,24 @@ impl<'a> Selection<'a> {
             Self::Organization { organization_id } => (REVOKE_OF_ORGANIZATION, organization_id, None),
         }
     }
+}
+
+/// The statements that are put together, for the test that every engine knows them.
+#[cfg(test)]
+pub(super) fn composed() -> Vec<&'static str> {
+    [
+        REVOKE_ONE,
+        REVOKE_OF_SESSION,
+        REVOKE_OF_PERSON,
+        REVOKE_OF_MEMBER,
+        REVOKE_ALLOWED,
+        REVOKE_OF_APPLICATION,
+        REVOKE_OF_ORGANIZATION,
+        REVOKE_KINDS,
+    ]
+    .into_iter()
+    .flat_map(|Revoke { access_tokens, grants }| [access_tokens, grants])
+    .collect()
 }
 
 /// What ended with grants that were revoked.

@@ -25,6 +25,8 @@ pub mod projects;
 pub mod refresh_tokens;
 pub mod refused_origins;
 pub mod resource_servers;
+#[cfg(test)]
+mod schema;
 pub mod sessions;
 pub mod signing_keys;
 mod sqlite;
@@ -57,6 +59,9 @@ pub enum StoreError {
     /// Others changed the same in the meantime, so that nothing was done: it is to be done again from the beginning.
     #[error("others changed the same in the meantime: {0}")]
     Contended(#[source] sqlx::Error),
+    /// A text holds what the engine keeps in none, as PostgreSQL does a NUL.
+    #[error("a text that the database cannot hold: {0}")]
+    NoText(#[source] sqlx::Error),
     /// The engine did not answer, or answered with an error.
     #[error(transparent)]
     Engine(sqlx::Error),
@@ -77,7 +82,7 @@ pub enum StoreError {
 impl From<latchkey_gate::database::Error> for StoreError {
     fn from(error: latchkey_gate::database::Error) -> Self {
         match error {
-            latchkey_gate::database::Error::Engine(error) => Self::Engine(error),
+            latchkey_gate::database::Error::Engine(error) => error.into(),
             latchkey_gate::database::Error::Unreadable(column) => Self::Unreadable(column),
         }
     }
@@ -87,6 +92,7 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match error.as_database_error() {
             Some(database) if database.is_unique_violation() => Self::Conflict,
+            Some(database) if postgres::is_no_text(database) => Self::NoText(error),
             Some(database) if postgres::is_contended(database) => Self::Contended(error),
             Some(_) | None => Self::Engine(error),
         }

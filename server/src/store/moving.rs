@@ -483,7 +483,7 @@ impl Target {
     async fn open(url: &PostgresUrl) -> Result<Self, MovingError> {
         // Any number that nobody else takes. Who was killed may hold it until the server notices.
         const LOCK: &str = "select pg_advisory_lock(7813308473218165349)";
-        const PATIENCE: &str = "set lock_timeout = '10s'";
+        const PATIENCE: &str = "set lock_timeout = '5s'";
         const NO_MORE: &str = "set lock_timeout = 0";
         let options = url.options().map_err(MovingError::Closed)?;
         let mut connection = PgConnection::connect_with(&options).await.map_err(MovingError::Closed)?;

@@ -4,11 +4,8 @@
 //! writer of the embedded engine holds with many. Where two of them cannot be put in an order, one is refused
 //! ([`StoreError::Contended`]) and whoever asked for it does it again from the beginning.
 
-use sqlx::{
-    PgPool, Postgres, Transaction,
-    migrate::Migrator,
-    postgres::PgPoolOptions,
-};
+use latchkey_gate::database::is_cut;
+use sqlx::{PgPool, Postgres, Transaction, migrate::Migrator, postgres::PgPoolOptions};
 
 use super::{ACQUIRE_TIMEOUT, StoreError, url::PostgresUrl};
 
@@ -103,15 +100,9 @@ pub(super) async fn is_alone(transaction: &mut Transaction<'static, Postgres>) -
     Ok(locked.fetch_one(&mut **transaction).await?)
 }
 
-/// Whether the connection is gone.
-fn is_cut(error: &sqlx::Error) -> bool {
-    // admin_shutdown, crash_shutdown (PostgreSQL 18, appendix A).
-    const GONE: [&str; 2] = ["57P01", "57P02"];
-    match error {
-        sqlx::Error::Io(_) => true,
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| GONE.contains(&&*code)),
-        _ => false,
-    }
+/// Whether a text holds a NUL: character_not_in_repertoire (PostgreSQL 18, §8.3).
+pub(super) fn is_no_text(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error.code().is_some_and(|code| code == "22021")
 }
 
 /// Whether the engine could not put the transaction in an order with the others: serialization_failure,

@@ -3,7 +3,7 @@
 use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr};
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use url::{Host, Url};
+use url::Url;
 
 /// Where the database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub enum DatabaseUrl {
 
 /// A PostgreSQL server, and a database of it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PostgresUrl(Url);
+pub struct PostgresUrl(Box<Url>);
 
 /// Why a text does not name a database.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -71,7 +71,9 @@ impl DatabaseUrl {
     pub fn next(&self) -> &'static str {
         match self {
             Self::Sqlite(_) => "Check that its folder exists and can be written",
-            Self::Postgres(_) => "Check that the server runs and lets this user in, over TLS where it is another machine",
+            Self::Postgres(_) => {
+                "Check that the server runs and lets this user in, over TLS where it is another machine"
+            }
         }
     }
 }
@@ -91,7 +93,7 @@ impl PostgresUrl {
         if let Some((name, _)) = url.query_pairs().find(|(name, _)| !PARAMETERS.contains(&&**name)) {
             return Err(DatabaseUrlError::Parameter(name.into_owned()));
         }
-        let url = Self(url);
+        let url = Self(Box::new(url));
         // The library's own words name the value, and never the password.
         let options = PgConnectOptions::from_str(url.0.as_str())
             .map_err(|error| DatabaseUrlError::Value(error.to_string()))?;
@@ -101,37 +103,26 @@ impl PostgresUrl {
         Ok(url)
     }
 
-    /// How to connect. Where the URL does not say how the server proves who it is, it does so by a certificate for its
-    /// name (`verify-full`), unless it is on this machine.
+    /// How to connect. Where neither the URL nor `PGSSLMODE` says how the server proves who it is, it does so by a
+    /// certificate for its name (`verify-full`), unless it is on this machine.
     pub(super) fn options(&self) -> Result<PgConnectOptions, sqlx::Error> {
         let options = PgConnectOptions::from_str(self.0.as_str())?;
-        if self.parameter("sslmode").is_some() {
+        let is_said = self.0.query_pairs().any(|(name, _)| name == "sslmode");
+        if is_said || std::env::var_os("PGSSLMODE").is_some() {
             return Ok(options);
         }
-        let mode = if self.is_local() { PgSslMode::Prefer } else { PgSslMode::VerifyFull };
+        // By what is connected to in the end: the URL, its parameters and the environment may each name another one.
+        let mode = if is_local(&options) { PgSslMode::Prefer } else { PgSslMode::VerifyFull };
         Ok(options.ssl_mode(mode))
     }
+}
 
-    fn is_local(&self) -> bool {
-        let is_loopback = |name: &str| {
-            name.starts_with('/')
-                || name.eq_ignore_ascii_case("localhost")
-                || name.trim_matches(['[', ']']).parse().is_ok_and(|address: IpAddr| address.is_loopback())
-        };
-        // These come in the place of the URL's own host.
-        let named = self.parameter("hostaddr").or_else(|| self.parameter("host"));
-        match (named, self.0.host()) {
-            (Some(name), _) => is_loopback(&name),
-            // The URL of a socket has its path, encoded, where a host is; without a host it is this machine's.
-            (None, Some(Host::Domain(name))) => is_loopback(&name.replace("%2F", "/").replace("%2f", "/")),
-            (None, Some(host)) => is_loopback(&host.to_string()),
-            (None, None) => true,
-        }
-    }
-
-    fn parameter(&self, name: &str) -> Option<String> {
-        self.0.query_pairs().filter(|(other, _)| other == name).last().map(|(_, value)| value.into_owned())
-    }
+fn is_local(options: &PgConnectOptions) -> bool {
+    let host = options.get_host();
+    options.get_socket().is_some()
+        || host.starts_with('/')
+        || host.eq_ignore_ascii_case("localhost")
+        || host.trim_matches(['[', ']']).parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// Without what opens it.
@@ -186,6 +177,7 @@ mod tests {
             "postgresql://u@192.0.2.1:6432/d",
             "postgres://u@localhost/d?host=db.example",
             "postgres://u@localhost/d?hostaddr=192.0.2.1",
+            "postgres://u@localhost/d?hostaddr=127.0.0.1&host=db.example",
             "postgres://u@localhost.example/d",
         ] {
             assert_eq!(mode(far), "VerifyFull", "{far}");

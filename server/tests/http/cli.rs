@@ -14,6 +14,8 @@ use std::{
 
 use serde_json::Value;
 
+pub(crate) use serve::{free_address, signal, start};
+
 use crate::support::{SECRET, database_of, is_embedded};
 
 /// What a command said.
@@ -44,7 +46,7 @@ impl Said {
 }
 
 /// The binary, in an environment that holds none of its options.
-fn latchkey(line: &[&str]) -> Command {
+pub(crate) fn latchkey(line: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
     command.args(line).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     if !is_embedded() {
@@ -87,7 +89,7 @@ fn database(folder: &Path) -> String {
 }
 
 /// A child that ends with the test.
-struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {

@@ -1,5 +1,5 @@
-//! What the server answers, through its real router, on a real SQLite file, with a clock and a randomness that
-//! stand still. The modules mirror the tree of addresses; `support` holds the platform and who calls it.
+//! What the server answers, through its real router, on a real database, with a clock and a randomness that stand
+//! still: a SQLite file, or a database of the PostgreSQL server that `LATCHKEY_TEST_POSTGRES` names. The modules mirror the tree of addresses; `support` holds the platform and who calls it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by a panic")]
 
 mod support;
@@ -11,6 +11,7 @@ mod cli;
 mod cors;
 mod dump;
 mod exchange;
+mod faults;
 mod gate_check;
 mod gate_elsewhere;
 mod gateway;
@@ -23,6 +24,7 @@ mod load;
 mod log;
 mod login;
 mod logout;
+mod nodes;
 mod oauth;
 mod organizations;
 mod registration;

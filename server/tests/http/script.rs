@@ -1,8 +1,13 @@
 //! `GET /sdk/…`: the SDK for a script tag, at an address that any site may pin.
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use latchkey_server::http::assets::is_built;
+use latchkey_server::{
+    config::Config,
+    http::{assets::is_built, script},
+    secret::Entropy,
+};
 use sha2::{Digest, Sha384};
+use std::path::Path;
 
 use crate::support::{ACME_SITE, ADMIN, APP, Answer, Person, Platform, Site, anonymous};
 
@@ -60,6 +65,65 @@ async fn another_version_is_not_found() {
     for path in paths {
         anonymous(&platform, &path).await.assert_error_page(404, "There is nothing at this address");
     }
+}
+
+/// A platform that keeps the scripts of versions before this one here.
+async fn keeping(folder: &Path) -> Platform {
+    Platform::with(Config { scripts: Some(folder.to_owned()), ..Platform::config() }).await
+}
+
+/// The version of a script, as its address names it.
+fn version_of(script: &str) -> String {
+    Sha384::digest(script)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn what_a_site_has_pinned_is_there_after_an_update() {
+    let folder = tempfile::tempdir().unwrap();
+    let platform = keeping(folder.path()).await;
+    let older = "globalThis.latchkey = 1;";
+    let version = version_of(older);
+    let path = format!("/sdk/{version}/latchkey.js");
+    anonymous(&platform, &path).await.assert_error_page(404, "There is nothing at this address");
+    // As the server of that version left it.
+    std::fs::create_dir(folder.path().join(&version)).unwrap();
+    for (name, text) in
+        [("latchkey.js", older), ("latchkey-diagnose.js", "export {}"), ("secret.txt", "secret")]
+    {
+        std::fs::write(folder.path().join(&version).join(name), text).unwrap();
+    }
+    for (name, text) in [("latchkey.js", older), ("latchkey-diagnose.js", "export {}")] {
+        let answer = anonymous(&platform, &format!("/sdk/{version}/{name}")).await;
+        assert_script(&answer);
+        assert_eq!(answer.body, text);
+    }
+    for name in ["secret.txt", "..%2flatchkey.js", "nothing.js"] {
+        let answer = anonymous(&platform, &format!("/sdk/{version}/{name}")).await;
+        answer.assert_error_page(404, "There is nothing at this address");
+    }
+    // What is not what its address says is nothing.
+    std::fs::write(folder.path().join(&version).join("latchkey.js"), "globalThis.latchkey = 2;").unwrap();
+    for name in ["latchkey.js", "latchkey-diagnose.js"] {
+        let answer = anonymous(&platform, &format!("/sdk/{version}/{name}")).await;
+        answer.assert_error_page(404, "There is nothing at this address");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_starts_leaves_its_script_for_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let platform = Platform::new().await;
+    let Some((path, _)) = tag(&platform).await else { return };
+    for _ in 0..2 {
+        script::keep(folder.path(), &Entropy::System).unwrap();
+    }
+    let version = path.split('/').nth(2).unwrap();
+    let names: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, [version]);
+    let script = std::fs::read_to_string(folder.path().join(version).join("latchkey.js")).unwrap();
+    assert_eq!(script, anonymous(&platform, &path).await.body);
+    assert_eq!(version_of(&script), version);
 }
 
 #[tokio::test]

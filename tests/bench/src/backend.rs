@@ -45,7 +45,7 @@ struct Backend {
 /// Answers until it is ended.
 pub(crate) async fn run(options: Options) -> Result<()> {
     let backend = Backend { body: options.body.leak(), readers: readers(options.database) };
-    let tokens = Arc::new(Database::new(backend.readers.clone(), Clock::System, REMEMBERED));
+    let tokens = Arc::new(Database::of_sqlite(backend.readers.clone(), Clock::System, REMEMBERED));
     let watched = tokens.clone();
     tokio::spawn(async move { watched.watch().await });
     let gate = Gate::new(

@@ -49,15 +49,20 @@ async fn run(values: Vec<String>) -> Result<()> {
     };
     let cells: Vec<Cell> = all().into_iter().filter(chosen).collect();
     ensure!(!cells.is_empty(), "no cell has all of these values; they are written as in the table");
-    let (mut played, mut failed) = (0, 0);
+    let (mut played, mut failed, mut left_out) = (0, 0, 0);
     for engine in engines {
-        let ground = Ground::start(&cells).await?;
-        let ended = play_all(&ground, engine, cells.clone(), print).await;
+        let shown: Vec<Cell> = cells.iter().filter(|cell| cell.can_be_shown(engine)).cloned().collect();
+        left_out += cells.len() - shown.len();
+        let ground = Ground::start(&shown).await?;
+        let ended = play_all(&ground, engine, shown, print).await;
         ground.stop().await?;
         played += ended.len();
         failed += ended.iter().filter(|one| one.result.is_err()).count();
     }
     println!("{} cells as documented, {failed} not", played - failed);
+    if left_out > 0 {
+        println!("{left_out} cells were left out: their engine's driver answers nothing any more in them");
+    }
     if failed > 0 {
         bail!("pictures of what failed are in target/matrix");
     }

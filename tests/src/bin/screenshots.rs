@@ -111,6 +111,9 @@ impl Camera<'_> {
         browser.popup_closes(&page).await?;
         browser.read("#projects", "Web shop").await?;
         self.take("site-signed-in").await?;
+        // Else the next page view is signed in as well.
+        browser.click("#sign-out").await?;
+        browser.read("#status", "You are signed out.").await?;
         self.take_toolbar().await?;
 
         self.take_organization().await?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::engine::ThirdParty;
+use crate::engine::{Engine, ThirdParty};
 
 /// The site's `Cross-Origin-Opener-Policy`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +78,15 @@ pub struct Cell {
     pub window: Window,
     /// Whether the site gives `redirectUri`: without it no response comes to a page that is cut off from its window.
     pub redirect_uri: bool,
+}
+
+impl Cell {
+    /// Whether the engine's driver can play it. WebKitGTK's answers nothing any more once a page that was kept apart from
+    /// others by its opener policy is gone back to: there, nobody does.
+    pub fn can_be_shown(&self, engine: Engine) -> bool {
+        let goes_back = self.mode == Mode::Redirect && self.window == Window::Closed;
+        engine != Engine::WebKit || !goes_back || self.coop == Coop::None
+    }
 }
 
 impl Coop {

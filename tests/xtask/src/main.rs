@@ -27,6 +27,7 @@ mod nginx;
 mod node;
 mod packages;
 mod panics;
+mod postgres;
 mod screenshots;
 mod script;
 mod size;

@@ -17,6 +17,9 @@ use crate::{
     modules,
 };
 
+/// The SDK as a hook for React.
+const HOOK: &str = "use-latchkey.js";
+
 /// Makes the sites anew where need be, and returns their folder.
 pub(crate) fn build(built: &Built) -> Result<PathBuf> {
     let folder = modules::install("packages")?;
@@ -25,6 +28,9 @@ pub(crate) fn build(built: &Built) -> Result<PathBuf> {
     for tree in [&sources, &built.sdk] {
         digest(tree, tree, &mut hash)?;
     }
+    // What the application's page shows, word for word.
+    let hook = root().join("www").join(HOOK);
+    hash.update(fs::read(&hook)?);
     let fingerprint = hash.finalize().iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
@@ -35,6 +41,7 @@ pub(crate) fn build(built: &Built) -> Result<PathBuf> {
         return Ok(folder);
     }
     copy(&sources, &folder)?;
+    fs::copy(hook, folder.join("react").join(HOOK))?;
     pack(&built.sdk, &folder.join("node_modules"))?;
     run(Command::new("node").arg("build.js").current_dir(&folder)).context("building the sites")?;
     fs::write(stamp, fingerprint)?;

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
+use latchkey_cluster::{Cluster, Durability};
 
 use crate::{
     browsers, build, command, counterparts, modules,
     native::{self, ensure_c_compiler},
-    nginx, packages, size,
+    nginx, packages, postgres, size,
     tally::Tally,
     toolchain, wasm,
 };
@@ -37,6 +38,8 @@ enum Stage {
     Docs,
     /// Unit, HTTP and documentation tests
     Native,
+    /// The HTTP and command-line tests once more, on a PostgreSQL server
+    Postgres,
     /// The SDK's own JavaScript modules, in Node
     Modules,
     /// cargo xtask build
@@ -61,7 +64,13 @@ impl Stage {
     fn has_tests(self) -> bool {
         matches!(
             self,
-            Self::Native | Self::Modules | Self::Wasm | Self::Packages | Self::Journeys | Self::Matrix
+            Self::Native
+                | Self::Postgres
+                | Self::Modules
+                | Self::Wasm
+                | Self::Packages
+                | Self::Journeys
+                | Self::Matrix
         )
     }
 
@@ -72,6 +81,7 @@ impl Stage {
             Self::LintWasm => wasm::lint(),
             Self::Docs => docs(),
             Self::Native => native_tests(filter, tally),
+            Self::Postgres => postgres_tests(filter, tally),
             Self::Modules => modules::test(filter, tally),
             Self::Build => build::run(false),
             Self::Wasm => wasm::test(filter, tally),
@@ -160,6 +170,8 @@ fn docs() -> Result<()> {
     command::run(&mut doc)
 }
 
+/// The test of what the server answers.
+const HTTP: &str = "http";
 /// The package whose tests need browsers.
 const JOURNEYS: &str = "latchkey-journeys";
 /// The test among the journeys that has a stage of its own, since it needs sites built by others.
@@ -180,6 +192,16 @@ fn native_tests(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
     own.args(["test", "--locked", "--package", "xtask"]).args(filter);
     command::run_counted(&mut own, tally)?;
     command::run_counted(native::workspace("test").arg("--no-fail-fast").args(filter), tally)
+}
+
+/// What the server answers, with its data on a PostgreSQL server that is thrown away afterwards.
+fn postgres_tests(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
+    let cluster = Cluster::start(&postgres::install()?, Durability::Thrown)?;
+    let mut test = native::workspace("test");
+    // The server's own, besides: its two schemas and its statements.
+    test.args(["--no-fail-fast", "--lib", "--test", HTTP]).args(filter);
+    test.env("LATCHKEY_TEST_POSTGRES", cluster.url("postgres"));
+    command::run_counted(&mut test, tally).context("on PostgreSQL")
 }
 
 /// The journeys, against the server and the files that were just built.
@@ -256,6 +278,7 @@ mod tests {
     fn a_filter_alone_leaves_the_stages_without_tests_out() {
         let with_tests = [
             Stage::Native,
+            Stage::Postgres,
             Stage::Modules,
             Stage::Build,
             Stage::Wasm,

@@ -136,9 +136,7 @@ impl Database {
     pub async fn catch_up(&self) -> Result<(), Error> {
         let at = self.clock.elapsed();
         let heard = match &self.engine {
-            Engine::Sqlite(reader) => {
-                reader.read(at).await.map(|changes| self.apply(&changes))
-            }
+            Engine::Sqlite(reader) => reader.read(at).await.map(|changes| self.apply(&changes)),
             Engine::Postgres(listener) => listener.catch_up().await.map(|changes| {
                 self.cache.apply(&changes);
                 self.heard_until(at);
@@ -238,13 +236,27 @@ impl Database {
             }
             Engine::Postgres(listener) => {
                 let find = || sqlx::query_as(FIND).bind(bytes).fetch_optional(listener.readers());
-                // A connection that was idle may have been cut meanwhile; the next one is asked then.
-                match find().await {
-                    Err(sqlx::Error::Io(_)) => find().await?,
-                    found => found?,
+                // Connections that were idle may have been cut meanwhile, all of them; the next one is asked then.
+                let mut left = listener.readers().size();
+                loop {
+                    match find().await {
+                        Err(error) if left > 0 && is_cut(&error) => left -= 1,
+                        found => break found?,
+                    }
                 }
             }
         })
+    }
+}
+
+/// Whether the connection to a server is gone.
+pub fn is_cut(error: &sqlx::Error) -> bool {
+    // admin_shutdown, crash_shutdown (PostgreSQL 18, appendix A).
+    const GONE: [&str; 2] = ["57P01", "57P02"];
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| GONE.contains(&&*code)),
+        _ => false,
     }
 }
 

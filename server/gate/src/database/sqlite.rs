@@ -126,12 +126,17 @@ async fn since(seen: i64, connection: &mut SqliteConnection) -> Result<(Vec<Chan
     const SINCE: &str =
         "select id, subject, key, user_id from gate_changes where id >= $1 order by id limit $2";
     let most = i64::try_from(MOST + 2).unwrap_or(i64::MAX);
-    let rows: Vec<Row> =
-        sqlx::query_as(SINCE).bind(seen).bind(most).fetch_all(&mut *connection).await?;
+    let rows: Vec<Row> = sqlx::query_as(SINCE).bind(seen).bind(most).fetch_all(&mut *connection).await?;
     let is_complete = seen == 0 || rows.first().is_some_and(|row| row.id == seen);
     if !is_complete || rows.len() > MOST {
         return Ok((vec![Change::Anything], last(connection).await?));
     }
     let last = rows.last().map_or(seen, |row| row.id);
-    Ok((rows.into_iter().filter(|row| row.id != seen).map(|row| read(&row.subject, &row.key, row.user_id.as_deref())).collect(), last))
+    Ok((
+        rows.into_iter()
+            .filter(|row| row.id != seen)
+            .map(|row| read(&row.subject, &row.key, row.user_id.as_deref()))
+            .collect(),
+        last,
+    ))
 }

@@ -246,6 +246,7 @@ async fn a_sign_in_at_the_same_moment_leaves_nothing_behind() {
     let silent = Asking::code().with("prompt", "none");
     person.allow(&Asking::code()).await;
     let mut unit = platform.write().await;
+    assert!(authorizations::end(&mut unit, "max", APP, NOW).await.unwrap());
     let asked = tokio::spawn({
         let mut person = person.clone();
         async move { person.ask(&silent).await }
@@ -255,7 +256,6 @@ async fn a_sign_in_at_the_same_moment_leaves_nothing_behind() {
         platform.count("select count(*) from consents").await;
     }
     assert!(!asked.is_finished(), "it waits");
-    assert!(authorizations::end(&mut unit, "max", APP, NOW).await.unwrap());
     unit.commit().await.unwrap();
     let answer = asked.await.unwrap();
     assert!(answer.location().contains("error=consent_required"), "{}", answer.location());

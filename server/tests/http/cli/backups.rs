@@ -239,7 +239,7 @@ async fn what_is_on_a_server_is_its_tools_to_back_up() {
         let mut command = latchkey(&line);
         command.args(["a.db", "--database", "postgres://latchkey:canary@127.0.0.1:1/latchkey"]);
         let said = run(command);
-        said.assert_refused(&format!("postgres://latchkey@127.0.0.1:1/latchkey is on a PostgreSQL server: "));
+        said.assert_refused("postgres://latchkey@127.0.0.1:1/latchkey is on a PostgreSQL server: ");
         said.assert_refused(says);
     }
 }

@@ -152,11 +152,13 @@ async fn it_says_what_the_secret_is_given_as() {
     let source = Embedded::new().await;
     let secret = source.folder().join("latchkey.db.secret");
     std::fs::write(&secret, "").unwrap();
+    std::fs::create_dir(source.folder().join("latchkey-scripts")).unwrap();
     let mut command = source.moving(&target);
     command.env_remove("LATCHKEY_SECRET");
     let said = run(command);
     let says = format!("lie under the secret in {}: give its content as LATCHKEY_SECRET", secret.display());
     assert!(said.code == Some(0) && said.stderr.contains(&says), "{}", said.stderr);
+    assert!(said.stderr.contains("latchkey-scripts: give it as --scripts"), "{}", said.stderr);
 }
 
 /// Moves until it comes to some later row of the audit log, and is killed there.
@@ -185,6 +187,7 @@ async fn move_and_kill(source: &Embedded, target: &Place) -> Database {
         assert!(Clock::System.elapsed() - began < Duration::from_secs(30), "it does not come there");
         assert!(running.0.try_wait().unwrap().is_none(), "it ended");
     }
+    on(&source.folder(), &["migrate"]).assert_refused("cannot open the database");
     signal(&running, "-KILL");
     running.0.wait().unwrap();
     sqlx::query(UNLOCK).execute(&mut *held).await.unwrap();
@@ -254,6 +257,17 @@ async fn a_target_that_holds_anything_is_refused_and_stays_as_it_is() {
     let before = rows(&there).await;
     run(source.moving(&served)).assert_refused("of the target holds rows already");
     assert_eq!(rows(&there).await, before);
+}
+
+#[tokio::test]
+async fn one_moves_at_a_time() {
+    let Some(target) = Place::bare().await else { return };
+    let source = Embedded::new().await;
+    let Database::Postgres(pool) = target.connect().await else { panic!("it is no server") };
+    let mut held: PoolConnection<Postgres> = pool.acquire().await.unwrap();
+    let lock = "select pg_advisory_lock(7813308473218165349)";
+    sqlx::query(lock).execute(&mut *held).await.unwrap();
+    run(source.moving(&target)).assert_refused("another process moves into the target at this moment");
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use crate::{
 const LISTENING: &str = "listening on ";
 
 /// A port that nobody has.
-pub(super) fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
@@ -38,7 +38,7 @@ pub(super) fn serve(folder: &Path, address: &str) -> Command {
 }
 
 /// Starts a server and waits until it says that it listens; returns what it said until then.
-pub(super) fn start(mut command: Command) -> (Running, String, impl Read) {
+pub(crate) fn start(mut command: Command) -> (Running, String, impl Read) {
     let mut child = command.stdout(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();
@@ -61,7 +61,7 @@ pub(super) fn get_with(address: &str, path: &str, header: &str) -> String {
     answer
 }
 
-pub(super) fn signal(running: &Running, name: &str) {
+pub(crate) fn signal(running: &Running, name: &str) {
     let done = Command::new("kill").args([name, &running.0.id().to_string()]).status().unwrap();
     assert!(done.success());
 }

@@ -93,7 +93,7 @@ async fn with_a_nul_it_is_no_text() {
     let platform = Platform::new().await;
     let mut person = Person::signed_in(&platform, MEMBER).await;
     let answer = person.ask(&Asking::new().with("state", "nul\0byte")).await;
-    answer.assert_error_page(400, "The parameters cannot be read");
+    answer.assert_error_page(400, "state holds a NUL");
 }
 
 #[tokio::test]

@@ -87,8 +87,9 @@ async fn every_page_is_for_the_admins_of_its_organization() {
 #[tokio::test]
 async fn every_form_is_for_the_admins_of_its_organization_and_from_its_own_page() {
     let platform = Platform::new().await;
-    let before =
-        platform.texts("select name || coalesce(cast(disabled_at as text), '') || revision from applications").await;
+    let before = platform
+        .texts("select name || coalesce(cast(disabled_at as text), '') || revision from applications")
+        .await;
     for path in POST {
         let address = format!("{LIST}{path}");
         for (who, status) in [(STRANGER, 404), (OUTSIDER, 404), (MEMBER, 403)] {
@@ -115,7 +116,9 @@ async fn every_form_is_for_the_admins_of_its_organization_and_from_its_own_page(
         }
     }
     assert_eq!(
-        platform.texts("select name || coalesce(cast(disabled_at as text), '') || revision from applications").await,
+        platform
+            .texts("select name || coalesce(cast(disabled_at as text), '') || revision from applications")
+            .await,
         before
     );
 }
@@ -136,12 +139,30 @@ async fn an_admin_registers_an_application_and_is_shown_what_the_site_needs() {
     let page = admin.get(answer.location()).await;
     page.assert_page(200, "id=\"registered\"");
     page.assert_page(200, &format!("id=\"client-id\">{client_id}<"));
-    for snippet in ["snippet-javascript", "snippet-react"] {
-        let (_, rest) = page.body.split_once(&format!("id=\"{snippet}\">")).unwrap();
-        let text = rest.split_once("</pre>").unwrap().0;
-        assert!(text.contains(&format!("clientId: \"{client_id}\"")), "{snippet}: {text}");
-        assert!(text.contains("platform: \"https://platform.example\""), "{snippet}: {text}");
+    let snippet = |page: &Answer, id: &str| {
+        let (_, rest) = page.body.split_once(&format!("id=\"{id}\">")).unwrap();
+        let shown = rest.split_once("</pre>").unwrap().0;
+        let characters =
+            [("&#62;", ">"), ("&gt;", ">"), ("&#60;", "<"), ("&lt;", "<"), ("&#34;", "\""), ("&#39;", "'")];
+        let shown = characters.iter().fold(shown.to_owned(), |text, (shown, is)| text.replace(shown, is));
+        shown.replace("&#38;", "&").replace("&amp;", "&")
+    };
+    // The hook is the one that sites are built and signed in with, word for word.
+    assert_eq!(snippet(&page, "snippet-hook"), include_str!("../../../../www/use-latchkey.js"));
+    for id in ["snippet-javascript", "snippet-react"] {
+        let text = snippet(&page, id);
+        assert!(text.contains(&format!("clientId: \"{client_id}\"")), "{id}: {text}");
+        assert!(text.contains("platform: \"https://platform.example\""), "{id}: {text}");
+        assert!(!text.contains("responseType"), "{id}: {text}");
     }
+    let codes_alone =
+        format!("update applications set response_types = 'code' where client_id = '{client_id}'");
+    platform.execute(&codes_alone).await;
+    let for_codes = admin.get(answer.location()).await;
+    for id in ["snippet-javascript", "snippet-react"] {
+        assert!(snippet(&for_codes, id).contains("responseType: \"code\","), "{id}");
+    }
+    platform.execute(&codes_alone.replace("'code'", "'token'")).await;
     page.assert_page(
         200,
         "frame-src https://platform.example;\nconnect-src 'self' https://platform.example;\n\
@@ -538,6 +559,7 @@ async fn however_many_sign_ins_end_at_once_the_log_names_their_number() {
                 platform.database.random()
             ))
             .await;
+        platform.database.analyze().await;
         let live = "select count(*) from access_tokens where revoked_at is null";
         assert!(platform.count(live).await >= 20_000);
         let last = platform.count("select max(id) from audit_log").await;

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use axum::{body::to_bytes, http::HeaderMap, response::Response};
+use axum::{
+    body::{Body, to_bytes},
+    http::{HeaderMap, response::Parts},
+    response::Response,
+};
 use serde_json::Value;
 
 use super::leak;
 
 /// An answer, read to its end.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
@@ -18,13 +22,18 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) async fn of(response: Response) -> Self {
         let (parts, body) = response.into_parts();
-        let bytes = to_bytes(body, 1 << 24).await.unwrap();
+        Self::read(parts, body).await.expect("a whole answer")
+    }
+
+    /// `None` where it breaks off.
+    pub(crate) async fn read(parts: Parts, body: Body) -> Option<Self> {
+        let bytes = to_bytes(body, 1 << 24).await.ok()?;
         let body = String::from_utf8_lossy(&bytes).into_owned();
         let answer = Self { status: parts.status.as_u16(), headers: parts.headers, body };
         if let Some(told) = leak::in_answer(answer.status, &answer.headers, &answer.body) {
             panic!("{told}");
         }
-        answer
+        Some(answer)
     }
 
     /// A header that stands at most once.

@@ -5,8 +5,7 @@ use std::path::Path;
 use latchkey_server::store::{DatabaseUrl, Store};
 use sqlx::{
     AssertSqlSafe, Column, Connection, PgConnection, PgPool, Row, SqlitePool, TypeInfo, ValueRef,
-    postgres::PgPoolOptions,
-    sqlite::SqliteConnectOptions,
+    postgres::PgPoolOptions, sqlite::SqliteConnectOptions,
 };
 use tokio::sync::OnceCell;
 use url::Url;
@@ -34,8 +33,18 @@ pub(crate) fn is_embedded() -> bool {
 pub(crate) struct Place {
     url: DatabaseUrl,
     folder: tempfile::TempDir,
-    /// The name of the database, where it is on a server.
-    made: Option<String>,
+    made: Made,
+}
+
+/// Who made it, and throws it away.
+#[derive(Debug)]
+enum Made {
+    /// A file in the folder, which goes with that.
+    File,
+    /// A database of this name on the server of all tests.
+    Database(String),
+    /// One that somebody else throws away, at this URL.
+    Elsewhere(String),
 }
 
 impl Place {
@@ -49,7 +58,7 @@ impl Place {
     pub(crate) fn embedded() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::Sqlite(folder.path().join("latchkey.db"));
-        Self { url, folder, made: None }
+        Self { url, folder, made: Made::File }
     }
 
     /// A database with nothing in it, not even the schema, where the tests run on a server.
@@ -64,7 +73,16 @@ impl Place {
         let url = database(server, &name);
         // For the command line, which is told of a folder.
         std::fs::write(folder.path().join(URL), url.as_str()).unwrap();
-        Self { url: url.as_str().parse().unwrap(), folder, made: Some(name) }
+        Self { url: url.as_str().parse().unwrap(), folder, made: Made::Database(name) }
+    }
+
+    /// In a database of a server that the test itself starts, and throws away.
+    pub(crate) fn at(url: &str) -> Self {
+        Self {
+            url: url.parse().unwrap(),
+            folder: tempfile::tempdir().unwrap(),
+            made: Made::Elsewhere(url.into()),
+        }
     }
 
     pub(crate) fn url(&self) -> &DatabaseUrl {
@@ -83,8 +101,12 @@ impl Place {
                 Database::Sqlite(SqlitePool::connect_with(options).await.unwrap())
             }
             (DatabaseUrl::Postgres(_), made) => {
-                let url = database(&server().unwrap(), made.as_deref().unwrap());
-                let pool = PgPoolOptions::new().max_connections(2).connect(url.as_str());
+                let url = match made {
+                    Made::Database(name) => database(&server().unwrap(), name).to_string(),
+                    Made::Elsewhere(url) => url.clone(),
+                    Made::File => panic!("a file is no server"),
+                };
+                let pool = PgPoolOptions::new().max_connections(2).connect(&url);
                 Database::Postgres(pool.await.unwrap())
             }
         }
@@ -103,7 +125,7 @@ pub(crate) fn database_of(folder: &Path) -> String {
 /// A server keeps what nobody takes away. The test may be over, and its runtime with it.
 impl Drop for Place {
     fn drop(&mut self) {
-        let Some(name) = self.made.take() else { return };
+        let Made::Database(name) = std::mem::replace(&mut self.made, Made::File) else { return };
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let server = server().unwrap();
@@ -168,6 +190,11 @@ impl Database {
 
     pub(crate) async fn close(&self) {
         on!(self, pool => pool.close().await);
+    }
+
+    /// Counts what there is now, as a server does by itself a while after very much was added: by that it chooses its ways.
+    pub(crate) async fn analyze(&self) {
+        self.execute("analyze").await.unwrap();
     }
 
     pub(crate) async fn drop_table(&self, table: &str) {

@@ -10,6 +10,7 @@ pub(crate) mod leak;
 pub(crate) mod log;
 mod person;
 mod platform;
+mod remote;
 mod site;
 mod tokens;
 
@@ -20,7 +21,8 @@ pub(crate) use frame::Frame;
 pub(crate) use person::Person;
 pub(crate) use platform::{
     ACME, ACME_LOCAL, ACME_REDIRECT, ACME_SITE, ADMIN, APP, BOTH, GLOBEX, GLOBEX_APP, GLOBEX_REDIRECT,
-    GLOBEX_SITE, LOCAL_REDIRECT, MEMBER, NOW, OUTSIDER, OWNER, PASSWORD, PEER, PLATFORM, Platform, SECRET, STRANGER,
+    GLOBEX_SITE, LOCAL_REDIRECT, MEMBER, NOW, OUTSIDER, OWNER, PASSWORD, PEER, PLATFORM, Platform, SECRET,
+    STRANGER,
 };
 pub(crate) use site::{Site, anonymous};
 pub(crate) use tokens::{CHALLENGE, Form, SERVER_SECRET, Tokens, VERIFIER, basic};

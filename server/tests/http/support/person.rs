@@ -48,6 +48,11 @@ impl Person {
     }
 
     /// The same browser, whose requests bring this `X-Forwarded-For`.
+    /// The same browser, as another process of the platform answers it.
+    pub(crate) fn through(self, platform: &Platform) -> Self {
+        Self { platform: platform.clone(), ..self }
+    }
+
     pub(crate) fn forwarded_for(self, list: &str) -> Self {
         Self { forwarded_for: Some(list.into()), ..self }
     }

@@ -16,16 +16,16 @@ use latchkey_server::{
     gateway::upstream::Upstream,
     routes,
     secret::{Entropy, Secret},
-    state::App,
+    state::{App, Parts},
     store::{
-        self, DatabaseUrl, Store, Unit, applications::Application, organizations::Organization,
-        projects::Project, users::User,
+        self, DatabaseUrl, Store, Unit, applications::Application, organizations::Organization, projects::Project,
+        users::User,
     },
 };
 use tokio::sync::OnceCell;
 use tower::ServiceExt;
 
-use super::{Answer, Asking, Database, Person, Place};
+use super::{Answer, Asking, Database, Person, Place, remote};
 
 /// Where the clock stands at first.
 pub(crate) const NOW: i64 = 1_800_000_000;
@@ -63,11 +63,20 @@ pub(crate) const GLOBEX_REDIRECT: &str = "https://www.globex.example/cb";
 /// What the database's own secrets lie under.
 pub(crate) const SECRET: &str = "the secret that is not in the database";
 
+/// Who answers.
+#[derive(Debug, Clone)]
+enum Way {
+    /// This process, without a connection.
+    Here(routes::Answering),
+    /// The one that listens here.
+    There(SocketAddr),
+}
+
 /// The platform under test: shared, cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Platform {
     pub(crate) app: App,
-    service: routes::Answering,
+    way: Way,
     /// Connections of its own, as another process has them.
     pub(crate) database: Database,
     place: Arc<Place>,
@@ -104,15 +113,16 @@ impl Platform {
     }
 
     pub(crate) async fn with(config: Config) -> Self {
-        Self::on(Place::new().await, config).await
+        Self::placed(config, Place::new().await).await
     }
 
     /// A platform whose database is a file, whatever the tests run on.
     pub(crate) async fn embedded() -> Self {
-        Self::on(Place::embedded(), Self::config()).await
+        Self::placed(Self::config(), Place::embedded()).await
     }
 
-    async fn on(place: Place, config: Config) -> Self {
+    /// With its data there.
+    pub(crate) async fn placed(config: Config, place: Place) -> Self {
         super::log::begin();
         let place = Arc::new(place);
         let store = Store::open(place.url()).await.unwrap();
@@ -126,7 +136,22 @@ impl Platform {
             app.gate.source().catch_up().await.unwrap();
         }
         let database = place.connect().await;
-        Self { service: routes::service(&app), app, database, place }
+        Self { way: Way::Here(routes::service(&app)), app, database, place }
+    }
+
+    /// Another process of the same platform, on the same database. Its clock is the same.
+    pub(crate) async fn node(&self) -> Self {
+        let store = Store::open(self.place.url()).await.unwrap();
+        let Parts { config, clock, .. } = &*self.app;
+        let entropy = Entropy::seeded(1 << 32);
+        let app = App::new(config.clone(), store, clock.clone(), entropy, &Secret::new(SECRET)).unwrap();
+        app.gate.source().catch_up().await.unwrap();
+        Self {
+            way: Way::Here(routes::service(&app)),
+            app,
+            database: self.database.clone(),
+            place: self.place.clone(),
+        }
     }
 
     /// The writer, as the server by itself.
@@ -138,14 +163,6 @@ impl Platform {
     pub(crate) async fn end(&self) {
         self.app.store.close().await;
         self.database.close().await;
-    }
-
-    /// The database's file.
-    pub(crate) fn file(&self) -> PathBuf {
-        match self.place.url() {
-            DatabaseUrl::Sqlite(file) => file.clone(),
-            DatabaseUrl::Postgres(url) => panic!("{url} is no file"),
-        }
     }
 
     /// The folder of the database, for a test's own files.
@@ -162,7 +179,19 @@ impl Platform {
     pub(crate) async fn send_from(&self, peer: &str, mut request: Request<Body>) -> Answer {
         let peer = SocketAddr::new(peer.parse().unwrap(), 40_000);
         request.extensions_mut().insert(ConnectInfo(peer));
-        Answer::of(self.service.clone().oneshot(request).await.unwrap()).await
+        match &self.way {
+            Way::Here(service) => Answer::of(service.clone().oneshot(request).await.unwrap()).await,
+            Way::There(address) => {
+                // Through a proxy of the platform's, which says where it comes from.
+                request.headers_mut().insert("x-forwarded-for", peer.ip().to_string().parse().unwrap());
+                remote::send(*address, request).await
+            }
+        }
+    }
+
+    /// The same platform, as the process answers it that listens here.
+    pub(crate) fn through(&self, address: SocketAddr) -> Self {
+        Self { way: Way::There(address), ..self.clone() }
     }
 
     /// Sends a request, and leaves the answer's body where it is.
@@ -171,7 +200,9 @@ impl Platform {
         mut request: Request<Body>,
     ) -> impl Future<Output = axum::response::Response> + Send + 'static {
         request.extensions_mut().insert(ConnectInfo(SocketAddr::new(PEER.parse().unwrap(), 40_000)));
-        let service = self.service.clone();
+        let Way::Here(service) = self.way.clone() else {
+            panic!("another process's answers are read at once")
+        };
         async move { service.oneshot(request).await.unwrap() }
     }
 

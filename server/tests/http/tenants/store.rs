@@ -21,7 +21,9 @@ use latchkey_server::{
 use serde_json::json;
 
 use super::rows_of;
-use crate::support::{ACME, APP, Asking, BOTH, GLOBEX, GLOBEX_APP, MEMBER, NOW, Person, Platform, is_embedded};
+use crate::support::{
+    ACME, APP, Asking, BOTH, GLOBEX, GLOBEX_APP, MEMBER, NOW, Person, Platform, is_embedded,
+};
 
 /// Those that are given the organization: each is called below with one organization's id and the other's things.
 const BY_ORGANIZATION: &[&str] = &[
@@ -81,7 +83,6 @@ const BY_SOMETHING_ELSE: &[(&str, &str)] = &[
     ("consents::list_of_user", "a person's own, in every organization of theirs"),
     ("consents::remove_of_application", "a person's own, of the application they name"),
     ("consents::touch", "by the person and the application that they allowed something"),
-    ("counters::count", "by a key that names no organization"),
     ("counters::sweep", "by age alone"),
     ("frame_sessions::consume", "by the secret itself, for a grant, which only the issuing function makes"),
     ("frame_sessions::find", "by the secret itself"),

@@ -20,6 +20,9 @@ async fn the_page_is_framed_by_the_application_s_origins_and_nobody_else() {
         assert_eq!(page.header("x-frame-options"), None);
         assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
         assert_eq!(page.header("cache-control"), Some("no-store"));
+        // For sites that take only what agrees to it.
+        assert_eq!(page.header("cross-origin-embedder-policy"), Some("require-corp"));
+        assert_eq!(page.header("cross-origin-resource-policy"), Some("cross-origin"));
         assert!(!page.body.contains(GLOBEX_SITE));
     }
 }

@@ -1,0 +1,246 @@
+// Who is signed in: whose token it is, what keeps it alive, and what the page and the other tabs are told of it. What
+// follows from what is the core's to decide (src/life.rs); here is what it decides about.
+import { isText, readSession, write } from "./messages.js";
+import { describe, exchange, form, issued, revoke, send } from "./platform.js";
+import {
+  ADOPT,
+  ADOPTED,
+  ASK,
+  CAME,
+  CLOSE,
+  COOKIE,
+  DISCARD,
+  FORGET,
+  HANDED,
+  HANDLE,
+  LEAVING,
+  MARK,
+  OPEN,
+  OPENED,
+  POST_RENEWED,
+  POST_SIGNED_IN,
+  REFRESH,
+  REFUSED,
+  RENEWED,
+  REVOKE_BEFORE,
+  REVOKE_REFRESH,
+  REVOKE_TOKEN,
+  SAME,
+  SHARED,
+  TAB_ENDED,
+  TAB_RENEWED,
+  TAKE,
+  TELL_ENDED,
+  TELL_RENEWED,
+  TICK,
+  UNMARK,
+  UNRENEWED,
+} from "./table.js";
+
+/** Where a browser blocks storage nothing is kept, and the next page view asks nobody. */
+export function stored(use) {
+  try {
+    return use(localStorage);
+  } catch {}
+}
+
+/** Does this while no other frame of this name does. Without locks each goes on by itself. */
+async function alone(name, work) {
+  let isDone = false;
+  const once = () => (isDone = true) && work();
+  try {
+    await navigator.locks.request(name, once);
+  } catch {
+    if (!isDone) await once();
+  }
+}
+
+export class Session {
+  #clientId;
+  #core;
+  /** Told who is signed in, and that nobody is any more. */
+  #signedIn;
+  #forgotten;
+  #held = null;
+  /** What the core is being asked about. */
+  #offer = null;
+  /** What the page handed over. */
+  #handed;
+  #origin;
+  #keeps = false;
+  #channel;
+
+  constructor(clientId, signedIn, forgotten) {
+    this.#clientId = clientId;
+    this.#signedIn = signedIn;
+    this.#forgotten = forgotten;
+  }
+
+  start(core) {
+    this.#core = core;
+    // A machine that slept, or a tab that was put aside, missed its time.
+    document.addEventListener("visibilitychange", () => document.visibilityState == "visible" && this.#tell(TICK));
+  }
+
+  /** Whether the frame keeps the token. */
+  get keeps() {
+    return this.#keeps;
+  }
+
+  /** The token, and the organization that it opens. */
+  get account() {
+    return this.#held && { token: this.#held.token, organization: this.#held.session.organization.slug };
+  }
+
+  /** A page of this origin said hello. Returns whether the browser may have a session. */
+  begin(origin, keeps) {
+    this.#origin = origin;
+    this.#keeps = keeps;
+    this.#handed = undefined;
+    this.#channel?.close();
+    try {
+      this.#channel = new BroadcastChannel("latchkey " + this.#place);
+      this.#channel.onmessage = ({ data }) => this.#hearTab(data);
+    } catch {
+      this.#channel = undefined;
+    }
+    return !!stored((storage) => storage.getItem(this.#key));
+  }
+
+  /** One application on one site. */
+  get #place() {
+    return `${this.#clientId} ${this.#origin}`;
+  }
+
+  get #key() {
+    return "session " + this.#place;
+  }
+
+  get #path() {
+    return `/toolbar/${this.#clientId}/session/`;
+  }
+
+  leave() {
+    this.#tell(LEAVING);
+  }
+
+  /** The platform does not take this token any more. */
+  refuse(token) {
+    if (this.#held?.token === token) this.#tell(REFUSED, { code: "session_expired" });
+  }
+
+  takeToken(token, expires_in, handle) {
+    this.#take({ token, expiresAt: Date.now() + expires_in * 1000 }, handle);
+  }
+
+  /** Exchanges a code, with the verifier that never leaves this page. */
+  takeCode(code, code_verifier, redirect_uri, handle) {
+    const fields = { grant_type: "authorization_code", client_id: this.#clientId, code, redirect_uri, code_verifier };
+    this.#take(exchange(fields), handle);
+  }
+
+  async #take(asked, handle) {
+    const turn = this.#core.turn();
+    const offer = await describe(await asked);
+    if (offer.code) return this.#core.fail(offer.code);
+    this.#tell(CAME, { turn, flags: handle ? HANDLE : 0 }, { ...offer, handle });
+  }
+
+  /** The page hands its own session over. */
+  hand(token, expires_in) {
+    this.#handed = { token, expiresAt: Date.now() + expires_in * 1000 };
+    this.#tell(HANDED);
+  }
+
+  /** A token must be of this application, whatever the page says of it. */
+  async #adopt() {
+    const turn = this.#core.turn();
+    const handed = this.#handed;
+    const offer = await describe(handed);
+    if (!offer.code && offer.clientId === this.#clientId && handed == this.#handed) this.#tell(ADOPTED, { turn }, offer);
+  }
+
+  discard(token) {
+    revoke(this.#clientId, token);
+  }
+
+  // The table.
+
+  #tell(event, { flags = 0, turn = 0, code = "" } = {}, offer = null) {
+    if (offer?.refresh) flags |= REFRESH;
+    if (offer && this.#isSame(offer.session)) flags |= SAME;
+    this.#offer = offer;
+    this.#core.step(event, flags, offer?.session.expires_at ?? 0, turn, code);
+    this.#offer = null;
+  }
+
+  #isSame({ user, organization }) {
+    const { session } = this.#held ?? {};
+    return session?.user.id === user.id && session?.organization.id === organization.id;
+  }
+
+  /** Does what the core says. */
+  act(actions, code) {
+    const does = (action) => actions & action;
+    const [before, offer] = [this.#held, this.#offer];
+    if (does(REVOKE_BEFORE | REVOKE_REFRESH) && before) this.discard(before.refresh);
+    if (does(REVOKE_TOKEN) && before) this.discard(before.token);
+    if (does(DISCARD)) this.discard(offer.token);
+    if (does(TAKE)) {
+      this.#held = offer;
+      this.#signedIn(offer);
+    }
+    if (does(FORGET)) {
+      this.#held = null;
+      this.#forgotten();
+    }
+    if (does(POST_SIGNED_IN | POST_RENEWED)) {
+      const token = this.#keeps ? null : offer.token;
+      this.#core.post(write(does(POST_RENEWED) ? "renewed" : "signed_in", token, offer.session));
+    }
+    if (does(TELL_RENEWED)) this.#channel?.postMessage({ type: "renewed", access_token: offer.token, session: offer.session });
+    if (does(TELL_ENDED)) this.#channel?.postMessage({ type: "ended", code: code || null });
+    if (does(OPEN)) this.#open(offer.handle);
+    if (does(MARK)) stored((storage) => storage.setItem(this.#key, "1"));
+    if (does(UNMARK)) stored((storage) => storage.removeItem(this.#key));
+    if (does(CLOSE)) send(`${this.#path}?${form({ origin: this.#origin })}`, { isFrame: true, method: "DELETE" });
+    if (does(ASK)) this.#ask();
+    if (does(ADOPT)) this.#adopt();
+  }
+
+  // The session that this frame keeps at the platform, in a cookie that no script sees (SECURITY 45a).
+
+  async #open(handle) {
+    const turn = this.#core.turn();
+    const { code } = await send(this.#path, { isFrame: true, fields: { handle, origin: this.#origin } });
+    if (!code) this.#tell(OPENED, { turn });
+  }
+
+  /** Asks for another token, by the cookie or by the refresh token; one tab at a time. */
+  async #ask() {
+    const turn = this.#core.turn();
+    const before = this.#held?.token;
+    await alone("latchkey " + this.#place, async () => {
+      if (this.#held?.token !== before) return this.#tell(SHARED, { turn });
+      const refresh = this.#held?.refresh;
+      let answer = { code: "login_required" };
+      if (this.#core.tries_cookie()) answer = issued(await send(this.#path + "token/", { isFrame: true, fields: { origin: this.#origin } }));
+      const flags = answer.code ? 0 : COOKIE;
+      if (answer.code == "login_required" && refresh) {
+        answer = await exchange({ grant_type: "refresh_token", client_id: this.#clientId, refresh_token: refresh });
+      }
+      const offer = await describe(answer);
+      if (offer.code) this.#tell(UNRENEWED, { turn, code: offer.code });
+      else this.#tell(RENEWED, { turn, flags }, { ...offer, refresh: offer.refresh ?? refresh });
+    });
+  }
+
+  // The other tabs: only pages of the platform's own origin can say anything there.
+
+  #hearTab(data) {
+    const { type, access_token: token, code } = Object(data);
+    const session = type === "renewed" && readSession(data.session, data.session?.expires_at);
+    if (session && isText(token)) this.#tell(TAB_RENEWED, {}, { token, session, refresh: this.#held?.refresh });
+    if (type === "ended") this.#tell(TAB_ENDED, { code: isText(code) ? code : "" });
+  }
+}

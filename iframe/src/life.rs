@@ -1,0 +1,685 @@
+//! The life of a session as a table: `(state, event, now) → (state, actions)`.
+//!
+//! Nothing here touches the browser, and no token is here: tokens and sessions stay in JavaScript, and the table decides
+//! what becomes of them, whichever of all that was asked for comes back first. `session.js` says what happened, as an
+//! [`Event`], and does what the [`action`]s say. Times are in milliseconds since the Unix epoch.
+
+use latchkey_protocol::error::ErrorCode;
+
+/// How long a page waits, at most, for a session that may come back.
+const RESUME_MS: f64 = 5_000.0;
+/// Which part of a token's lifetime passes before the next one is asked for.
+const RENEW_AT: f64 = 0.8;
+/// How long after a renewal that failed for the moment the next one is tried.
+const AGAIN_MS: f64 = 30_000.0;
+
+/// Declares the numbers once; `table.js` repeats them, and a test compares.
+macro_rules! events {
+    ($($(#[$doc:meta])* $name:ident = $number:literal,)*) => {
+        /// What can happen. Some events come with a time at which a token expires, some with [`flag`]s.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Event { $($(#[$doc])* $name = $number,)* }
+
+        impl Event {
+            /// Every event, in the order of the numbers.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+        }
+    };
+}
+
+events! {
+    /// A page said hello: whatever was before is over for it.
+    Greeted = 0,
+    /// A response came, and what it opens is being asked for.
+    Taking = 1,
+    /// The token of a response is there, and whose it is.
+    Came = 2,
+    /// The platform made the frame's own session.
+    Opened = 3,
+    /// Another token of the same sign-in is there.
+    Renewed = 4,
+    /// Another tab's came while this one waited for its turn.
+    Shared = 5,
+    /// Asking for another token brought none, and a code says why.
+    Unrenewed = 6,
+    /// Another tab says that somebody signed in there, or that their sign-in goes on.
+    TabRenewed = 7,
+    /// Another tab says that the session is over.
+    TabEnded = 8,
+    /// The person clicked *Sign out* here.
+    Leaving = 9,
+    /// The page has no session any more.
+    SignedOut = 10,
+    /// The platform does not take the token any more.
+    Refused = 11,
+    /// Time passed, or the page came into view again.
+    Tick = 12,
+    /// The page hands over the session it has.
+    Handed = 13,
+    /// The platform says whose the token is that the page handed over.
+    Adopted = 14,
+}
+
+/// What an event says besides.
+pub mod flag {
+    /// With `Greeted`: the browser may have the cookie of a session.
+    pub const MARKED: u32 = 1;
+    /// With `Greeted`: the frame keeps the token, and the page never sees it.
+    pub const KEEPS: u32 = 2;
+    /// A refresh token came along.
+    pub const REFRESH: u32 = 4;
+    /// The cookie brought it.
+    pub const COOKIE: u32 = 8;
+    /// It is of the person and the organization that are signed in.
+    pub const SAME: u32 = 16;
+    /// The response brought the handle of a session of the frame's own.
+    pub const HANDLE: u32 = 32;
+}
+use flag::{COOKIE, HANDLE, KEEPS, MARKED, REFRESH, SAME};
+
+/// What to do about it: one bit each. `session.js` does them first, and the core the last three, in the order of the bits.
+pub mod action {
+    /// Revoke the refresh token of the sign-in before this one.
+    pub const REVOKE_BEFORE: u32 = 1;
+    /// Revoke the token that was offered: it came too late.
+    pub const DISCARD: u32 = 1 << 1;
+    /// What was offered is who is signed in.
+    pub const TAKE: u32 = 1 << 2;
+    /// Nobody is signed in: forget the token, and whatever was shown or under way with it.
+    pub const FORGET: u32 = 1 << 3;
+    /// Tell the page that somebody signed in.
+    pub const POST_SIGNED_IN: u32 = 1 << 4;
+    /// Tell the page that the sign-in goes on with another token.
+    pub const POST_RENEWED: u32 = 1 << 5;
+    /// Tell the other tabs of the token.
+    pub const TELL_RENEWED: u32 = 1 << 6;
+    /// Tell the other tabs that the session is over.
+    pub const TELL_ENDED: u32 = 1 << 7;
+    /// Make the frame's own session of the handle.
+    pub const OPEN: u32 = 1 << 8;
+    /// Note in this browser that there may be a session.
+    pub const MARK: u32 = 1 << 9;
+    /// Note that there is none.
+    pub const UNMARK: u32 = 1 << 10;
+    /// End the frame's own session at the platform.
+    pub const CLOSE: u32 = 1 << 11;
+    /// Revoke the refresh token, and with it whatever came of the sign-in.
+    pub const REVOKE_REFRESH: u32 = 1 << 12;
+    /// Revoke the access token.
+    pub const REVOKE_TOKEN: u32 = 1 << 13;
+    /// Ask for another token.
+    pub const ASK: u32 = 1 << 14;
+    /// Ask whose the token is that the page handed over.
+    pub const ADOPT: u32 = 1 << 15;
+    /// Show that nobody is signed in.
+    pub const SHOW_OUT: u32 = 1 << 16;
+    /// Tell the page that the session is over.
+    pub const POST_ENDED: u32 = 1 << 17;
+    /// Hand out the requests that are owed.
+    pub const OFFER: u32 = 1 << 18;
+}
+use action::{
+    ADOPT, ASK, CLOSE, DISCARD, FORGET, MARK, OFFER, OPEN, POST_ENDED, POST_RENEWED, POST_SIGNED_IN,
+    REVOKE_BEFORE, REVOKE_REFRESH, REVOKE_TOKEN, SHOW_OUT, TAKE, TELL_ENDED, TELL_RENEWED, UNMARK,
+};
+
+/// What is said with an event.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Said {
+    /// [`flag`]s.
+    pub flags: u32,
+    /// When the token expires.
+    pub expires_at: f64,
+    /// The turn in which what comes back was asked for: see [`Life::turn`].
+    pub turn: u32,
+    /// Why.
+    pub code: Option<ErrorCode>,
+}
+
+/// Who is signed in, as far as time and order go.
+#[derive(Debug, Default)]
+pub struct Life {
+    held: Option<Held>,
+    /// Counts what began and what ended: whoever comes back to another number comes too late.
+    turn: u32,
+    /// The frame keeps the token.
+    keeps: bool,
+    /// Until when it is waited for a session that may come back. Before that is over the page gets no request.
+    resume_until: Option<f64>,
+    renewing: bool,
+    /// The person clicked *Sign out* here.
+    leaving: bool,
+    /// The page handed its session over, and it is not known yet whether the frame has one of its own.
+    handed: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    expires_at: f64,
+    /// When the next token is asked for; infinity where nothing brings one.
+    renew_at: f64,
+    /// Whether the browser has the cookie.
+    cookie: bool,
+    /// Whether there is what brings the next token where no cookie does.
+    refresh: bool,
+    /// The session is the page's own, which looks after it.
+    adopted: bool,
+}
+
+impl Held {
+    fn new(said: Said, now: f64) -> Self {
+        let Said { flags, expires_at, .. } = said;
+        let (cookie, refresh) = (flags & COOKIE > 0, flags & REFRESH > 0);
+        Self { expires_at, renew_at: f64::INFINITY, cookie, refresh, adopted: false }.planned(now)
+    }
+
+    /// With the next renewal planned, where something may bring a token.
+    fn planned(self, now: f64) -> Self {
+        let is_renewable = self.cookie || self.refresh;
+        let renew_at = if is_renewable { now + (self.expires_at - now) * RENEW_AT } else { f64::INFINITY };
+        Self { renew_at, ..self }
+    }
+}
+
+impl Life {
+    /// The turn that it is: whoever asks for something says it again with the answer.
+    pub fn turn(&self) -> u32 {
+        self.turn
+    }
+
+    /// Whether it is still open if a session comes back.
+    pub fn is_resuming(&self) -> bool {
+        self.resume_until.is_some()
+    }
+
+    /// Whether the cookie may bring another token.
+    pub fn tries_cookie(&self) -> bool {
+        self.held.is_none_or(|held| held.cookie)
+    }
+
+    /// In how many milliseconds time matters next; infinity for never.
+    pub fn wake_after(&self, now: f64) -> f64 {
+        let renew_at = self.held.filter(|_| !self.renewing).map(|held| held.renew_at);
+        self.resume_until.or(renew_at).unwrap_or(f64::INFINITY) - now
+    }
+
+    /// One step.
+    pub fn step(&mut self, event: Event, said: Said, now: f64) -> u32 {
+        let is_late = said.turn != self.turn;
+        match event {
+            Event::Greeted => self.greet(said.flags, now),
+            Event::Taking => {
+                self.next_turn();
+                0
+            }
+            Event::Came if is_late => DISCARD,
+            Event::Came => {
+                let before = if self.held.is_some_and(|held| held.refresh) { REVOKE_BEFORE } else { 0 };
+                let opens = if said.flags & HANDLE > 0 { OPEN } else { 0 };
+                let taken = before | self.take(Held::new(said, now));
+                taken | POST_SIGNED_IN | TELL_RENEWED | opens | self.end_resuming()
+            }
+            // Signed out meanwhile.
+            Event::Opened if is_late => CLOSE,
+            Event::Opened => {
+                self.held = self.held.map(|held| Held { cookie: true, ..held }.planned(now));
+                MARK
+            }
+            Event::Renewed | Event::Shared | Event::Unrenewed | Event::Adopted if is_late => 0,
+            Event::Renewed => self.renewed(said, now),
+            Event::Shared => {
+                self.renewing = false;
+                self.end_resuming()
+            }
+            Event::Unrenewed => self.unrenewed(said.code, now),
+            Event::TabRenewed => self.tab_renewed(said, now),
+            Event::TabEnded if self.held.is_some() => self.over(),
+            // Who is signed out here stays so until the page is loaded again.
+            Event::TabEnded => 0,
+            Event::Leaving => {
+                self.leaving = true;
+                0
+            }
+            Event::SignedOut => self.sign_out(now),
+            Event::Refused if self.held.is_some() => self.over(),
+            Event::Refused => 0,
+            Event::Tick => self.tick(now),
+            Event::Handed => self.handed(),
+            Event::Adopted if self.has_own() => 0,
+            Event::Adopted => {
+                let held = Held::new(Said { flags: 0, ..said }, now);
+                self.take(Held { adopted: true, ..held })
+            }
+        }
+    }
+
+    fn next_turn(&mut self) {
+        self.turn = self.turn.wrapping_add(1);
+        self.renewing = false;
+        self.handed = false;
+    }
+
+    fn greet(&mut self, flags: u32, now: f64) -> u32 {
+        self.next_turn();
+        self.held = None;
+        self.leaving = false;
+        self.keeps = flags & KEEPS > 0;
+        let is_marked = flags & MARKED > 0;
+        self.resume_until = is_marked.then_some(now + RESUME_MS);
+        FORGET | if is_marked { ASK } else { SHOW_OUT | OFFER }
+    }
+
+    fn take(&mut self, held: Held) -> u32 {
+        self.leaving = false;
+        self.held = Some(held);
+        TAKE
+    }
+
+    /// It is known whether a session is back, or it was waited for long enough.
+    fn end_resuming(&mut self) -> u32 {
+        if self.resume_until.take().is_none() {
+            return 0;
+        }
+        if self.held.is_some() {
+            return OFFER;
+        }
+        // The page's is the next best.
+        let adopts = if core::mem::take(&mut self.handed) { ADOPT } else { 0 };
+        SHOW_OUT | OFFER | adopts
+    }
+
+    fn renewed(&mut self, said: Said, now: f64) -> u32 {
+        let is_back = self.is_resuming();
+        if !is_back && !core::mem::take(&mut self.renewing) {
+            // Waited for no longer.
+            return 0;
+        }
+        // Somebody else signed in meanwhile, in another tab.
+        if !is_back && said.flags & SAME == 0 {
+            return self.over();
+        }
+        self.take(Held::new(said, now)) | POST_RENEWED | TELL_RENEWED | self.end_resuming()
+    }
+
+    fn unrenewed(&mut self, code: Option<ErrorCode>, now: f64) -> u32 {
+        let is_final = code.is_some_and(is_final);
+        let is_nobody = code == Some(ErrorCode::LoginRequired);
+        if self.is_resuming() {
+            // A platform that did not answer is asked again by the next page view.
+            let unmark = if is_final || is_nobody { UNMARK } else { 0 };
+            return unmark | self.end_resuming();
+        }
+        if !core::mem::take(&mut self.renewing) {
+            return 0;
+        }
+        if is_final {
+            return UNMARK | TELL_ENDED | self.over();
+        }
+        self.held = self.held.map(|held| {
+            if is_nobody {
+                // The browser keeps no such cookie: the token lasts as long as it lasts.
+                Held { cookie: false, ..held }.planned(now)
+            } else {
+                Held { renew_at: now + AGAIN_MS, ..held }
+            }
+        });
+        0
+    }
+
+    fn tab_renewed(&mut self, said: Said, now: f64) -> u32 {
+        match self.held {
+            Some(_) if said.flags & SAME == 0 => self.over(),
+            None if !self.is_resuming() => 0,
+            held => {
+                let kept = if held.is_some_and(|held| held.refresh) { REFRESH } else { 0 };
+                let said = Said { flags: COOKIE | kept, ..said };
+                self.take(Held::new(said, now)) | POST_RENEWED | self.end_resuming()
+            }
+        }
+    }
+
+    /// The session is over, and the page did not end it.
+    fn over(&mut self) -> u32 {
+        self.next_turn();
+        self.held = None;
+        FORGET | SHOW_OUT | POST_ENDED
+    }
+
+    fn sign_out(&mut self, now: f64) -> u32 {
+        let was_leaving = core::mem::take(&mut self.leaving);
+        self.next_turn();
+        let shown = FORGET | SHOW_OUT | if self.resume_until.take().is_some() { OFFER } else { 0 };
+        let Some(held) = self.held.take() else { return shown };
+        // A page whose token ran out while nothing could be asked for has not signed out: the next page view asks again.
+        if !was_leaving && now >= held.expires_at {
+            return shown;
+        }
+        let close = if held.cookie { CLOSE } else { 0 };
+        // The access token is the page's to revoke, where the page knows it.
+        let revoke = match (held.refresh, held.cookie) {
+            (true, _) => REVOKE_REFRESH,
+            (false, false) if self.keeps => REVOKE_TOKEN,
+            (false, _) => 0,
+        };
+        shown | TELL_ENDED | UNMARK | close | revoke
+    }
+
+    fn tick(&mut self, now: f64) -> u32 {
+        if self.resume_until.is_some_and(|until| now >= until) {
+            return self.end_resuming();
+        }
+        let is_due = self.held.is_some_and(|held| now >= held.renew_at);
+        if !is_due || self.renewing {
+            return 0;
+        }
+        self.renewing = true;
+        ASK
+    }
+
+    /// Whether there is a session that is not the page's.
+    fn has_own(&self) -> bool {
+        self.held.is_some_and(|held| !held.adopted)
+    }
+
+    fn handed(&mut self) -> u32 {
+        // A page that never sees a token has none to hand over, and a session of the frame's own is worth more.
+        if self.keeps || self.has_own() {
+            return 0;
+        }
+        self.handed = self.is_resuming();
+        if self.handed { 0 } else { ADOPT }
+    }
+}
+
+/// Whether asking again brings nothing.
+fn is_final(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::SessionExpired | ErrorCode::MembershipRequired | ErrorCode::OriginNotAllowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: f64 = 3_600_000.0;
+    const LATE: f64 = HOUR * 0.8;
+
+    /// A table, with a clock that starts at 0.
+    struct Table(Life);
+
+    impl Table {
+        fn greeted(flags: u32) -> Self {
+            let mut table = Self(Life::default());
+            table.at(0.0, Event::Greeted, flags);
+            table
+        }
+
+        /// Somebody signed in, in a response that brought these.
+        fn signed_in(flags: u32) -> Self {
+            let mut table = Self::greeted(0);
+            table.now(Event::Taking, 0);
+            table.now(Event::Came, flags);
+            table
+        }
+
+        /// With the frame's own session, an hour's token, and a renewal under way.
+        fn renewing(flags: u32) -> Self {
+            let mut table = Self::signed_in(flags | HANDLE);
+            assert_eq!(table.now(Event::Opened, 0), MARK);
+            assert_eq!(table.at(LATE, Event::Tick, 0), ASK);
+            table
+        }
+
+        fn now(&mut self, event: Event, flags: u32) -> u32 {
+            self.at(0.0, event, flags)
+        }
+
+        fn at(&mut self, now: f64, event: Event, flags: u32) -> u32 {
+            let said = Said { flags, expires_at: HOUR, turn: self.0.turn(), code: None };
+            self.0.step(event, said, now)
+        }
+
+        fn failed(&mut self, now: f64, code: ErrorCode) -> u32 {
+            let said = Said { turn: self.0.turn(), code: Some(code), ..Said::default() };
+            self.0.step(Event::Unrenewed, said, now)
+        }
+
+        /// What was asked for in the turn before this one.
+        fn late(&mut self, event: Event) -> u32 {
+            let turn = self.0.turn().wrapping_sub(1);
+            self.0.step(event, Said { flags: SAME | COOKIE, expires_at: HOUR, turn, code: None }, 0.0)
+        }
+    }
+
+    const OVER: u32 = FORGET | SHOW_OUT | POST_ENDED;
+
+    #[test]
+    fn a_page_without_a_session_gets_its_request_at_once() {
+        let mut table = Table(Life::default());
+        assert_eq!(table.now(Event::Greeted, 0), FORGET | SHOW_OUT | OFFER);
+        assert!(!table.0.is_resuming() && table.0.wake_after(0.0).is_infinite());
+    }
+
+    #[test]
+    fn a_session_that_comes_back_is_told_before_the_first_request() {
+        let mut table = Table(Life::default());
+        assert_eq!(table.now(Event::Greeted, MARKED), FORGET | ASK);
+        assert!(table.0.is_resuming() && table.0.tries_cookie());
+        let back = TAKE | POST_RENEWED | TELL_RENEWED | OFFER;
+        assert_eq!(table.now(Event::Renewed, COOKIE), back);
+        assert!(!table.0.is_resuming());
+        assert_eq!(table.0.wake_after(0.0), LATE);
+    }
+
+    #[test]
+    fn a_session_that_does_not_come_back_is_waited_for_five_seconds() {
+        let mut table = Table::greeted(MARKED);
+        assert_eq!(table.at(RESUME_MS - 1.0, Event::Tick, 0), 0);
+        assert_eq!(table.0.wake_after(RESUME_MS - 1.0), 1.0);
+        assert_eq!(table.at(RESUME_MS, Event::Tick, 0), SHOW_OUT | OFFER);
+        assert_eq!(table.at(RESUME_MS, Event::Renewed, COOKIE), 0, "waited for no longer");
+    }
+
+    #[test]
+    fn a_mark_without_a_session_is_taken_away_and_one_that_was_not_asked_about_stays() {
+        for code in ErrorCode::ALL {
+            let is_gone = is_final(*code) || *code == ErrorCode::LoginRequired;
+            let expected = if is_gone { UNMARK } else { 0 } | SHOW_OUT | OFFER;
+            assert_eq!(Table::greeted(MARKED).failed(1.0, *code), expected, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn a_sign_in_is_told_and_its_handle_becomes_a_session() {
+        let mut table = Table::greeted(0);
+        table.now(Event::Taking, 0);
+        let told = TAKE | POST_SIGNED_IN | TELL_RENEWED;
+        assert_eq!(table.now(Event::Came, HANDLE), told | OPEN);
+        assert!(table.0.wake_after(0.0).is_infinite(), "nothing brings another token yet");
+        assert_eq!(table.now(Event::Opened, 0), MARK);
+        assert_eq!(table.0.wake_after(0.0), LATE);
+        assert_eq!(Table::signed_in(REFRESH).0.wake_after(0.0), LATE);
+        assert_eq!(Table::signed_in(REFRESH).now(Event::Came, 0), told | REVOKE_BEFORE);
+    }
+
+    #[test]
+    fn what_comes_after_its_turn_changes_nothing_and_does_not_live_on() {
+        for (event, actions) in [
+            (Event::Came, DISCARD),
+            (Event::Opened, CLOSE),
+            (Event::Renewed, 0),
+            (Event::Shared, 0),
+            (Event::Unrenewed, 0),
+            (Event::Adopted, 0),
+        ] {
+            let mut table = Table::signed_in(0);
+            table.now(Event::SignedOut, 0);
+            assert_eq!(table.late(event), actions, "{event:?}");
+            assert!(table.0.held.is_none(), "{event:?}");
+        }
+        let mut table = Table::greeted(0);
+        table.now(Event::Taking, 0);
+        table.now(Event::Taking, 0);
+        assert_eq!(table.late(Event::Came), DISCARD, "of two responses the later one counts");
+    }
+
+    #[test]
+    fn a_token_is_asked_for_once_when_four_fifths_of_its_time_are_over() {
+        let mut table = Table::signed_in(REFRESH);
+        assert_eq!(table.at(LATE - 1.0, Event::Tick, 0), 0);
+        assert_eq!(table.at(LATE, Event::Tick, 0), ASK);
+        assert_eq!(table.at(LATE, Event::Tick, 0), 0);
+        assert!(table.0.wake_after(LATE).is_infinite(), "the answer is waited for");
+        let said = Said { flags: COOKIE | SAME, expires_at: 2.0 * HOUR, turn: table.0.turn(), code: None };
+        assert_eq!(table.0.step(Event::Renewed, said, HOUR), TAKE | POST_RENEWED | TELL_RENEWED);
+        assert_eq!(table.0.wake_after(HOUR), LATE);
+    }
+
+    #[test]
+    fn another_person_s_token_is_no_renewal() {
+        assert_eq!(Table::renewing(0).at(LATE, Event::Renewed, COOKIE), OVER);
+    }
+
+    #[test]
+    fn another_tab_s_token_is_enough() {
+        let mut table = Table::renewing(0);
+        assert_eq!(table.at(LATE, Event::TabRenewed, SAME), TAKE | POST_RENEWED);
+        assert_eq!(table.at(LATE, Event::Shared, 0), 0);
+        assert_eq!(table.at(HOUR, Event::Tick, 0), ASK, "the next one is asked for again");
+        assert_eq!(Table::signed_in(0).now(Event::TabRenewed, 0), OVER, "somebody else signed in");
+        assert_eq!(Table::greeted(MARKED).now(Event::TabRenewed, 0), TAKE | POST_RENEWED | OFFER);
+        assert_eq!(Table::greeted(0).now(Event::TabRenewed, 0), 0, "who is signed out here stays so");
+    }
+
+    #[test]
+    fn a_renewal_that_fails_is_final_or_tried_again_or_given_up() {
+        assert_eq!(
+            Table::renewing(0).failed(LATE, ErrorCode::MembershipRequired),
+            UNMARK | TELL_ENDED | OVER
+        );
+        let mut table = Table::renewing(0);
+        assert_eq!(table.failed(LATE, ErrorCode::NetworkError), 0);
+        assert_eq!(table.0.wake_after(LATE), AGAIN_MS);
+        assert_eq!(table.at(LATE + AGAIN_MS, Event::Tick, 0), ASK);
+        assert_eq!(table.failed(LATE, ErrorCode::LoginRequired), 0);
+        assert!(table.0.wake_after(LATE).is_infinite() && !table.0.tries_cookie(), "no such cookie");
+    }
+
+    #[test]
+    fn signing_out_ends_whatever_could_bring_another_token() {
+        let out = FORGET | SHOW_OUT;
+        let ended = out | TELL_ENDED | UNMARK;
+        assert_eq!(Table::greeted(0).now(Event::SignedOut, 0), out);
+        assert_eq!(Table::signed_in(0).now(Event::SignedOut, 0), ended, "the page revokes its token");
+        assert_eq!(Table::signed_in(REFRESH).now(Event::SignedOut, 0), ended | REVOKE_REFRESH);
+        assert_eq!(Table::renewing(0).at(LATE, Event::SignedOut, 0), ended | CLOSE);
+        let mut keeping = Table::greeted(KEEPS);
+        keeping.now(Event::Came, 0);
+        assert_eq!(keeping.now(Event::SignedOut, 0), ended | REVOKE_TOKEN);
+    }
+
+    #[test]
+    fn a_token_that_ran_out_is_no_signing_out_unless_somebody_clicked() {
+        let out = FORGET | SHOW_OUT;
+        assert_eq!(Table::renewing(0).at(HOUR, Event::SignedOut, 0), out);
+        let mut table = Table::renewing(0);
+        assert_eq!(table.at(HOUR, Event::Leaving, 0), 0);
+        assert_eq!(table.at(HOUR, Event::SignedOut, 0), out | TELL_ENDED | UNMARK | CLOSE);
+    }
+
+    #[test]
+    fn a_page_that_signs_out_while_a_session_may_come_back_gets_its_request() {
+        let mut table = Table::greeted(MARKED);
+        assert_eq!(table.now(Event::SignedOut, 0), FORGET | SHOW_OUT | OFFER);
+        assert!(!table.0.is_resuming());
+    }
+
+    #[test]
+    fn only_who_is_signed_in_can_be_over() {
+        for event in [Event::TabEnded, Event::Refused] {
+            assert_eq!(Table::signed_in(0).now(event, 0), OVER, "{event:?}");
+            assert_eq!(Table::greeted(0).now(event, 0), 0, "{event:?}");
+        }
+    }
+
+    #[test]
+    fn the_page_s_session_is_shown_and_neither_renewed_nor_told() {
+        let mut table = Table::greeted(0);
+        assert_eq!(table.now(Event::Handed, 0), ADOPT);
+        assert_eq!(table.now(Event::Adopted, REFRESH | COOKIE), TAKE);
+        assert!(table.0.wake_after(0.0).is_infinite());
+        assert_eq!(table.now(Event::Handed, 0), ADOPT, "the page has another token");
+        assert_eq!(table.now(Event::SignedOut, 0), FORGET | SHOW_OUT | TELL_ENDED | UNMARK);
+    }
+
+    #[test]
+    fn a_session_of_the_frame_s_own_is_worth_more_than_the_page_s() {
+        let mut table = Table::signed_in(0);
+        assert_eq!(table.now(Event::Handed, 0), 0);
+        assert_eq!(table.now(Event::Adopted, 0), 0);
+        let mut table = Table::greeted(MARKED);
+        assert_eq!(table.now(Event::Handed, 0), 0, "its own may come back");
+        assert_eq!(table.failed(1.0, ErrorCode::LoginRequired), UNMARK | SHOW_OUT | OFFER | ADOPT);
+        let mut table = Table::greeted(MARKED);
+        table.now(Event::Handed, 0);
+        assert_eq!(table.now(Event::Renewed, COOKIE), TAKE | POST_RENEWED | TELL_RENEWED | OFFER);
+        assert_eq!(table.now(Event::Adopted, 0), 0);
+    }
+
+    #[test]
+    fn a_page_that_never_sees_a_token_has_none_to_hand_over() {
+        assert_eq!(Table::greeted(KEEPS).now(Event::Handed, 0), 0);
+        assert_eq!(Table::greeted(KEEPS | MARKED).now(Event::Handed, 0), 0);
+    }
+
+    /// `TAB_ENDED` as `TabEnded` is written in `table.js`.
+    fn in_capitals(name: &str) -> String {
+        let mut capitals = String::new();
+        for letter in name.chars() {
+            if letter.is_uppercase() && !capitals.is_empty() {
+                capitals.push('_');
+            }
+            capitals.push(letter.to_ascii_uppercase());
+        }
+        capitals
+    }
+
+    #[test]
+    fn the_numbers_are_those_of_the_javascript() {
+        let constants: Vec<(String, u32)> = include_str!("../table.js")
+            .lines()
+            .filter_map(|line| line.strip_prefix("export const ")?.strip_suffix(';')?.split_once(" = "))
+            .filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))
+            .collect();
+        let others = [
+            ("MARKED", MARKED),
+            ("KEEPS", KEEPS),
+            ("REFRESH", REFRESH),
+            ("COOKIE", COOKIE),
+            ("SAME", SAME),
+            ("HANDLE", HANDLE),
+            ("REVOKE_BEFORE", REVOKE_BEFORE),
+            ("DISCARD", DISCARD),
+            ("TAKE", TAKE),
+            ("FORGET", FORGET),
+            ("POST_SIGNED_IN", POST_SIGNED_IN),
+            ("POST_RENEWED", POST_RENEWED),
+            ("TELL_RENEWED", TELL_RENEWED),
+            ("TELL_ENDED", TELL_ENDED),
+            ("OPEN", OPEN),
+            ("MARK", MARK),
+            ("UNMARK", UNMARK),
+            ("CLOSE", CLOSE),
+            ("REVOKE_REFRESH", REVOKE_REFRESH),
+            ("REVOKE_TOKEN", REVOKE_TOKEN),
+            ("ASK", ASK),
+            ("ADOPT", ADOPT),
+        ];
+        let events = Event::ALL.iter().map(|event| (in_capitals(&format!("{event:?}")), *event as u32));
+        let expected: Vec<(String, u32)> =
+            events.chain(others.map(|(name, value)| (name.to_owned(), value))).collect();
+        assert_eq!(constants, expected);
+        for (number, event) in (0..).zip(Event::ALL) {
+            assert_eq!(*event as u32, number);
+        }
+    }
+}

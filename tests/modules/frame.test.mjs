@@ -1,0 +1,306 @@
+// The frame's own modules, as far as they decide something: what the toolbar says and where it is dragged to, what counts
+// as an answer, and what is asked for after what.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import fc from "fast-check";
+
+import { CORNERS, Drag, next, toward } from "../../iframe/corner.js";
+import { readIssues } from "../../iframe/issues.js";
+import { readCall, readFromWindow, readIssued, readSession, readToFrame, write } from "../../iframe/messages.js";
+import { describe, exchange, send } from "../../iframe/platform.js";
+import { prepare } from "../../iframe/request.js";
+import { Session } from "../../iframe/session.js";
+import * as table from "../../iframe/table.js";
+import { initials, words } from "../../iframe/toolbar.js";
+import { CODES } from "../../sdk/errors.js";
+import { readMessage } from "../../sdk/messages.js";
+
+test("initials are of the first and the last word", () => {
+  for (const [name, letters] of [
+    ["Ada Lovelace", "AL"],
+    ["ada", "a"],
+    ["Juan Carlos de Borbón", "JB"],
+    ["  Grace   Hopper  ", "GH"],
+    ["李 小龙", "李小"],
+    ["😀a 😁b", "😀😁"],
+    ["", ""],
+  ]) {
+    assert.equal(initials(name), letters);
+  }
+});
+
+test("every failure has words that end as sentences do", () => {
+  for (const code of [...CODES, "", "__proto__", "toString"]) assert.match(words(code), /^[A-Z].*\.$/, code);
+});
+
+test("an arrow leads to the corner on its side, and no other key leads anywhere", () => {
+  const corners = ["bottom-right", "bottom-left", "top-left", "top-right"];
+  for (const [key, to] of [
+    ["ArrowLeft", ["bottom-left", "bottom-left", "top-left", "top-left"]],
+    ["ArrowRight", ["bottom-right", "bottom-right", "top-right", "top-right"]],
+    ["ArrowUp", ["top-right", "top-left", "top-left", "top-right"]],
+    ["ArrowDown", ["bottom-right", "bottom-left", "bottom-left", "bottom-right"]],
+  ]) {
+    corners.forEach((from, index) => assert.equal(toward(from, key), to[index], `${from} ${key}`));
+  }
+  for (const key of ["Enter", "__proto__", "toString"]) assert.equal(toward("top-left", key), undefined);
+});
+
+test("four steps lead around the page", () => {
+  let corner = CORNERS[0];
+  const seen = CORNERS.map(() => (corner = next(corner)));
+  assert.deepEqual([...seen].sort(), [...CORNERS].sort());
+  assert.equal(corner, CORNERS[0]);
+});
+
+const at = ([screenX, screenY], [clientX, clientY]) => ({ pointerId: 1, screenX, screenY, clientX, clientY });
+const drag = () => new Drag(at([500, 500], [20, 20]));
+
+test("an unsteady hand drags nothing", () => {
+  const one = drag();
+  assert.equal(one.to(at([502, 502], [22, 22])), undefined);
+  assert.ok(!one.isOne);
+  assert.deepEqual(one.to(at([503, 504], [23, 24])), [3, 4]);
+  // From here on it follows every pixel, and back to where it began.
+  assert.deepEqual(one.to(at([500, 501], [20, 21])), [0, 1]);
+});
+
+test("the frame that follows the pointer is no part of the way", () => {
+  const one = drag();
+  one.to(at([490, 500], [10, 20]));
+  assert.deepEqual(one.to(at([300, 400], [20, 20])), [-200, -100]);
+});
+
+test("on a page of twice the size it goes half as many pixels", () => {
+  const one = drag();
+  assert.deepEqual(one.to(at([500, 510], [20, 25])), [0, 5]);
+  assert.deepEqual(one.to(at([700, 500], [20, 20])), [100, 0]);
+});
+
+test("rounding is no zoom, and neither is a screen that is not told", () => {
+  const one = drag();
+  one.to(at([505, 500], [24, 20]));
+  assert.deepEqual(one.to(at([600, 500], [20, 20])), [100, 0]);
+  const blind = new Drag(at([0, 0], [20, 20]));
+  assert.deepEqual(blind.to(at([0, 0], [40, 20])), [0, 0]);
+});
+
+const anything = fc.anything({ withBigInt: true, withDate: true, withMap: true, withNullPrototype: true, withTypedArray: true });
+
+test("anything at all is no message, no session and no token, and breaks nothing", () => {
+  fc.assert(
+    fc.property(anything, (data) => {
+      for (const read of [readFromWindow, readToFrame, readCall, readIssued, readIssues]) assert.equal(read(data), undefined);
+      assert.equal(readSession(data, 1), undefined);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test("a message with one property more, less or of anything else is none", () => {
+  const whole = { type: "adopt", access_token: "t", expires_in: 60 };
+  assert.equal(readToFrame(whole), whole);
+  fc.assert(
+    fc.property(fc.constantFrom("access_token", "expires_in"), anything, fc.string(), (name, value, more) => {
+      const fits = name == "expires_in" ? Number.isInteger(value) && value >= 0 && value < 2 ** 32 : typeof value == "string";
+      assert.equal(readToFrame({ ...whole, [name]: value }) !== undefined, fits);
+      const { [name]: _, ...less } = whole;
+      assert.equal(readToFrame(less), undefined);
+      if (!(more in whole) && more != "__proto__") assert.equal(readToFrame({ ...whole, [more]: 1 }), undefined, more);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test("what is written here is read by the SDK", () => {
+  for (const message of [write("place", "top-left"), write("move", -1, 2), write("drop"), write("broken", 1, "aborted"), write("resize", 416, 60)]) {
+    assert.equal(readMessage(message), message);
+  }
+});
+
+test("a token is of type bearer, with a whole lifetime", () => {
+  const whole = { access_token: "t", token_type: "Bearer", expires_in: 60 };
+  assert.equal(readIssued(whole).token, "t");
+  assert.equal(readIssued({ ...whole, token_type: "bearer", refresh_token: "r" }).refresh, "r");
+  for (const wrong of [{ access_token: 1 }, { token_type: "mac" }, { token_type: null }, { expires_in: "60" }, { expires_in: -1 }, { refresh_token: null }]) {
+    assert.equal(readIssued({ ...whole, ...wrong }), undefined);
+  }
+});
+
+test("a list of issues is one with all that is shown of each, and no longer than was asked for", () => {
+  const issue = { id: "1", title: "t", count: 2, project: { name: "p" } };
+  assert.deepEqual(readIssues({ issues: [issue], next_cursor: "c" }), { issues: [issue], areMore: true });
+  for (const wrong of [{ id: 1 }, { title: null }, { count: "2" }, { project: null }, { project: {} }]) {
+    assert.equal(readIssues({ issues: [{ ...issue, ...wrong }] }), undefined);
+  }
+  assert.equal(readIssues({ issues: Array(5).fill(issue) }), undefined);
+});
+
+test("a request is made of chance, and its challenge is the verifier's", async () => {
+  const [state, nonce, challenge, verifier] = await prepare();
+  const all = [state, nonce, challenge, verifier];
+  assert.equal(new Set(all).size, 4);
+  for (const text of all) assert.match(text, /^[\w-]{43}$/);
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
+  assert.equal(Buffer.from(digest).toString("base64url"), challenge);
+});
+
+const answering = (t, ...answers) => {
+  const asked = [];
+  t.mock.method(globalThis, "fetch", async (path, init) => {
+    asked.push([path, init]);
+    const [status, body] = answers.shift() ?? [];
+    if (!status) throw new TypeError("x");
+    return new Response(status == 204 ? null : typeof body == "string" ? body : JSON.stringify(body), { status });
+  });
+  return asked;
+};
+
+test("who asks brings the token or the cookie and never both", async (t) => {
+  const asked = answering(t, [204], [200, {}], [200, {}]);
+  await send("/a", { token: "t" });
+  await send("/b", { isFrame: true, fields: { x: "a b" } });
+  await send("/c", { fields: { client_id: "c" } });
+  const seen = asked.map(([path, { method, credentials, headers, body }]) => [path, method, credentials, headers, body?.toString()]);
+  assert.deepEqual(seen, [
+    ["/a", "GET", "omit", { Authorization: "Bearer t" }, undefined],
+    ["/b", "POST", "same-origin", { "Latchkey-Frame": "1" }, "x=a+b"],
+    ["/c", "POST", "omit", {}, "client_id=c"],
+  ]);
+});
+
+test("an answer is JSON, or a code says why there is none", async (t) => {
+  answering(t, [200, { a: 1 }], [400, { error: "login_required" }], [400, { error: 1 }], [500, "x"], [200, "x"]);
+  const codes = [];
+  for (let i = 0; i < 6; i += 1) codes.push((await send("/", {})).code);
+  assert.deepEqual(codes, [undefined, "login_required", "server_error", "server_error", "server_error", "network_error"]);
+});
+
+test("a refresh token that is of no use any more ends the session, and a platform that is away does not", async (t) => {
+  answering(t, [400, { error: "invalid_grant" }], [500, {}], [400, { error: "invalid_grant" }]);
+  assert.equal((await exchange({ refresh_token: "r" })).code, "session_expired");
+  assert.equal((await exchange({ refresh_token: "r" })).code, "server_error");
+  assert.equal((await exchange({ code: "c" })).code, "invalid_grant");
+});
+
+const info = (more) => ({ client_id: "c1", organization: { id: "o", slug: "acme", name: "A" }, user: { id: "u", name: "U" }, scopes: [], ...more });
+
+test("whose a token is the platform says", async (t) => {
+  answering(t, [200, info()], [401, { error: "session_expired" }], [200, { user: {} }]);
+  const { session, token, clientId } = await describe({ token: "t", expiresAt: 5 });
+  assert.deepEqual([session.user, session.expires_at, token, clientId], [{ id: "u", name: "U" }, 5, "t", "c1"]);
+  assert.equal((await describe({ token: "t", expiresAt: 5 })).code, "session_expired");
+  assert.equal((await describe({ token: "t", expiresAt: 5 })).code, "server_error");
+  assert.equal((await describe({ code: "network_error" })).code, "network_error");
+});
+
+/** What the other tabs are told, by whom nobody is kept waiting. */
+globalThis.BroadcastChannel = class {
+  static told = [];
+  constructor(name) {
+    this.name = name;
+    globalThis.BroadcastChannel.last = this;
+  }
+  postMessage(data) {
+    globalThis.BroadcastChannel.told.push(data);
+  }
+  close() {}
+};
+
+/** A session whose core writes down what it is told, and answers what the test says. */
+function started({ keeps = false, ...options } = {}) {
+  globalThis.document = { addEventListener() {} };
+  globalThis.localStorage = { getItem: () => null, setItem() {}, removeItem() {} };
+  const steps = [];
+  const posted = [];
+  const shown = [];
+  const core = { turn: () => 7, tries_cookie: () => true, step: (...step) => (steps.push(step), options.step?.(session, ...step)), post: (message) => posted.push(message), fail: (code) => steps.push(["fail", code]) };
+  const session = new Session("c1", (held) => shown.push(held.token), () => shown.push(null));
+  session.start(core);
+  session.begin("https://shop.example", keeps);
+  return { session, steps, posted, shown };
+}
+const settle = () => new Promise((done) => setTimeout(done, 20));
+
+test("a token that the page hands over is shown only if it is of this application", async (t) => {
+  for (const [client_id, adopted] of [["c1", 1], ["c2", 0], [undefined, 0], [["c1"], 0]]) {
+    answering(t, [200, info({ client_id })]);
+    const { session, steps } = started({ step: (session, event) => event == table.HANDED && session.act(table.ADOPT, "") });
+    session.hand("t", 60);
+    await settle();
+    assert.equal(steps.filter(([event]) => event == table.ADOPTED).length, adopted, String(client_id));
+    t.mock.restoreAll();
+  }
+});
+
+test("a token that the page hands over and the platform does not know is none", async (t) => {
+  answering(t, [401, { error: "session_expired" }]);
+  const { session, steps, posted, shown } = started({ step: (session, event) => event == table.HANDED && session.act(table.ADOPT, "") });
+  session.hand("t", 60);
+  await settle();
+  assert.deepEqual([steps.length, posted, shown], [1, [], []]);
+});
+
+test("the page learns of a session, and of the token only where it holds it", async (t) => {
+  for (const keeps of [false, true]) {
+    answering(t, [200, info()]);
+    const step = (session, event) => event == table.CAME && session.act(table.TAKE | table.POST_SIGNED_IN, "");
+    const { session, posted, shown } = started({ keeps, step });
+    session.takeToken("t", 60, null);
+    await settle();
+    assert.deepEqual(posted.map(({ type, access_token }) => [type, access_token]), [["signed_in", keeps ? null : "t"]]);
+    assert.deepEqual([shown, session.account], [["t"], { token: "t", organization: "acme" }]);
+    t.mock.restoreAll();
+  }
+});
+
+test("a renewal tries the cookie, then the refresh token, and says in what turn it was asked for", async (t) => {
+  const tokens = { access_token: "t1", token_type: "Bearer", expires_in: 60, refresh_token: "r1" };
+  const nobody = [401, { error: "login_required" }];
+  const asked = answering(t, [200, tokens], [200, info()], nobody, [200, { ...tokens, access_token: "t2", refresh_token: undefined }], [200, info()]);
+  const { session, steps } = started({ step: (session, event) => event == table.CAME && session.act(table.TAKE, "") });
+  session.takeCode("code", "verifier", "uri", null);
+  await settle();
+  session.act(table.ASK, "");
+  await settle();
+  assert.deepEqual(asked.map(([path, { body }]) => [path, body?.get("grant_type")]), [
+    ["/oauth/token/", "authorization_code"],
+    ["/api/0/", undefined],
+    ["/toolbar/c1/session/token/", null],
+    ["/oauth/token/", "refresh_token"],
+    ["/api/0/", undefined],
+  ]);
+  assert.deepEqual(steps.map(([event, flags, , turn, code]) => [event, flags, turn, code]), [
+    [table.CAME, table.REFRESH, 7, ""],
+    [table.RENEWED, table.REFRESH | table.SAME, 7, ""],
+  ]);
+});
+
+test("a renewal that brings nothing says why", async (t) => {
+  answering(t, [200, info()], [403, { error: "membership_required" }]);
+  const { session, steps } = started({ step: (session, event) => event == table.CAME && session.act(table.TAKE, "") });
+  session.takeToken("t", 60, null);
+  await settle();
+  session.act(table.ASK, "");
+  await settle();
+  const [event, , , , code] = steps.at(-1);
+  assert.deepEqual([event, code], [table.UNRENEWED, "membership_required"]);
+});
+
+test("another tab says who is signed in, or that the session is over, or nothing", () => {
+  const { steps } = started();
+  const tab = (data) => BroadcastChannel.last.onmessage({ data });
+  const { organization, user, scopes } = info();
+  const session = { organization, user, scopes, expires_at: 5 };
+  for (const wrong of [null, 1, "ended", [], {}, { type: "renewed" }, { type: "renewed", access_token: 1, session }, { type: "renewed", access_token: "t", session: { ...session, user: 1 } }]) tab(wrong);
+  assert.deepEqual(steps, []);
+  tab({ type: "renewed", access_token: "t", session });
+  tab({ type: "ended", code: "membership_required" });
+  tab({ type: "ended", code: { toString: 1 } });
+  assert.deepEqual(steps.map(([event, , expires, , code]) => [event, expires, code]), [
+    [table.TAB_RENEWED, 5, ""],
+    [table.TAB_ENDED, 0, "membership_required"],
+    [table.TAB_ENDED, 0, ""],
+  ]);
+});
