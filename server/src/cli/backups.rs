@@ -43,10 +43,16 @@ pub(super) async fn restore(options: &Options, from: &Path) -> Result<Value, Cli
     let database = embedded(options, "restore it with pg_restore")?;
     refuse_existing(&database, "stop its server, and move it away with what lies beside it (-wal, -shm)")?;
     for part in PARTS.map(|part| beside(&database, part)) {
-        refuse_existing(&part, "it is a part of the database that was there: stop its server, and move it away too")?;
+        refuse_existing(
+            &part,
+            "it is a part of the database that was there: stop its server, and move it away too",
+        )?;
     }
     for part in PARTS.map(|part| beside(from, part)) {
-        refuse_existing(&part, "the file that it lies beside is no backup, but a database without its latest part")?;
+        refuse_existing(
+            &part,
+            "the file that it lies beside is no backup, but a database without its latest part",
+        )?;
     }
     let no_backup = |problem: &dyn std::fmt::Display| {
         CliError::Refused(format!("{} was not restored: {problem}", from.display()))
@@ -94,7 +100,8 @@ fn folder_of(path: &Path) -> io::Result<PathBuf> {
 
 /// An empty file in the same folder that its owner alone can read, and that goes with the command unless it is kept.
 fn draft_beside(path: &Path) -> Result<NamedTempFile, CliError> {
-    let made = folder_of(path).and_then(|folder| tempfile::Builder::new().prefix(".latchkey-").tempfile_in(folder));
+    let made =
+        folder_of(path).and_then(|folder| tempfile::Builder::new().prefix(".latchkey-").tempfile_in(folder));
     made.map_err(|error| CliError::Refused(format!("cannot write {}: {error}", path.display())))
 }
 

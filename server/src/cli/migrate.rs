@@ -55,7 +55,8 @@ pub(super) async fn run(options: &Options, target: &Target, to: &PostgresUrl) ->
         }
     };
     let mut shown = Shown::new()?;
-    let moved = moving::insert_all(&database, to, target.batch.unwrap_or(BATCH), |progress| shown.tell(progress));
+    let moved =
+        moving::insert_all(&database, to, target.batch.unwrap_or(BATCH), |progress| shown.tell(progress));
     let moved = moved.await;
     shown.end();
     let moved = moved.map_err(|problem| match problem {
@@ -76,7 +77,10 @@ pub(super) async fn run(options: &Options, target: &Target, to: &PostgresUrl) ->
     if let Some(scripts) = options.scripts()?.filter(|folder| folder.exists()) {
         tell(&format!("sites have pinned scripts in {}: give it as --scripts", scripts.display()));
     }
-    tell(&format!("start no server on {} any more: what it does would not be known there", database.display()));
+    tell(&format!(
+        "start no server on {} any more: what it does would not be known there",
+        database.display()
+    ));
     Ok(json!({ "moved": tables, "verified": true }))
 }
 

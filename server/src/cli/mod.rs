@@ -250,7 +250,9 @@ async fn run(cli: Cli) -> Result<Option<Value>, CliError> {
         Command::ResourceServer(command) => resource_servers::run(&context, command).await,
         Command::Key(command) => keys::run(&context, &options, command).await,
         // Opening it was all there is to do.
-        Command::Migrate(_) | Command::Serve | Command::Backup { .. } | Command::Restore { .. } => Ok(serde_json::json!({ "migrated": true })),
+        Command::Migrate(_) | Command::Serve | Command::Backup { .. } | Command::Restore { .. } => {
+            Ok(serde_json::json!({ "migrated": true }))
+        }
     };
     context.store.close().await;
     value.map(Some)

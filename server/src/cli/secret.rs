@@ -69,7 +69,9 @@ pub(super) fn where_to_take_it(database: &Path) -> String {
             path.display()
         );
     }
-    format!("give every process there the same {VARIABLE} as before: the keys that sign id_tokens lie under it")
+    format!(
+        "give every process there the same {VARIABLE} as before: the keys that sign id_tokens lie under it"
+    )
 }
 
 /// Beside the database, under its own name with `.secret` at its end.

@@ -19,7 +19,9 @@ pub enum BackupError {
     #[error("it is no database of Latchkey's")]
     Foreign,
     /// Its schema is not one that this version has ever made.
-    #[error("its schema (migration {0}) is not known to this version: restore it with the version that made it")]
+    #[error(
+        "its schema (migration {0}) is not known to this version: restore it with the version that made it"
+    )]
     Schema(i64),
 }
 
@@ -37,7 +39,8 @@ pub async fn insert(database: &Path, copy: &str) -> Result<(), StoreError> {
 pub async fn find(copy: &Path) -> Result<(), BackupError> {
     const CHECK: &str = "pragma integrity_check";
     const CHECK_REFERENCES: &str = "select \"table\" from pragma_foreign_key_check limit 1";
-    const IS_OURS: &str = "select count(*) from sqlite_master where type = 'table' and name = '_sqlx_migrations'";
+    const IS_OURS: &str =
+        "select count(*) from sqlite_master where type = 'table' and name = '_sqlx_migrations'";
     const MIGRATIONS: &str = "select version, checksum from _sqlx_migrations order by version";
     // Nobody else has it: no file is made beside it to tell them.
     let options = SqliteConnectOptions::new().filename(copy).read_only(true).immutable(true);
@@ -46,7 +49,8 @@ pub async fn find(copy: &Path) -> Result<(), BackupError> {
     if found != "ok" {
         return Err(BackupError::Damaged(found));
     }
-    let dangling: Option<String> = sqlx::query_scalar(CHECK_REFERENCES).fetch_optional(&mut connection).await?;
+    let dangling: Option<String> =
+        sqlx::query_scalar(CHECK_REFERENCES).fetch_optional(&mut connection).await?;
     if let Some(table) = dangling {
         return Err(BackupError::Damaged(format!("a row of {table} refers to one that is not there")));
     }

@@ -69,7 +69,9 @@ pub enum StoreError {
     #[error(transparent)]
     Migration(#[from] sqlx::migrate::MigrateError),
     /// An embedded database has come here in part.
-    #[error("a database that moves here is not complete: run the same `latchkey migrate --to` again until it is")]
+    #[error(
+        "a database that moves here is not complete: run the same `latchkey migrate --to` again until it is"
+    )]
     Moving,
     /// The unit only reads.
     #[error("a unit that reads was asked to write")]

@@ -53,7 +53,9 @@ pub enum MovingError {
     #[error("a text in {0}.{1} holds the character U+0000, which the server cannot store: change that row")]
     Nul(String, String),
     /// What arrived is not what was sent.
-    #[error("the table {0} of the target is not the same as the file's: give an empty database, and move again")]
+    #[error(
+        "the table {0} of the target is not the same as the file's: give an empty database, and move again"
+    )]
     Different(String),
     /// The file did not answer.
     #[error("the file failed: {0}")]
@@ -108,76 +110,128 @@ pub async fn insert_all(
     from: &Path,
     to: &PostgresUrl,
     batch: NonZeroU32,
-    mut told: impl FnMut(Progress<'_>),
+    told: impl FnMut(Progress<'_>),
 ) -> Result<Vec<Moved>, MovingError> {
     let mut source = Source::open(from).await?;
     let mut target = Target::open(to).await?;
-    let tables = source.tables().await?;
     let is_begun = target.is_begun().await?;
     if !is_begun {
         target.refuse_occupied().await?;
     }
     postgres::MIGRATIONS.run(&mut target.0).await?;
+    let tables = source.tables().await?;
     target.compare(&tables).await?;
 
-    let mut rows = vec![];
+    let mut rows = 0;
     for table in &tables {
-        rows.push(source.count(table).await?);
+        rows += source.count(table).await?;
     }
-    let all = rows.iter().sum::<u64>().saturating_mul(3);
-    let mut overall = 0;
-    let mut tell = |stage, table: &Table, rows: u64, done: u64, is_done: bool| {
-        overall += done;
-        told(Progress { stage, table: &table.name, rows, is_done, overall: (overall, all) });
-    };
-
-    let mut expected = vec![];
-    for table in &tables {
-        let mut reading = Reading::new(table, batch);
-        while let Some(rows) = source.next(&mut reading).await? {
-            if let Some(column) = table.find_nul(&rows) {
-                return Err(MovingError::Nul(table.name.clone(), column.to_owned()));
-            }
-            tell(Stage::Reading, table, reading.rows, rows.len() as u64, false);
-        }
-        tell(Stage::Reading, table, reading.rows, 0, true);
-        expected.push(reading.end());
-    }
+    let mut telling = Telling { told, done: 0, of: rows.saturating_mul(3) };
+    let expected = read(&mut source, &tables, batch, &mut telling).await?;
     if is_begun {
         target.compare_plan(&expected).await?;
     } else {
         target.begin(&expected).await?;
     }
-
-    for (table, moved) in tables.iter().zip(&rows) {
-        let mut reading = Reading::new(table, batch);
-        reading.last = target.last(table).await?;
-        if reading.last.is_some() {
-            reading.rows = target.count(table).await?;
-            tell(Stage::Moving, table, reading.rows, reading.rows.min(*moved), false);
-        }
-        while let Some(rows) = source.next(&mut reading).await? {
-            let count = rows.len() as u64;
-            target.insert(table, rows).await?;
-            tell(Stage::Moving, table, reading.rows, count, false);
-        }
-        tell(Stage::Moving, table, reading.rows, 0, true);
-    }
-
-    for (table, expected) in tables.iter().zip(&expected) {
-        let mut reading = Reading::new(table, batch);
-        while let Some(rows) = target.next(&mut reading).await? {
-            tell(Stage::Checking, table, reading.rows, rows.len() as u64, false);
-        }
-        tell(Stage::Checking, table, reading.rows, 0, true);
-        if reading.end() != *expected {
-            return Err(MovingError::Different(table.name.clone()));
-        }
-    }
+    go_on(&mut source, &mut target, &tables, batch, &mut telling).await?;
+    check(&mut target, &tables, &expected, batch, &mut telling).await?;
     target.end(&source.numbers().await?).await?;
     source.0.close().await.map_err(MovingError::Source)?;
     target.0.close().await.map_err(MovingError::Target)?;
     Ok(expected)
+}
+
+/// Everything that there is to move.
+async fn read(
+    source: &mut Source,
+    tables: &[Table],
+    batch: NonZeroU32,
+    telling: &mut Telling<impl FnMut(Progress<'_>)>,
+) -> Result<Vec<Moved>, MovingError> {
+    let mut all = vec![];
+    for table in tables {
+        let mut reading = Reading::new(table, batch);
+        while let Some(rows) = source.next(&mut reading).await? {
+            if let Some(column) = table.find_nul(&rows) {
+                return Err(MovingError::Nul(table.name.clone(), column.to_owned()));
+            }
+            telling.tell(Stage::Reading, &reading, rows.len() as u64);
+        }
+        telling.end(Stage::Reading, &reading);
+        all.push(reading.end());
+    }
+    Ok(all)
+}
+
+/// Moves what comes after the last row that is there.
+async fn go_on(
+    source: &mut Source,
+    target: &mut Target,
+    tables: &[Table],
+    batch: NonZeroU32,
+    telling: &mut Telling<impl FnMut(Progress<'_>)>,
+) -> Result<(), MovingError> {
+    for table in tables {
+        let mut reading = Reading::new(table, batch);
+        reading.last = target.last(table).await?;
+        if reading.last.is_some() {
+            reading.rows = target.count(table).await?;
+            telling.tell(Stage::Moving, &reading, reading.rows);
+        }
+        while let Some(rows) = source.next(&mut reading).await? {
+            let count = rows.len() as u64;
+            target.insert(table, rows).await?;
+            telling.tell(Stage::Moving, &reading, count);
+        }
+        telling.end(Stage::Moving, &reading);
+    }
+    Ok(())
+}
+
+/// Whether the target holds what was to be moved, and nothing else.
+async fn check(
+    target: &mut Target,
+    tables: &[Table],
+    expected: &[Moved],
+    batch: NonZeroU32,
+    telling: &mut Telling<impl FnMut(Progress<'_>)>,
+) -> Result<(), MovingError> {
+    for (table, expected) in tables.iter().zip(expected) {
+        let mut reading = Reading::new(table, batch);
+        while let Some(rows) = target.next(&mut reading).await? {
+            telling.tell(Stage::Checking, &reading, rows.len() as u64);
+        }
+        telling.end(Stage::Checking, &reading);
+        if reading.end() != *expected {
+            return Err(MovingError::Different(table.name.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Who is told, and how far it is in all.
+struct Telling<F> {
+    told: F,
+    done: u64,
+    of: u64,
+}
+
+impl<F: FnMut(Progress<'_>)> Telling<F> {
+    /// So many rows more.
+    fn tell(&mut self, stage: Stage, reading: &Reading<'_>, rows: u64) {
+        self.done += rows;
+        self.say(stage, reading, false);
+    }
+
+    /// That was the last of them.
+    fn end(&mut self, stage: Stage, reading: &Reading<'_>) {
+        self.say(stage, reading, true);
+    }
+
+    fn say(&mut self, stage: Stage, reading: &Reading<'_>, is_done: bool) {
+        let (table, rows) = (reading.table.name.as_str(), reading.rows);
+        (self.told)(Progress { stage, table, rows, is_done, overall: (self.done, self.of) });
+    }
 }
 
 /// What a column holds: there are no other types in either schema.
@@ -287,9 +341,10 @@ fn in_order(mut tables: Vec<Table>) -> Result<Vec<Table>, MovingError> {
     let mut ordered: Vec<Table> = vec![];
     while !tables.is_empty() {
         let is_ready = |table: &Table| {
-            table.parents.iter().all(|parent| {
-                *parent == table.name || ordered.iter().any(|done| done.name == *parent)
-            })
+            table
+                .parents
+                .iter()
+                .all(|parent| *parent == table.name || ordered.iter().any(|done| done.name == *parent))
         };
         let (ready, waiting): (Vec<_>, Vec<_>) = tables.into_iter().partition(is_ready);
         if ready.is_empty() {
@@ -375,7 +430,9 @@ macro_rules! rows {
             let columns = &$table.columns;
             found
                 .iter()
-                .map(|row| columns.iter().enumerate().map(|(at, column)| cell(row, at, column.kind)).collect())
+                .map(|row| {
+                    columns.iter().enumerate().map(|(at, column)| cell(row, at, column.kind)).collect()
+                })
                 .collect::<Result<Vec<Vec<Cell>>, sqlx::Error>>()
         }
     };
@@ -491,7 +548,11 @@ impl Target {
             sqlx::query(statement).execute(&mut connection).await.map_err(|error| {
                 // lock_not_available (PostgreSQL 18, appendix A).
                 let code = error.as_database_error().and_then(|error| error.code());
-                if code.is_some_and(|code| code == "55P03") { MovingError::Busy } else { MovingError::Target(error) }
+                if code.is_some_and(|code| code == "55P03") {
+                    MovingError::Busy
+                } else {
+                    MovingError::Target(error)
+                }
             })?;
         }
         Ok(Self(connection))
@@ -531,7 +592,8 @@ impl Target {
                 .fetch_all(&mut self.0)
                 .await
                 .map_err(MovingError::Target)?;
-            let found: BTreeMap<_, _> = found.iter().map(|(name, kind)| (name.as_str(), Kind::of(kind))).collect();
+            let found: BTreeMap<_, _> =
+                found.iter().map(|(name, kind)| (name.as_str(), Kind::of(kind))).collect();
             let wanted: BTreeMap<_, _> =
                 table.columns.iter().map(|column| (column.name.as_str(), Some(column.kind))).collect();
             if found != wanted {
@@ -568,10 +630,10 @@ impl Target {
         const LIST: &str = "select table_name, row_count, sha256 from moving";
         let found: Vec<(String, i64, Vec<u8>)> =
             sqlx::query_as(LIST).fetch_all(&mut self.0).await.map_err(MovingError::Target)?;
-        let found: BTreeMap<_, _> = found.into_iter().map(|(table, rows, sha256)| (table, (rows, sha256))).collect();
-        let is_other = |one: &&Moved| {
-            found.get(&one.table) != Some(&(one.rows.cast_signed(), one.sha256.to_vec()))
-        };
+        let found: BTreeMap<_, _> =
+            found.into_iter().map(|(table, rows, sha256)| (table, (rows, sha256))).collect();
+        let is_other =
+            |one: &&Moved| found.get(&one.table) != Some(&(one.rows.cast_signed(), one.sha256.to_vec()));
         match expected.iter().find(is_other) {
             Some(changed) => Err(MovingError::Changed(changed.table.clone())),
             None => Ok(()),
@@ -595,7 +657,8 @@ impl Target {
 
     /// All of these rows, or none.
     async fn insert(&mut self, table: &Table, rows: Vec<Vec<Cell>>) -> Result<(), MovingError> {
-        let mut columns: Vec<Vec<Cell>> = table.columns.iter().map(|_| Vec::with_capacity(rows.len())).collect();
+        let mut columns: Vec<Vec<Cell>> =
+            table.columns.iter().map(|_| Vec::with_capacity(rows.len())).collect();
         for row in rows {
             for (column, cell) in columns.iter_mut().zip(row) {
                 column.push(cell);
@@ -685,7 +748,10 @@ mod tests {
         let after = "select \"a\", \"b\", \"c\" from \"t\" where (\"b\", \"a\") > ($1, $2) \
                      order by \"b\", \"a\" limit $3";
         assert_eq!(table.select(true), after);
-        assert_eq!(table.select(false), "select \"a\", \"b\", \"c\" from \"t\"  order by \"b\", \"a\" limit $1");
+        assert_eq!(
+            table.select(false),
+            "select \"a\", \"b\", \"c\" from \"t\"  order by \"b\", \"a\" limit $1"
+        );
         let last = "select \"a\", \"b\", \"c\" from \"t\" order by \"b\" desc, \"a\" desc limit 1";
         assert_eq!(table.last(), last);
         let insert = "insert into \"t\" (\"a\", \"b\", \"c\") \

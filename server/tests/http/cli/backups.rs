@@ -67,7 +67,7 @@ async fn what_is_restored_is_what_was_backed_up() {
     let said = restore(other.path(), &copy).json();
     let secret = other.path().join("latchkey.db.secret");
     assert_eq!(said, json!({ "restored": restored, "bytes": bytes, "secret": secret }));
-    assert_eq!(names(other.path()), [restored.clone()]);
+    assert_eq!(names(other.path()), std::slice::from_ref(&restored));
     assert_eq!(fs::metadata(&restored).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(fs::read(&restored).unwrap() == fs::read(&copy).unwrap());
 
@@ -120,8 +120,12 @@ async fn a_backup_is_of_one_moment_however_much_is_written_meanwhile() {
     for copy in copies {
         let mut connection = open(&copy).await;
         let counts = "select (select count(*) from users), (select count(*) from memberships)";
-        let (users, memberships): (i64, i64) = sqlx::query_as(counts).fetch_one(&mut connection).await.unwrap();
-        assert!(users == memberships && before <= users && users <= written, "{before} {users} {memberships}");
+        let (users, memberships): (i64, i64) =
+            sqlx::query_as(counts).fetch_one(&mut connection).await.unwrap();
+        assert!(
+            users == memberships && before <= users && users <= written,
+            "{before} {users} {memberships}"
+        );
         before = users;
     }
     assert!(before > 0, "something was written meanwhile");
@@ -171,10 +175,12 @@ fn a_database_that_is_there_is_not_restored_over() {
     let mut command = serve(folder.path(), &free_address());
     command.env("LATCHKEY_SECRET", crate::support::SECRET);
     let (running, _, _log) = start(command);
-    restore(folder.path(), &copy).assert_refused("latchkey.db: stop its server, and move it away with what lies");
+    restore(folder.path(), &copy)
+        .assert_refused("latchkey.db: stop its server, and move it away with what lies");
     // A server that still runs has more than the file.
     fs::rename(&file, folder.path().join("old.db")).unwrap();
-    restore(folder.path(), &copy).assert_refused("latchkey.db-wal: it is a part of the database that was there");
+    restore(folder.path(), &copy)
+        .assert_refused("latchkey.db-wal: it is a part of the database that was there");
     drop(running);
     for part in ["latchkey.db-wal", "latchkey.db-shm"] {
         fs::remove_file(folder.path().join(part)).unwrap();
@@ -192,9 +198,10 @@ async fn what_is_no_whole_backup_of_this_version_or_an_earlier_one_is_not_restor
     let broken = other.path().join("broken.db");
     let refused = |says: &str| {
         restore(other.path(), &broken).assert_refused(says);
-        assert_eq!(names(other.path()), [broken.clone()], "nothing is left of it");
+        assert_eq!(names(other.path()), std::slice::from_ref(&broken), "nothing is left of it");
     };
-    fs::write(&broken, "no database at all, and longer than a header of one would be, by far: ".repeat(20)).unwrap();
+    fs::write(&broken, "no database at all, and longer than a header of one would be, by far: ".repeat(20))
+        .unwrap();
     refused("was not restored: it cannot be read: ");
     fs::write(&broken, "").unwrap();
     refused("it is no database of Latchkey's");
@@ -205,7 +212,10 @@ async fn what_is_no_whole_backup_of_this_version_or_an_earlier_one_is_not_restor
     fs::write(&broken, turned).unwrap();
     refused("was not restored: it ");
     for (sql, says) in [
-        ("insert into _sqlx_migrations values (9999, 'later', 0, true, x'00', 0)", "its schema (migration 9999)"),
+        (
+            "insert into _sqlx_migrations values (9999, 'later', 0, true, x'00', 0)",
+            "its schema (migration 9999)",
+        ),
         ("update _sqlx_migrations set checksum = x'00' where version = 3", "its schema (migration 3)"),
         ("delete from _sqlx_migrations", "it is no database of Latchkey's"),
         ("insert into memberships values ('gone', 'gone', 'owner', 1)", "a row of memberships refers to one"),

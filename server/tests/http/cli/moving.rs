@@ -21,8 +21,8 @@ use super::{
     serve::{free_address, get_with, serve, signal, start},
 };
 use crate::support::{
-    ACME, APP, Asking, Database, Form, Frame, MEMBER, NOW, OWNER, Person, Place, Platform, Tokens, database_of,
-    is_embedded,
+    ACME, APP, Asking, Database, Form, Frame, MEMBER, NOW, OWNER, Person, Place, Platform, Tokens,
+    database_of, is_embedded,
 };
 
 /// A platform in a file with something in every table, what somebody holds of it, and each table's rows.
@@ -50,7 +50,9 @@ impl Embedded {
         let mut unit = platform.write().await;
         let digest = |text: &str| Digest256::of(text.as_bytes());
         let fields = "what they typed: 'ü\u{301}' \"\\\u{1f511}\" {null,NULL}";
-        kept_forms::insert(&mut unit, &digest("a"), &digest("b"), "/organizations/", fields, NOW).await.unwrap();
+        kept_forms::insert(&mut unit, &digest("a"), &digest("b"), "/organizations/", fields, NOW)
+            .await
+            .unwrap();
         refused_origins::insert(&mut unit, APP, "https://a.com", 1, NOW).await.unwrap();
         unit.commit().await.unwrap();
         // The last number that was given belongs to no row any more.
@@ -97,7 +99,8 @@ fn assert_moved(said: &Said, rows: &[(String, Vec<Vec<String>>)]) {
     let object: Value = serde_json::from_str(&said.stdout).unwrap();
     assert_eq!((said.stdout.lines().count(), &object["verified"]), (1, &json!(true)));
     let moved = object["moved"].as_object().unwrap();
-    let counts: Vec<_> = moved.iter().map(|(table, one)| (table.clone(), one["rows"].as_u64().unwrap())).collect();
+    let counts: Vec<_> =
+        moved.iter().map(|(table, one)| (table.clone(), one["rows"].as_u64().unwrap())).collect();
     let expected: Vec<_> = rows.iter().map(|(table, rows)| (table.clone(), rows.len() as u64)).collect();
     assert_eq!(counts, expected);
     assert!(moved.values().all(|one| one["sha256"].as_str().unwrap().len() == 64));
@@ -122,7 +125,11 @@ async fn everything_moves_and_is_of_use_there() {
         command.args(["--batch", "2"]);
         let said = run(command);
         assert_moved(&said, &source.rows);
-        assert!(said.stderr.contains("latchkey: audit_log: ") && !said.stderr.contains('\u{1b}'), "{}", said.stderr);
+        assert!(
+            said.stderr.contains("latchkey: audit_log: ") && !said.stderr.contains('\u{1b}'),
+            "{}",
+            said.stderr
+        );
         let there = target.connect().await;
         assert_eq!(rows(&there).await, source.rows);
 
@@ -193,7 +200,10 @@ async fn move_and_kill(source: &Embedded, target: &Place) -> Database {
     sqlx::query(UNLOCK).execute(&mut *held).await.unwrap();
     there.execute("drop trigger wait_there on audit_log").await.unwrap();
     let moved = there.number("select count(*) from audit_log").await;
-    assert!(moved > 0 && moved % 2 == 0 && there.number("select max(id) from audit_log").await <= 6, "{moved}");
+    assert!(
+        moved > 0 && moved % 2 == 0 && there.number("select max(id) from audit_log").await <= 6,
+        "{moved}"
+    );
     there
 }
 
@@ -331,5 +341,6 @@ fn what_cannot_be_moved_or_moved_to_is_named() {
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "no file was made");
     let both = ["migrate", "--database", "postgres://u@127.0.0.1:1/a", "--to", "postgres://u@127.0.0.1:1/b"];
-    run(latchkey(&both)).assert_refused("is on a PostgreSQL server already: move it with pg_dump and pg_restore");
+    run(latchkey(&both))
+        .assert_refused("is on a PostgreSQL server already: move it with pg_dump and pg_restore");
 }

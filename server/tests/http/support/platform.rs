@@ -18,8 +18,8 @@ use latchkey_server::{
     secret::{Entropy, Secret},
     state::{App, Parts},
     store::{
-        self, DatabaseUrl, Store, Unit, applications::Application, organizations::Organization, projects::Project,
-        users::User,
+        self, DatabaseUrl, Store, Unit, applications::Application, organizations::Organization,
+        projects::Project, users::User,
     },
 };
 use tokio::sync::OnceCell;
