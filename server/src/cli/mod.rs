@@ -3,8 +3,10 @@
 
 mod applications;
 mod audit;
+mod backups;
 mod keys;
 mod members;
+mod migrate;
 mod options;
 mod organizations;
 mod projects;
@@ -75,7 +77,19 @@ enum Command {
     #[command(subcommand)]
     Key(keys::Command),
     /// Bring the database's schema up to date.
-    Migrate,
+    Migrate(migrate::Target),
+    /// Copy an embedded database into a file, while it serves.
+    Backup {
+        /// The file, which is not there yet.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Put a backup where --database says, and no database is.
+    Restore {
+        /// The backup.
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+    },
 }
 
 /// Why a command did not do what it was asked.
@@ -208,9 +222,17 @@ fn fail(error: &CliError) -> ExitCode {
 
 async fn run(cli: Cli) -> Result<Option<Value>, CliError> {
     let options = cli.options.with_settings()?;
-    if let Command::Serve = cli.command {
-        serve::run(&options).await?;
-        return Ok(None);
+    // These open the database in their own way.
+    match &cli.command {
+        Command::Migrate(target) => {
+            if let Some(to) = target.url()? {
+                return migrate::run(&options, target, &to).await.map(Some);
+            }
+        }
+        Command::Serve => return serve::run(&options).await.map(|()| None),
+        Command::Backup { to } => return backups::back_up(&options, to).await.map(Some),
+        Command::Restore { from } => return backups::restore(&options, from).await.map(Some),
+        _ => {}
     }
     let context = Context::open(&options).await?;
     let value = match cli.command {
@@ -228,7 +250,9 @@ async fn run(cli: Cli) -> Result<Option<Value>, CliError> {
         Command::ResourceServer(command) => resource_servers::run(&context, command).await,
         Command::Key(command) => keys::run(&context, &options, command).await,
         // Opening it was all there is to do.
-        Command::Migrate | Command::Serve => Ok(serde_json::json!({ "migrated": true })),
+        Command::Migrate(_) | Command::Serve | Command::Backup { .. } | Command::Restore { .. } => {
+            Ok(serde_json::json!({ "migrated": true }))
+        }
     };
     context.store.close().await;
     value.map(Some)

@@ -59,8 +59,23 @@ pub(super) async fn find_or_make(
     .map_err(|problem| CliError::Refused(problem.tell(&path)))
 }
 
+/// What to do with the secret of an embedded database that moved to a server.
+pub(super) fn where_to_take_it(database: &Path) -> String {
+    let path = path_beside(database);
+    if std::env::var_os(VARIABLE).is_none() && path.exists() {
+        return format!(
+            "the keys that sign id_tokens lie under the secret in {}: give its content as {VARIABLE} to every process \
+             there",
+            path.display()
+        );
+    }
+    format!(
+        "give every process there the same {VARIABLE} as before: the keys that sign id_tokens lie under it"
+    )
+}
+
 /// Beside the database, under its own name with `.secret` at its end.
-fn path_beside(database: &Path) -> PathBuf {
+pub(super) fn path_beside(database: &Path) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(".secret");
     name.into()

@@ -416,7 +416,9 @@ pub struct Contended;
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Engine(_) | StoreError::Migration(_) => Self::Unavailable(Arc::new(error)),
+            StoreError::Engine(_) | StoreError::Migration(_) | StoreError::Moving => {
+                Self::Unavailable(Arc::new(error))
+            }
             StoreError::Contended(_) => Self::Contended(Arc::new(error)),
             StoreError::NoText(_) => Self::Malformed,
             StoreError::Conflict | StoreError::ReadOnly | StoreError::Unreadable(_) => {

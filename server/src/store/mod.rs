@@ -9,6 +9,7 @@
 pub mod applications;
 pub mod audit_log;
 pub mod authorization_codes;
+pub mod backups;
 pub mod consents;
 pub mod counters;
 pub mod frame_sessions;
@@ -17,6 +18,7 @@ pub mod grants;
 pub mod invitations;
 pub mod kept_forms;
 pub mod memberships;
+pub mod moving;
 pub mod organizations;
 mod postgres;
 pub mod projects;
@@ -41,7 +43,7 @@ use std::{
 use latchkey_gate::database::Database as Remembered;
 use sqlx::{Postgres, Sqlite};
 
-pub use url::{DatabaseUrl, DatabaseUrlError};
+pub use url::{DatabaseUrl, DatabaseUrlError, PostgresUrl};
 
 use crate::{audit::By, clock::Clock, store::counters::Counters};
 
@@ -66,6 +68,11 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error(transparent)]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// An embedded database has come here in part.
+    #[error(
+        "a database that moves here is not complete: run the same `latchkey migrate --to` again until it is"
+    )]
+    Moving,
     /// The unit only reads.
     #[error("a unit that reads was asked to write")]
     ReadOnly,

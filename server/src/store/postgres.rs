@@ -11,6 +11,9 @@ use super::{ACQUIRE_TIMEOUT, StoreError, url::PostgresUrl};
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
+/// Whether an embedded database moves to it at this moment, or would if somebody went on with it.
+pub(super) const IS_MOVING: &str = "select to_regclass('moving') is not null";
+
 /// Connections of one process.
 const CONNECTIONS: u32 = 16;
 /// And those that count.
@@ -38,6 +41,10 @@ impl Server {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(options)
             .await?;
+        // A part of a database would let in whom the rest of it keeps out.
+        if sqlx::query_scalar(IS_MOVING).fetch_one(&migrating).await? {
+            return Err(StoreError::Moving);
+        }
         MIGRATIONS.run(&migrating).await?;
         migrating.close().await;
         let pool = PgPoolOptions::new()

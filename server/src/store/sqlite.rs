@@ -13,7 +13,7 @@ use super::{ACQUIRE_TIMEOUT, StoreError};
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// How long a writer waits for another process that writes to the same file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections that read; SQLite lets them read while one writes.
 const READERS: u32 = 8;
 

@@ -1,7 +1,9 @@
 //! The command line: the real binary, on a real file, beside a running server.
 
+mod backups;
 mod commands;
 mod faults;
+mod moving;
 mod serve;
 
 use std::{

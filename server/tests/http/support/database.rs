@@ -49,14 +49,28 @@ enum Made {
 
 impl Place {
     pub(crate) async fn new() -> Self {
+        let Some(server) = server() else { return Self::embedded() };
+        let template = template(&server).await;
+        Self::on(&server, &format!("template {template}")).await
+    }
+
+    /// A file, whatever the tests run on.
+    pub(crate) fn embedded() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let Some(server) = server() else {
-            let url = DatabaseUrl::Sqlite(folder.path().join("latchkey.db"));
-            return Self { url, folder, made: Made::File };
-        };
-        let (template, name) = (template(&server).await, fresh());
-        ask(&server, &format!("create database {name} template {template}")).await;
-        let url = database(&server, &name);
+        let url = DatabaseUrl::Sqlite(folder.path().join("latchkey.db"));
+        Self { url, folder, made: Made::File }
+    }
+
+    /// A database with nothing in it, not even the schema, where the tests run on a server.
+    pub(crate) async fn bare() -> Option<Self> {
+        Some(Self::on(&server()?, "").await)
+    }
+
+    async fn on(server: &Url, how: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let name = fresh();
+        ask(server, &format!("create database {name} {how}")).await;
+        let url = database(server, &name);
         // For the command line, which is told of a folder.
         std::fs::write(folder.path().join(URL), url.as_str()).unwrap();
         Self { url: url.as_str().parse().unwrap(), folder, made: Made::Database(name) }
@@ -172,6 +186,10 @@ impl Database {
         on!(self, pool => {
             Ok(sqlx::query(AssertSqlSafe(sql)).execute(pool).await?.rows_affected())
         })
+    }
+
+    pub(crate) async fn close(&self) {
+        on!(self, pool => pool.close().await);
     }
 
     /// Counts what there is now, as a server does by itself a while after very much was added: by that it chooses its ways.

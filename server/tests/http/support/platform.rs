@@ -18,14 +18,14 @@ use latchkey_server::{
     secret::{Entropy, Secret},
     state::{App, Parts},
     store::{
-        self, Store, Unit, applications::Application, organizations::Organization, projects::Project,
-        users::User,
+        self, DatabaseUrl, Store, Unit, applications::Application, organizations::Organization,
+        projects::Project, users::User,
     },
 };
 use tokio::sync::OnceCell;
 use tower::ServiceExt;
 
-use super::{Answer, Asking, Database, Person, Place, is_embedded, remote};
+use super::{Answer, Asking, Database, Person, Place, remote};
 
 /// Where the clock stands at first.
 pub(crate) const NOW: i64 = 1_800_000_000;
@@ -116,6 +116,11 @@ impl Platform {
         Self::placed(config, Place::new().await).await
     }
 
+    /// A platform whose database is a file, whatever the tests run on.
+    pub(crate) async fn embedded() -> Self {
+        Self::placed(Self::config(), Place::embedded()).await
+    }
+
     /// With its data there.
     pub(crate) async fn placed(config: Config, place: Place) -> Self {
         super::log::begin();
@@ -127,7 +132,7 @@ impl Platform {
         populate(&mut unit).await;
         unit.commit().await.unwrap();
         // A server tells its changes to who listens, and of nobody else is anything remembered.
-        if !is_embedded() {
+        if let DatabaseUrl::Postgres(_) = place.url() {
             app.gate.source().catch_up().await.unwrap();
         }
         let database = place.connect().await;
@@ -152,6 +157,12 @@ impl Platform {
     /// The writer, as the server by itself.
     pub(crate) async fn write(&self) -> Unit {
         self.app.store.write(By::server(self.app.clock.now())).await.unwrap()
+    }
+
+    /// Lets nobody have the database open, as when the server has ended.
+    pub(crate) async fn end(&self) {
+        self.app.store.close().await;
+        self.database.close().await;
     }
 
     /// The folder of the database, for a test's own files.
