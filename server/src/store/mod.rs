@@ -15,6 +15,7 @@ pub mod counters;
 pub mod frame_sessions;
 pub mod gate_changes;
 pub mod grants;
+mod group_commit;
 pub mod invitations;
 pub mod kept_forms;
 pub mod memberships;
@@ -41,7 +42,7 @@ use std::{
 };
 
 use latchkey_gate::database::Database as Remembered;
-use sqlx::{Postgres, Sqlite};
+use sqlx::Postgres;
 
 pub use url::{DatabaseUrl, DatabaseUrlError, PostgresUrl};
 
@@ -65,6 +66,9 @@ pub enum StoreError {
     /// The engine did not answer, or answered with an error.
     #[error(transparent)]
     Engine(sqlx::Error),
+    /// The same, to all that shared a transaction.
+    #[error("a transaction that several units of work share: {0}")]
+    Shared(#[source] Arc<sqlx::Error>),
     /// The schema could not be brought up to date.
     #[error(transparent)]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -203,7 +207,7 @@ pub struct Unit {
 
 #[derive(Debug)]
 enum Inner {
-    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Sqlite(sqlite::Transaction),
     Postgres(sqlx::Transaction<'static, Postgres>),
 }
 
@@ -227,7 +231,7 @@ impl Unit {
     pub async fn commit(self) -> Result<(), StoreError> {
         let Some(remembered) = self.remembered else {
             return match self.inner {
-                Inner::Sqlite(transaction) => Ok(transaction.commit().await?),
+                Inner::Sqlite(transaction) => transaction.commit().await,
                 Inner::Postgres(transaction) => postgres::commit(transaction).await,
             };
         };
@@ -236,10 +240,11 @@ impl Unit {
                 (remembered.changes_of_sqlite(&mut transaction).await?, transaction.commit().await)
             }
             Inner::Postgres(mut transaction) => {
-                (remembered.changes_of_postgres(&mut transaction).await?, transaction.commit().await)
+                let changes = remembered.changes_of_postgres(&mut transaction).await?;
+                (changes, transaction.commit().await.map_err(StoreError::from))
             }
         };
-        match committed.map_err(StoreError::from) {
+        match committed {
             Ok(()) => remembered.apply(&changes),
             // Nothing was, and nothing is to be forgotten.
             Err(error @ StoreError::Contended(_)) => return Err(error),
