@@ -26,6 +26,7 @@ pub mod projects;
 pub mod refresh_tokens;
 pub mod refused_origins;
 pub mod resource_servers;
+pub mod rounds;
 #[cfg(test)]
 mod schema;
 pub mod sessions;
@@ -44,7 +45,7 @@ use std::{
 use latchkey_gate::database::Database as Remembered;
 use sqlx::Postgres;
 
-pub use url::{DatabaseUrl, DatabaseUrlError, PostgresUrl};
+pub use url::{DatabaseUrl, DatabaseUrlError, PostgresUrl, shown};
 
 use crate::{audit::By, clock::Clock, store::counters::Counters};
 
@@ -166,9 +167,18 @@ impl Store {
 
     /// A writer, on somebody's behalf. What it changed is dropped unless the unit is committed.
     pub async fn write(&self, by: By) -> Result<Unit, StoreError> {
+        self.begin(by, rounds::is_alone()).await
+    }
+
+    /// A writer beside which there is no other: nobody is in its way, and nobody else writes before it is over.
+    pub async fn write_alone(&self, by: By) -> Result<Unit, StoreError> {
+        self.begin(by, true).await
+    }
+
+    async fn begin(&self, by: By, is_alone: bool) -> Result<Unit, StoreError> {
         let inner = match &self.engine {
             Engine::Sqlite(file) => Inner::Sqlite(file.write().await?),
-            Engine::Postgres(server) => Inner::Postgres(server.write().await?),
+            Engine::Postgres(server) => Inner::Postgres(server.write(is_alone).await?),
         };
         Ok(Unit { inner, by: Some(by), remembered: self.remembered.get().cloned() })
     }
