@@ -192,8 +192,10 @@ impl State {
 
     /// In how many milliseconds time matters next; infinity for never.
     pub fn wake_after(&self, now: f64) -> f64 {
-        if let Stage::Loading { deadline, .. } = self.stage {
-            return deadline - now;
+        match self.stage {
+            Stage::Loading { deadline, .. } => return deadline - now,
+            Stage::Ended => return f64::INFINITY,
+            Stage::Ready => {}
         }
         if self.attempt.is_some() {
             return LOOK_MS;
@@ -239,10 +241,7 @@ impl State {
                 let code = if *allowed { ErrorCode::FrameBlocked } else { ErrorCode::Timeout };
                 return self.stop(failure(code));
             }
-            Event::Destroy => {
-                self.session = None;
-                return self.stop(failure(ErrorCode::Aborted)) | DROP;
-            }
+            Event::Destroy => return self.stop(failure(ErrorCode::Aborted)),
             Event::Login => return reject(ErrorCode::InteractionInProgress),
             Event::SignedIn => return POST_SIGNED_OUT | REVOKE_OFFER,
             Event::Tick
@@ -265,9 +264,10 @@ impl State {
         actions
     }
 
+    /// A session that came back meanwhile is the frame's to keep, for the next page view.
     fn stop(&mut self, failure: u32) -> u32 {
-        self.stage = Stage::Ended;
-        STOP | failure
+        *self = Self::default();
+        STOP | DROP | failure
     }
 
     fn run(&mut self, event: Event, value: f64, now: f64) -> u32 {
@@ -540,15 +540,22 @@ mod tests {
 
     #[test]
     fn init_fails_with_what_stood_in_its_way() {
-        let stop = |code| STOP | failure(code);
+        let stop = |code| STOP | DROP | failure(code);
         Run::loading().at(1.0, Event::Welcome, 0.0).is("signed-out", stop(ErrorCode::ProtocolMismatch));
-        Run::loading().at(1.0, Event::Refused, 0.0).is("signed-out", STOP);
+        Run::loading().at(1.0, Event::Refused, 0.0).is("signed-out", STOP | DROP);
         let run = Run::loading().at(9_999.0, Event::Tick, 0.0);
         run.is("loading", 0);
         run.at(10_000.0, Event::Tick, 0.0).is("signed-out", stop(ErrorCode::Timeout));
         let run = Run::loading().at(1.0, Event::Allowed, 0.0);
         run.at(10_000.0, Event::Tick, 0.0).is("signed-out", stop(ErrorCode::FrameBlocked));
-        Run::loading().at(1.0, Event::Destroy, 0.0).is("signed-out", stop(ErrorCode::Aborted) | DROP);
+        Run::loading().at(1.0, Event::Destroy, 0.0).is("signed-out", stop(ErrorCode::Aborted));
+    }
+
+    #[test]
+    fn a_client_that_never_started_sleeps_for_ever_whatever_came_back_meanwhile() {
+        let run = Run::loading().at(1.0, Event::Renewed, 2.0).at(3.0, Event::Refused, 0.0);
+        run.is("signed-out", STOP | DROP);
+        assert_eq!(run.0.wake_after(4.0), f64::INFINITY);
     }
 
     #[test]
@@ -866,6 +873,26 @@ mod tests {
             }
             settled += (run.at(1e9, Event::Tick, 0.0).1 & (START | STOP)).count_ones();
             prop_assert_eq!(settled, 1);
+        }
+
+        #[test]
+        fn whatever_happens_time_that_matters_changes_something(events in prop::collection::vec(any_event(), 0..60)) {
+            let (mut run, mut now) = (Run::loading(), 0.0);
+            for (event, value) in events {
+                now += 100.0;
+                run = run.at(now, event, value);
+            }
+            // Who is woken and finds nothing to do sleeps again: or it would be woken at once, again and again.
+            for _ in 0..20 {
+                let wait = run.0.wake_after(now);
+                if wait.is_infinite() {
+                    break;
+                }
+                now += wait.max(0.0);
+                let before = format!("{:?}", run.0);
+                run = run.at(now, Event::Tick, 1.0);
+                prop_assert!(run.0.wake_after(now) > 0.0 || before != format!("{:?}", run.0), "{before}");
+            }
         }
 
         #[test]
