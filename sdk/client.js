@@ -87,12 +87,14 @@ export class Client extends EventTarget {
   /** The refresh token, where no frame keeps it. */
   #refresh;
   #delivery;
+  /** What that is while the page is not left. */
+  #usual;
   #setupUrl;
   /** Requests for the next clicks, and the one that is out, with the redirect URI it went to. */
   #stock = [];
   #request;
   #redirectUri;
-  /** A request for leaving the page, where no window opens. */
+  /** A request for leaving the page, where no window opens and there is a page to come back to. */
   #spare;
   #ask;
   #popup;
@@ -225,6 +227,7 @@ export class Client extends EventTarget {
     if (does(CLOSE)) {
       this.#popup?.close();
       this.#popup = this.#request = undefined;
+      this.#delivery = this.#usual;
     }
     // With a refresh token goes whatever came of its sign-in.
     const last = this.#refresh ?? this.#token;
@@ -299,7 +302,7 @@ export class Client extends EventTarget {
     const { mode, tokens, platform, hasRedirectUri, redirectUri } = this.#options;
     const { signal } = this.#ended;
     const framed = mode == "auto" || mode == "iframe";
-    this.#delivery = mode == "redirect" ? mode : "opener";
+    this.#delivery = this.#usual = mode == "redirect" ? mode : "opener";
     this.#core = new Core(framed, Date.now() + ms);
     this.#wake();
     const ready = this.#wait("init", () => {});
@@ -327,8 +330,8 @@ export class Client extends EventTarget {
     if (redirect_uri === "registered") {
       this.#channel = new BroadcastChannel(pendingKey(this.#options.clientId));
       this.#channel.onmessage = ({ data }) => this.#returned(data);
-      if (cuts || opener === "cut") this.#delivery = "channel";
-      if (mode == "auto" && tokens == "page") this.#spare = await prepare(this.#options.responseType);
+      if (cuts || opener === "cut") this.#delivery = this.#usual = "channel";
+      if (mode == "auto" && tokens == "page") await this.#reserve();
     }
     if (status.ok && allowed === true) this.#tell(ALLOWED);
     else this.#tell(REFUSED, 0, status.error ?? refused(error, error_description));
@@ -352,6 +355,11 @@ export class Client extends EventTarget {
     } catch {
       // Without a secure context there is no digest, and no platform allows such a site.
     }
+  }
+
+  /** Makes a request ready for leaving the page. */
+  async #reserve() {
+    this.#spare = await prepare(this.#options.responseType);
   }
 
   /** Requests JSON: `{ ok, body }`, or with an error where there is no answer. A form is posted. */
@@ -491,7 +499,12 @@ export class Client extends EventTarget {
     const isCallback = this.#delivery == "opener";
     this.#redirectUri = isCallback ? toolbar(this.#options, "callback/") : redirectUri;
     const url = authorizeUrl(this.#options, this.#request, this.#ask, this.#redirectUri, isCallback);
-    if (this.#delivery == "redirect") return this.#leave(url);
+    if (this.#delivery == "redirect") {
+      this.#leave(url);
+      // Who comes back by the Back button, or could not leave, clicks again.
+      if (this.#usual == "redirect") this.#prepare();
+      return;
+    }
     const [width, height] = [480, 720];
     const left = screenX + (outerWidth - width) / 2;
     const top = screenY + (outerHeight - height) / 2;
@@ -499,7 +512,10 @@ export class Client extends EventTarget {
     this.#popup = open(url, "_blank", `popup,width=${width},height=${height},left=${left},top=${top}`);
     // In mode auto a page that may not open windows is left, if there is one to come back to.
     if (!this.#popup && this.#spare) {
+      // Nothing left with the request that was meant for the window.
+      this.#tell(PREPARED, 0, undefined, this.#request);
       this.#request = this.#spare;
+      this.#reserve();
       this.#delivery = "redirect";
       return this.#open();
     }

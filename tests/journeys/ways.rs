@@ -121,6 +121,29 @@ journeys! {
         journey.browser.read("#projects", "web-shop").await?;
     }
 
+    fn a_page_that_was_left_and_is_gone_back_to_signs_in_as_before(journey) on Loopback {
+        for kept in ["yes", "no"] {
+            journey.open_site("/redirect.html").await?;
+            journey.browser.until("document.body.dataset.ready").await?;
+            // What a browser may not keep, such as a page that listens to this, is loaded anew.
+            let spoil = if kept == "yes" { "" } else { "addEventListener('unload', () => {});" };
+            journey.browser.run(&format!("window.isKept = 'yes'; {spoil}")).await?;
+            journey.browser.click("#sign-in").await?;
+            journey.browser.see("#email").await?;
+            journey.browser.back().await?;
+            journey.browser.until("document.body.dataset.ready").await?;
+            ensure!(journey.browser.run("return window.isKept ?? 'no'").await? == kept, "{kept}");
+            if kept == "yes" {
+                journey.browser.read("#projects", "aborted").await?;
+            }
+        }
+        journey.browser.back().await?;
+        journey.browser.click("#sign-in").await?;
+        journey.log_in(ADA).await?;
+        journey.browser.click("#allow").await?;
+        journey.browser.read("#projects", "web-shop").await?;
+    }
+
     fn after_a_redirect_the_toolbar_shows_who_is_signed_in(journey) on Loopback with blocks_popups {
         let address = format!("{}/clients/back.html", journey.stage.site("customer"));
         let client = journey.stage.clients.acme.clone();
