@@ -217,7 +217,7 @@ export class Client extends EventTarget {
       this.#settle("init", Object.assign(failure, this.#setupUrl && { setupUrl: this.#setupUrl }));
     }
     if (does(OPEN)) this.#request = this.#stock.pop();
-    if (does(OPEN | REOPEN)) this.#open();
+    if (does(OPEN | REOPEN)) this.#open(does(OPEN));
     if (does(FOCUS)) this.#popup?.focus();
     const { state } = this.#request ?? {};
     if (does(POST_BEGAN) && state) this.#post({ type: "began", state });
@@ -493,8 +493,8 @@ export class Client extends EventTarget {
 
   // The window.
 
-  /** Opens the window, in the page's own click and before anything is awaited; or leaves the page. */
-  #open() {
+  /** Opens the window, in the page's own click and before anything is awaited; or leaves the page, unless one is open. */
+  #open(isFirst) {
     const { redirectUri } = this.#options;
     const isCallback = this.#delivery == "opener";
     this.#redirectUri = isCallback ? toolbar(this.#options, "callback/") : redirectUri;
@@ -509,9 +509,9 @@ export class Client extends EventTarget {
     const left = screenX + (outerWidth - width) / 2;
     const top = screenY + (outerHeight - height) / 2;
     // A name could be another window's: a page that opened this one, or a frame in it, may bear it.
-    this.#popup = open(url, "_blank", `popup,width=${width},height=${height},left=${left},top=${top}`);
+    const popup = open(url, "_blank", `popup,width=${width},height=${height},left=${left},top=${top}`);
     // In mode auto a page that may not open windows is left, if there is one to come back to.
-    if (!this.#popup && this.#spare) {
+    if (isFirst && !popup && this.#spare) {
       // Nothing left with the request that was meant for the window.
       this.#tell(PREPARED, 0, undefined, this.#request);
       this.#request = this.#spare;
@@ -519,8 +519,9 @@ export class Client extends EventTarget {
       this.#delivery = "redirect";
       return this.#open();
     }
-    this.#tell(this.#popup ? OPENED : BLOCKED, isCallback ? 0 : 1);
-    if (!this.#frame) this.#prepare();
+    if (popup) this.#popup = popup;
+    this.#tell(popup ? OPENED : BLOCKED, isCallback ? 0 : 1);
+    if (isFirst && popup && !this.#frame) this.#prepare();
   }
 
   #leave(url) {

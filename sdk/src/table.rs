@@ -366,6 +366,10 @@ impl State {
 
     /// The frame says in words what happened.
     fn blocked(&mut self) -> u32 {
+        // The window that is lost may still answer, whatever became of the one in its place.
+        if self.attempt.is_some_and(|attempt| attempt.closed_at.is_some()) {
+            return REPORT | failure(ErrorCode::PopupBlocked);
+        }
         if self.attempt.take().is_none() {
             return 0;
         }
@@ -643,7 +647,15 @@ mod tests {
         let run = run.at(3_000.0, Event::Opened, 1.0);
         run.is("signing-in", POST_BEGAN | CHANGED);
         run.at(3_100.0, Event::Login, LIMIT).is("signing-in", FOCUS);
-        let answered = open().at(2_000.0, Event::Tick, 1.0).at(2_500.0, Event::Answered, 0.0);
+        let lost = || open().at(2_000.0, Event::Tick, 1.0);
+        let run = lost().at(3_000.0, Event::Login, LIMIT).at(3_000.0, Event::Blocked, 0.0);
+        run.is("signing-in", REPORT | failure(ErrorCode::PopupBlocked));
+        assert!(run.0.awaits(), "the first window may still answer");
+        let run = run.at(4_000.0, Event::Login, LIMIT);
+        run.is("signing-in", REOPEN);
+        let run = run.at(4_000.0, Event::Blocked, 0.0).at(5_000.0, Event::Answered, 0.0);
+        assert_eq!(run.at(5_000.0, Event::SignedIn, EXPIRES_AT).name(), "signed-in");
+        let answered = lost().at(2_500.0, Event::Answered, 0.0);
         answered.at(3_000.0, Event::Login, LIMIT).is("signing-in", FOCUS);
     }
 
