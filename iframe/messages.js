@@ -3,6 +3,7 @@
 
 export const isText = (value) => typeof value == "string";
 export const isWhole = (value) => Number.isInteger(value) && value >>> 0 == value;
+const isYesOrNo = (value) => typeof value == "boolean";
 const isMaybeText = (value) => value === undefined || isText(value);
 
 /** A header: its name and its value. */
@@ -21,7 +22,7 @@ const TO_FRAME = {
   __proto__: null,
   began: { state: isText },
   ended: { state: isText, code: isText },
-  signed_out: {},
+  signed_out: { expired: isYesOrNo },
   page: { path: isText },
   response: { response: isText, redirect_uri: isMaybeText },
   placed: { corner: isText },

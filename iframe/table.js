@@ -22,6 +22,7 @@ export const REFRESH = 4;
 export const COOKIE = 8;
 export const SAME = 16;
 export const HANDLE = 32;
+export const EXPIRED = 64;
 
 export const REVOKE_BEFORE = 1;
 export const DISCARD = 2;

@@ -29,6 +29,7 @@ import {
   POST_ENDED,
   POST_SIGNED_OUT,
   PREPARED,
+  RAN_OUT,
   REFUSED,
   REJECT,
   RENEW,
@@ -146,7 +147,6 @@ export class Client extends EventTarget {
   }
 
   async logout() {
-    if (!this.#session) return;
     const token = this.#token;
     this.#tell(SIGN_OUT);
     await (token && this.#revoked);
@@ -175,7 +175,9 @@ export class Client extends EventTarget {
       if (error instanceof LatchkeyError) throw error;
       throw request.signal.aborted ? aborted() : new LatchkeyError("network_error");
     });
-    if (token && response.status == 401 && token == this.#token) this.#over(new LatchkeyError("session_expired"));
+    // A token that ran out on its way is as it is: another one may come.
+    const isRefused = token && response.status == 401 && token == this.#token;
+    if (isRefused && this.#session.expiresAt > Date.now()) this.#over(new LatchkeyError("session_expired"));
     return response;
   }
 
@@ -222,7 +224,7 @@ export class Client extends EventTarget {
     const { state } = this.#request ?? {};
     if (does(POST_BEGAN) && state) this.#post({ type: "began", state });
     if (does(POST_ENDED) && state) this.#post({ type: "ended", state, code: failure.code });
-    if (does(POST_SIGNED_OUT)) this.#post({ type: "signed_out" });
+    if (does(POST_SIGNED_OUT)) this.#post({ type: "signed_out", expired: !!does(RAN_OUT) });
     if (does(RESTOCK)) this.#stock.push(this.#request);
     if (does(CLOSE)) {
       this.#popup?.close();
@@ -290,9 +292,9 @@ export class Client extends EventTarget {
     this.#tell(FAILED, 0, error);
   }
 
-  /** The session is over, and not because this page signed out. */
+  /** The platform does not take the session's token any more. */
   #over(error) {
-    this.#post({ type: "signed_out" });
+    this.#post({ type: "signed_out", expired: false });
     this.#tell(OVER, 1, error);
   }
 

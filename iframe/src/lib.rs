@@ -225,7 +225,10 @@ impl Frame {
                     self.hands.show(false, if code == ErrorCode::Aborted { "" } else { code.as_str() });
                 }
             }
-            ToFrame::SignedOut => self.step(Event::SignedOut, Said::default()),
+            ToFrame::SignedOut { expired } => {
+                let flags = if expired { flag::EXPIRED } else { 0 };
+                self.step(Event::SignedOut, Said { flags, ..Said::default() });
+            }
             ToFrame::Page { path } => self.hands.stand(&path),
             ToFrame::Response { response, redirect_uri } => self.receive_from_site(&response, redirect_uri),
             ToFrame::Placed { corner } => self.hands.placed(corner.as_str()),

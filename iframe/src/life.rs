@@ -65,8 +65,10 @@ pub mod flag {
     pub const SAME: u32 = 16;
     /// The response brought the handle of a session of the frame's own.
     pub const HANDLE: u32 = 32;
+    /// With `SignedOut`: nobody signed out, the page's token ran out.
+    pub const EXPIRED: u32 = 64;
 }
-use flag::{COOKIE, HANDLE, KEEPS, MARKED, REFRESH, SAME};
+use flag::{COOKIE, EXPIRED, HANDLE, KEEPS, MARKED, REFRESH, SAME};
 
 /// What to do about it: one bit each. `session.js` does them first, and the core the last three, in the order of the bits.
 pub mod action {
@@ -135,6 +137,8 @@ pub struct Life {
     turn: u32,
     /// The frame keeps the token.
     keeps: bool,
+    /// Whether the browser may have a cookie of the frame's, whoever is signed in.
+    marked: bool,
     /// Until when it is waited for a session that may come back. Before that is over the page gets no request.
     resume_until: Option<f64>,
     renewing: bool,
@@ -214,6 +218,7 @@ impl Life {
             Event::Opened if is_late => CLOSE,
             Event::Opened => {
                 self.held = self.held.map(|held| Held { cookie: true, ..held }.planned(now));
+                self.marked = true;
                 MARK
             }
             Event::Renewed | Event::Shared | Event::Unrenewed | Event::Adopted if is_late => 0,
@@ -231,7 +236,7 @@ impl Life {
                 self.leaving = true;
                 0
             }
-            Event::SignedOut => self.sign_out(now),
+            Event::SignedOut => self.sign_out(said.flags & EXPIRED > 0, now),
             Event::Refused if self.held.is_some() => self.over(),
             Event::Refused => 0,
             Event::Tick => self.tick(now),
@@ -255,13 +260,14 @@ impl Life {
         self.held = None;
         self.leaving = false;
         self.keeps = flags & KEEPS > 0;
-        let is_marked = flags & MARKED > 0;
-        self.resume_until = is_marked.then_some(now + RESUME_MS);
-        FORGET | if is_marked { ASK } else { SHOW_OUT | OFFER }
+        self.marked = flags & MARKED > 0;
+        self.resume_until = self.marked.then_some(now + RESUME_MS);
+        FORGET | if self.marked { ASK } else { SHOW_OUT | OFFER }
     }
 
     fn take(&mut self, held: Held) -> u32 {
         self.leaving = false;
+        self.marked |= held.cookie;
         self.held = Some(held);
         TAKE
     }
@@ -297,14 +303,14 @@ impl Life {
         let is_nobody = code == Some(ErrorCode::LoginRequired);
         if self.is_resuming() {
             // A platform that did not answer is asked again by the next page view.
-            let unmark = if is_final || is_nobody { UNMARK } else { 0 };
+            let unmark = if is_final || is_nobody { self.unmark() } else { 0 };
             return unmark | self.end_resuming();
         }
         if !core::mem::take(&mut self.renewing) {
             return 0;
         }
         if is_final {
-            return UNMARK | TELL_ENDED | self.over();
+            return self.unmark() | TELL_ENDED | self.over();
         }
         self.held = self.held.map(|held| {
             if is_nobody {
@@ -315,6 +321,11 @@ impl Life {
             }
         });
         0
+    }
+
+    fn unmark(&mut self) -> u32 {
+        self.marked = false;
+        UNMARK
     }
 
     fn tab_renewed(&mut self, said: Said, now: f64) -> u32 {
@@ -336,23 +347,38 @@ impl Life {
         FORGET | SHOW_OUT | POST_ENDED
     }
 
-    fn sign_out(&mut self, now: f64) -> u32 {
+    fn sign_out(&mut self, expired: bool, now: f64) -> u32 {
         let was_leaving = core::mem::take(&mut self.leaving);
+        if expired && !was_leaving {
+            return self.run_out(now);
+        }
         self.next_turn();
         let shown = FORGET | SHOW_OUT | if self.resume_until.take().is_some() { OFFER } else { 0 };
-        let Some(held) = self.held.take() else { return shown };
-        // A page whose token ran out while nothing could be asked for has not signed out: the next page view asks again.
-        if !was_leaving && now >= held.expires_at {
+        let held = self.held.take();
+        // What ran out before, or is only being waited for, would be back at the next page view.
+        let close = if core::mem::take(&mut self.marked) { CLOSE } else { 0 };
+        if held.is_none() && close == 0 {
             return shown;
         }
-        let close = if held.cookie { CLOSE } else { 0 };
         // The access token is the page's to revoke, where the page knows it.
-        let revoke = match (held.refresh, held.cookie) {
-            (true, _) => REVOKE_REFRESH,
-            (false, false) if self.keeps => REVOKE_TOKEN,
-            (false, _) => 0,
+        let revoke = match held {
+            Some(Held { refresh: true, .. }) => REVOKE_REFRESH,
+            Some(Held { cookie: false, .. }) if self.keeps => REVOKE_TOKEN,
+            _ => 0,
         };
         shown | TELL_ENDED | UNMARK | close | revoke
+    }
+
+    /// The page's token ran out while nothing could be asked for. Nobody has signed out: the next page view asks again.
+    fn run_out(&mut self, now: f64) -> u32 {
+        // The next one is on its way to the page, or may be.
+        if self.is_resuming() || self.held.is_some_and(|held| now < held.expires_at) {
+            return 0;
+        }
+        self.next_turn();
+        // What only this page knows would be known to nobody.
+        let is_lost = self.held.take().is_some_and(|held| held.refresh && !held.cookie);
+        FORGET | SHOW_OUT | if is_lost { REVOKE_REFRESH } else { 0 }
     }
 
     fn tick(&mut self, now: f64) -> u32 {
@@ -568,22 +594,52 @@ mod tests {
         let mut keeping = Table::greeted(KEEPS);
         keeping.now(Event::Came, 0);
         assert_eq!(keeping.now(Event::SignedOut, 0), ended | REVOKE_TOKEN);
+        let mut keeping = Table::greeted(KEEPS | MARKED);
+        keeping.failed(1.0, ErrorCode::NetworkError);
+        keeping.now(Event::Came, 0);
+        assert_eq!(keeping.now(Event::SignedOut, 0), ended | REVOKE_TOKEN | CLOSE, "and what it may have kept");
     }
 
     #[test]
-    fn a_token_that_ran_out_is_no_signing_out_unless_somebody_clicked() {
+    fn a_token_that_ran_out_is_no_signing_out_unless_somebody_says_so() {
         let out = FORGET | SHOW_OUT;
-        assert_eq!(Table::renewing(0).at(HOUR, Event::SignedOut, 0), out);
+        let signed_out = out | TELL_ENDED | UNMARK | CLOSE;
+        let mut table = Table::renewing(0);
+        assert_eq!(table.at(HOUR, Event::SignedOut, EXPIRED), out);
+        assert_eq!(table.at(HOUR, Event::SignedOut, 0), signed_out, "it would be back at the next page view");
+        assert_eq!(table.at(HOUR, Event::SignedOut, 0), out, "and that was all there was");
+        assert_eq!(Table::renewing(0).at(HOUR, Event::SignedOut, 0), signed_out);
         let mut table = Table::renewing(0);
         assert_eq!(table.at(HOUR, Event::Leaving, 0), 0);
-        assert_eq!(table.at(HOUR, Event::SignedOut, 0), out | TELL_ENDED | UNMARK | CLOSE);
+        assert_eq!(table.at(HOUR, Event::SignedOut, EXPIRED), signed_out, "somebody clicked");
+        let mut table = Table::signed_in(REFRESH);
+        let lost = out | REVOKE_REFRESH;
+        assert_eq!(table.at(HOUR, Event::SignedOut, EXPIRED), lost, "nothing brings it back");
     }
 
     #[test]
-    fn a_page_that_signs_out_while_a_session_may_come_back_gets_its_request() {
+    fn a_page_whose_token_ran_out_while_another_is_on_its_way_waits_for_that_one() {
+        assert_eq!(Table::signed_in(0).at(HOUR - 1.0, Event::SignedOut, EXPIRED), 0);
         let mut table = Table::greeted(MARKED);
-        assert_eq!(table.now(Event::SignedOut, 0), FORGET | SHOW_OUT | OFFER);
+        assert_eq!(table.now(Event::SignedOut, EXPIRED), 0);
+        assert_eq!(table.now(Event::Renewed, COOKIE), TAKE | POST_RENEWED | TELL_RENEWED | OFFER);
+    }
+
+    #[test]
+    fn a_page_that_signs_out_while_a_session_may_come_back_ends_it_and_gets_its_request() {
+        let signed_out = FORGET | SHOW_OUT | TELL_ENDED | UNMARK | CLOSE;
+        let mut table = Table::greeted(MARKED);
+        assert_eq!(table.now(Event::SignedOut, 0), signed_out | OFFER);
         assert!(!table.0.is_resuming());
+        let mut table = Table::greeted(MARKED);
+        table.failed(1.0, ErrorCode::NetworkError);
+        assert_eq!(table.now(Event::SignedOut, 0), signed_out, "the platform did not answer");
+        let mut table = Table::greeted(MARKED);
+        table.failed(1.0, ErrorCode::LoginRequired);
+        assert_eq!(table.now(Event::SignedOut, 0), FORGET | SHOW_OUT, "there is none");
+        let mut table = Table::renewing(0);
+        table.now(Event::Refused, 0);
+        assert_eq!(table.now(Event::SignedOut, 0), signed_out, "its token alone was refused");
     }
 
     #[test]
@@ -633,6 +689,7 @@ mod tests {
             ("COOKIE", COOKIE),
             ("SAME", SAME),
             ("HANDLE", HANDLE),
+            ("EXPIRED", EXPIRED),
             ("REVOKE_BEFORE", REVOKE_BEFORE),
             ("DISCARD", DISCARD),
             ("TAKE", TAKE),

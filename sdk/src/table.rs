@@ -118,12 +118,14 @@ pub mod action {
     pub const RENEW: u32 = 1 << 19;
     /// With [`REJECT`]: it was the browser that cut the window off.
     pub const CUT_OFF: u32 = 1 << 20;
+    /// With [`POST_SIGNED_OUT`]: nobody signed out, the session ran out.
+    pub const RAN_OUT: u32 = 1 << 21;
 
     /// Where the code of the failure stands, plus one; nothing there means the failure that came with the event.
     pub const CODE_SHIFT: u32 = 24;
 }
 use action::{
-    CHANGED, CLOSE, CUT_OFF, DROP, FOCUS, KEEP, OPEN, POST_BEGAN, POST_ENDED, POST_SIGNED_OUT, REJECT, RENEW,
+    CHANGED, CLOSE, CUT_OFF, DROP, FOCUS, KEEP, OPEN, POST_BEGAN, POST_ENDED, POST_SIGNED_OUT, RAN_OUT, REJECT, RENEW,
     REOPEN, REPORT, RESTOCK, REVOKE_LAST, REVOKE_OFFER, SETTLE, START, STOP, TAKE,
 };
 
@@ -133,6 +135,8 @@ pub struct State {
     stage: Stage,
     stock: u8,
     session: Option<Session>,
+    /// The session ran out, and the frame may still bring it back.
+    ran_out: bool,
     attempt: Option<Attempt>,
 }
 
@@ -237,6 +241,7 @@ impl State {
             // The frame comes back to the session it kept.
             Event::Renewed => actions = self.take(value, now),
             Event::Over => actions = self.over(0.0),
+            Event::SignOut => actions = self.sign_out(),
             Event::Tick if now >= *deadline => {
                 let code = if *allowed { ErrorCode::FrameBlocked } else { ErrorCode::Timeout };
                 return self.stop(failure(code));
@@ -252,7 +257,6 @@ impl State {
             | Event::Answered
             | Event::Failed
             | Event::Abort
-            | Event::SignOut
             | Event::Alive => {}
         }
         if let Stage::Loading { allowed: true, welcomed: true, .. } = self.stage
@@ -315,16 +319,13 @@ impl State {
                 let last = if self.session.is_some() { REVOKE_LAST } else { 0 };
                 CLOSE | self.take(value, now) | SETTLE | CHANGED | last
             }
-            Event::Renewed if self.session.is_some() => self.take(value, now) | CHANGED,
+            Event::Renewed if self.session.is_some() || self.ran_out => self.take(value, now) | CHANGED,
             // Given up or signed out meanwhile: nobody waits for this token, and it must not live on.
             Event::SignedIn | Event::Renewed => POST_SIGNED_OUT | REVOKE_OFFER,
             Event::Failed if self.attempt.is_some() => self.end(0),
             Event::Failed => REPORT,
             Event::Abort => self.end(failure(ErrorCode::Aborted)),
-            Event::SignOut if self.session.is_some() => {
-                self.session = None;
-                POST_SIGNED_OUT | DROP | CHANGED | REVOKE_LAST
-            }
+            Event::SignOut => self.sign_out(),
             Event::Over => self.over(value),
             Event::Tick => self.tick(value > 0.0, now),
             Event::Destroy => {
@@ -332,9 +333,8 @@ impl State {
                 *self = Self::default();
                 actions | DROP | CHANGED
             }
-            // Two windows at once, nobody to sign out, and what only matters while loading.
+            // Two windows at once, and what only matters while loading.
             Event::SigningIn
-            | Event::SignOut
             | Event::Allowed
             | Event::Refused
             | Event::FrameKeptOut
@@ -380,7 +380,20 @@ impl State {
     fn take(&mut self, expires_at: f64, now: f64) -> u32 {
         let renew_at = now + (expires_at - now) * 0.8;
         self.session = Some(Session { expires_at, renew_at });
+        self.ran_out = false;
         TAKE
+    }
+
+    /// The frame ends what it keeps, whether or not the page has a session: one that ran out could be back at the next
+    /// page view.
+    fn sign_out(&mut self) -> u32 {
+        self.ran_out = false;
+        match self.session.take() {
+            Some(_) => POST_SIGNED_OUT | DROP | CHANGED | REVOKE_LAST,
+            // The sign-in under way takes the place of whatever the frame kept.
+            None if self.attempt.is_some() => 0,
+            None => POST_SIGNED_OUT,
+        }
     }
 
     /// Ends the sign-in under way without a session. Who waits is settled before anyone is told: who is told may
@@ -396,6 +409,7 @@ impl State {
     }
 
     fn over(&mut self, reported: f64) -> u32 {
+        self.ran_out = false;
         if self.session.take().is_none() {
             return 0;
         }
@@ -411,7 +425,9 @@ impl State {
             }
             if now >= session.expires_at {
                 self.session = None;
-                return POST_SIGNED_OUT | DROP | CHANGED | REPORT | failure(ErrorCode::SessionExpired);
+                self.ran_out = true;
+                let ended = DROP | CHANGED | REPORT | failure(ErrorCode::SessionExpired);
+                return POST_SIGNED_OUT | RAN_OUT | ended;
             }
         }
         let Some(attempt) = &mut self.attempt else { return 0 };
@@ -497,6 +513,12 @@ mod tests {
 
         fn signed_in() -> Self {
             Self::open().at(2_000.0, Event::Answered, 0.0).at(2_000.0, Event::SignedIn, EXPIRES_AT)
+        }
+
+        /// Twice an hour's token later, and nothing brought another one.
+        fn ran_out() -> Self {
+            let run = Self::signed_in().at(2.0 * EXPIRES_AT, Event::Tick, 0.0);
+            run.at(2.0 * EXPIRES_AT + RENEW_MS, Event::Tick, 0.0)
         }
 
         fn at(mut self, now: f64, event: Event, value: f64) -> Self {
@@ -726,7 +748,31 @@ mod tests {
     fn signing_out_drops_the_session_at_once_and_revokes_its_token() {
         let run = Run::signed_in().at(3_000.0, Event::SignOut, 0.0);
         run.is("signed-out", POST_SIGNED_OUT | DROP | CHANGED | REVOKE_LAST);
-        run.at(3_001.0, Event::SignOut, 0.0).is("signed-out", 0);
+        run.at(3_001.0, Event::SignOut, 0.0).is("signed-out", POST_SIGNED_OUT);
+        Run::open().at(3_000.0, Event::SignOut, 0.0).is("signing-in", 0);
+    }
+
+    #[test]
+    fn who_signs_out_after_the_session_ran_out_or_before_init_succeeded_is_signed_out_all_the_same() {
+        let run = Run::signed_in().at(EXPIRES_AT + 1.0, Event::Tick, 0.0);
+        let run = run.at(EXPIRES_AT + 2.0, Event::SignOut, 0.0);
+        run.is("signed-out", POST_SIGNED_OUT | DROP | CHANGED | REVOKE_LAST);
+        let run = Run::ran_out().at(3.0 * EXPIRES_AT, Event::SignOut, 0.0);
+        run.is("signed-out", POST_SIGNED_OUT);
+        run.at(3.0 * EXPIRES_AT, Event::Renewed, 4.0 * EXPIRES_AT)
+            .is("signed-out", POST_SIGNED_OUT | REVOKE_OFFER);
+        let run = Run::loading().at(1.0, Event::Renewed, EXPIRES_AT).at(2.0, Event::SignOut, 0.0);
+        run.is("loading", POST_SIGNED_OUT | DROP | CHANGED | REVOKE_LAST);
+    }
+
+    #[test]
+    fn a_session_that_ran_out_may_come_back_while_nobody_has_signed_out() {
+        let run = Run::ran_out().at(3.0 * EXPIRES_AT, Event::Renewed, 4.0 * EXPIRES_AT);
+        run.is("signed-in", TAKE | CHANGED);
+        let run = Run::ran_out().at(3.0 * EXPIRES_AT, Event::Over, 1.0);
+        run.is("signed-out", 0);
+        run.at(3.0 * EXPIRES_AT, Event::Renewed, 4.0 * EXPIRES_AT)
+            .is("signed-out", POST_SIGNED_OUT | REVOKE_OFFER);
     }
 
     #[test]
@@ -760,7 +806,7 @@ mod tests {
 
     #[test]
     fn a_session_ends_when_its_token_expires() {
-        let over = POST_SIGNED_OUT | DROP | CHANGED | REPORT | failure(ErrorCode::SessionExpired);
+        let over = POST_SIGNED_OUT | RAN_OUT | DROP | CHANGED | REPORT | failure(ErrorCode::SessionExpired);
         let run = Run::signed_in().at(EXPIRES_AT - 20_000.0, Event::Tick, 1.0);
         run.is("signed-in", RENEW);
         assert_eq!(run.0.wake_after(EXPIRES_AT - 1.0), 1.0);
@@ -823,6 +869,7 @@ mod tests {
             ("REPORT", REPORT),
             ("RENEW", RENEW),
             ("CUT_OFF", CUT_OFF),
+            ("RAN_OUT", RAN_OUT),
         ];
         let events = Event::ALL.iter().map(|event| (name_of(event), *event as u32));
         let expected: Vec<_> = events.chain(actions.map(|(name, bit)| (name.to_owned(), bit))).collect();

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use latchkey_journeys::data::{ADA, GRACE};
+use serde_json::json;
 
 use crate::journey::{Journey, journeys};
 
@@ -29,6 +30,41 @@ impl Journey {
         self.browser.enter_toolbar().await?;
         self.browser.until("Object.keys(localStorage).some((key) => key.startsWith('session '))").await?;
         self.browser.leave_frame().await
+    }
+
+    /// So much time passes, in seconds, for the page and for its frame.
+    async fn time_passes(&self, secs: u32) -> Result<()> {
+        let script =
+            format!("const before = Date.now.bind(Date); Date.now = () => before() + {secs} * 1000;");
+        self.browser.run(&script).await?;
+        self.browser.enter_toolbar().await?;
+        self.browser.run(&script).await?;
+        self.browser.leave_frame().await
+    }
+
+    /// Whether the platform still gives the frame a token for the session that it keeps there.
+    async fn is_kept_at_the_platform(&self) -> Result<bool> {
+        self.browser.enter_toolbar().await?;
+        let body = json!({ "origin": self.stage.site("customer") });
+        let status = self.browser.run(&format!(
+            "return fetch(`${{location.pathname}}session/token/`, {{ method: 'POST', headers: {{ 'Latchkey-Frame': '1' }},
+                 body: new URLSearchParams({body}) }}).then(({{ status }}) => status)"
+        )).await?;
+        self.browser.leave_frame().await?;
+        Ok(status == 200)
+    }
+
+    /// The person is signed out, here, at the next page view, and at the platform.
+    async fn is_signed_out_for_good(&self) -> Result<()> {
+        self.browser.enter_toolbar().await?;
+        self.browser.see("#sign-in").await?;
+        self.browser.until("!Object.keys(localStorage).some((key) => key.startsWith('session '))").await?;
+        self.browser.leave_frame().await?;
+        self.browser.reload().await?;
+        let state = self.with_client("return client.state").await?;
+        ensure!(state == "signed-out", "the next page view is {state}");
+        ensure!(!self.is_kept_at_the_platform().await?, "the platform still knows the session");
+        Ok(())
     }
 
     async fn sign_in_with(&self, options: &str) -> Result<()> {
@@ -105,6 +141,38 @@ journeys! {
         ensure!(journey.browser.count_windows().await? == 1, "a window opened");
         journey.browser.reload().await?;
         journey.browser.read("#status", "You are signed out.").await?;
+    }
+
+    fn who_signs_out_when_the_token_has_just_run_out_is_signed_out_for_good(journey) on Loopback {
+        journey.sign_in(ADA).await?;
+        journey.keeps_session().await?;
+        ensure!(journey.is_kept_at_the_platform().await?);
+        let token = journey.token().await?;
+        journey.time_passes(3601).await?;
+        journey.with_client("await client.logout()").await?;
+        journey.is_signed_out_for_good().await?;
+        ensure!(journey.ask(&token, "").await? == 401, "the token lives on");
+    }
+
+    fn a_session_that_ran_out_is_back_at_the_next_page_view_unless_somebody_signs_out(journey) on Loopback {
+        journey.sign_in(ADA).await?;
+        journey.keeps_session().await?;
+        for signs_out in [false, true] {
+            journey.time_passes(3601).await?;
+            // It is waited for another token, for a while, and nothing brings one.
+            journey.with_client("window.asked = client.fetch('projects/').catch(({ code }) => code)").await?;
+            journey.time_passes(11).await?;
+            let codes = journey.with_client("return Promise.all([asked, client.fetch('projects/').catch(({ code }) => code)])").await?;
+            ensure!(codes == json!(["login_required", "login_required"]), "{codes}");
+            journey.browser.read("#status", "You are signed out.").await?;
+            if signs_out {
+                journey.with_client("await client.logout()").await?;
+                journey.is_signed_out_for_good().await?;
+            } else {
+                journey.browser.reload().await?;
+                journey.browser.read("#status", ADA.name).await?;
+            }
+        }
     }
 
     fn a_page_that_leaves_the_token_to_the_frame_never_sees_one(journey) on Loopback {

@@ -228,7 +228,11 @@ pub enum ToFrame<Body = ()> {
         code: ErrorCode,
     },
     /// The page has no session any more: signed out, or refused by the server.
-    SignedOut,
+    SignedOut {
+        /// Nobody signed out: the token ran out, and nothing brought another one in time. The frame forgets it, and the
+        /// next page view may have another. Otherwise the session that the frame keeps ends as well, whoever holds it.
+        expired: bool,
+    },
     /// Where the page stands: at the hello, and whenever it moves on without loading anew.
     Page {
         /// Its path, as in `/checkout/`; neither the query nor the fragment, which may hold a person's secrets.
@@ -371,7 +375,7 @@ pub mod literals {
     pub const TO_FRAME: [&str; 10] = [
         r#"{"type":"began","state":"s1"}"#,
         r#"{"type":"ended","state":"s1","code":"popup_closed"}"#,
-        r#"{"type":"signed_out"}"#,
+        r#"{"type":"signed_out","expired":false}"#,
         r#"{"type":"page","path":"/checkout/"}"#,
         r#"{"type":"response","response":"error=e&state=s","redirect_uri":"https://a.com/back"}"#,
         r#"{"type":"fetch","id":1,"method":"GET","path":"projects/","headers":[["accept","application/json"]],"body":null}"#,
