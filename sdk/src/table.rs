@@ -227,13 +227,10 @@ impl State {
         match event {
             Event::Allowed => *allowed = true,
             Event::Refused => return self.stop(0),
-            Event::FrameLoaded => {
-                *welcomed = false;
+            Event::FrameLoaded | Event::FrameKeptOut => {
+                *welcomed = event == Event::FrameKeptOut;
                 self.stock = 0;
-            }
-            Event::FrameKeptOut => {
-                *welcomed = true;
-                self.stock = 0;
+                self.attempt = None;
             }
             Event::Welcome if value > 0.0 => *welcomed = true,
             Event::Welcome => return self.stop(failure(ErrorCode::ProtocolMismatch)),
@@ -248,14 +245,14 @@ impl State {
             }
             Event::Destroy => return self.stop(failure(ErrorCode::Aborted)),
             Event::Login => return reject(ErrorCode::InteractionInProgress),
-            Event::SignedIn => return POST_SIGNED_OUT | REVOKE_OFFER,
+            // The frame's own button needs no page that is ready.
+            Event::SigningIn | Event::Answered | Event::SignedIn | Event::Failed => {
+                actions = self.run(event, value, now);
+            }
             Event::Tick
             | Event::Opened
             | Event::Blocked
-            | Event::SigningIn
             | Event::Returned
-            | Event::Answered
-            | Event::Failed
             | Event::Abort
             | Event::Alive => {}
         }
@@ -724,6 +721,29 @@ mod tests {
         assert_eq!(run.at(2.0, Event::SignedIn, EXPIRES_AT).name(), "signed-in");
         Run::ready().at(1.0, Event::Failed, 0.0).is("signed-out", REPORT);
         Run::open().at(1_100.0, Event::SigningIn, 0.0).is("signing-in", 0);
+    }
+
+    #[test]
+    fn a_click_on_the_frames_own_button_counts_before_init_has_succeeded() {
+        let run = Run::loading().at(1.0, Event::Welcome, 1.0).at(1.0, Event::Prepared, 0.0);
+        let run = run.at(2.0, Event::SigningIn, 0.0);
+        run.is("loading", CHANGED);
+        let ready = run.at(3.0, Event::Allowed, 0.0);
+        ready.is("signing-in", START | CHANGED);
+        assert_eq!(ready.at(4.0, Event::SignedIn, EXPIRES_AT).name(), "signed-in");
+        let clicked = || {
+            let run = Run::loading().at(1.0, Event::Welcome, 1.0).at(1.0, Event::Prepared, 0.0);
+            run.at(2.0, Event::SigningIn, 0.0)
+        };
+        let run = clicked().at(3.0, Event::Answered, 0.0).at(4.0, Event::SignedIn, EXPIRES_AT);
+        run.is("loading", CLOSE | TAKE | SETTLE | CHANGED);
+        run.at(5.0, Event::Allowed, 0.0).is("signed-in", START | CHANGED);
+        let run = clicked().at(3.0, Event::Failed, 0.0);
+        run.is("loading", CLOSE | REJECT | CHANGED);
+        run.at(5.0, Event::Allowed, 0.0).is("signed-out", START | CHANGED);
+        let run = clicked().at(3.0, Event::FrameLoaded, 0.0).at(4.0, Event::Allowed, 0.0);
+        run.at(4.0, Event::Welcome, 1.0).at(4.0, Event::Prepared, 0.0).is("signed-out", KEEP | START | CHANGED);
+        clicked().at(9.0, Event::Refused, 0.0).is("signed-out", STOP | DROP);
     }
 
     #[test]
