@@ -376,6 +376,31 @@ journeys! {
         }
     }
 
+    fn a_click_in_the_toolbar_counts_before_the_platform_has_answered(journey) on Loopback {
+        let page = journey.open_site("/popup.html").await?;
+        journey.with_client(
+            "client.destroy();
+             const real = fetch;
+             const answered = new Promise((done) => { window.answer = done; });
+             window.fetch = async (url, init) => {
+                 if (String(url).includes('/status/')) await answered;
+                 return real(url, init);
+             };
+             sdk.init({ clientId, platform, timeoutMs: 60_000 }).then((client) => { window.other = client; })"
+        ).await?;
+        journey.browser.enter_toolbar().await?;
+        journey.browser.click("#sign-in:enabled").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.enter_toolbar().await?;
+        journey.browser.read("#name", ADA.name).await?;
+        journey.browser.leave_frame().await?;
+        journey.browser.run("answer()").await?;
+        journey.browser.until("window.other?.session?.user.name === 'Ada Lovelace'").await?;
+        journey.says(PROJECTS, "200 ").await?;
+        journey.browser.enter_toolbar().await?;
+        journey.browser.see("#sign-out").await?;
+    }
+
     fn who_has_given_up_before_opens_no_window(journey) on Loopback {
         journey.open_site("/popup.html").await?;
         let told = journey.with_client(
