@@ -33,7 +33,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn greet(this: &Hands, origin: &str, keeps: bool) -> bool;
 
-    /// Shows that nobody is signed in, and why the last attempt failed, if it did; or that somebody is about to.
+    /// Shows that somebody is about to sign in; or that nobody is any more, and why the last attempt failed, if it did.
+    /// Who was signed in before still is.
     #[wasm_bindgen(method)]
     pub(crate) fn show(this: &Hands, is_signing_in: bool, code: &str);
 
