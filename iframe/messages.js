@@ -74,7 +74,7 @@ const SAID = {
   head: "id status headers",
   chunk: "id data",
   end: "id",
-  broken: "id code",
+  broken: "id code description",
   place: "corner",
   move: "dx dy",
   drop: "",

@@ -55,6 +55,8 @@ import {
 const WAS_CUT_OFF =
   "The sign-in window closed at once. If it is still open, this site's Cross-Origin-Opener-Policy cut it off: send same-origin-allow-popups, or give redirectUri.";
 
+const REDIRECTED = "fetch: the platform answered with a redirect, which is not followed. Give the path that it leads to.";
+
 const TAKEN_OFF = "The toolbar's frame, which keeps the token, is not on the page any more.";
 
 const within = (least, value, most) => Math.min(Math.max(value, least), most);
@@ -166,7 +168,8 @@ export class Client extends EventTarget {
     }
     let request;
     try {
-      request = new Request(url, { ...init, credentials: "omit" });
+      // A browser would take the token along to wherever it is sent on to.
+      request = new Request(url, { ...init, credentials: "omit", redirect: "manual" });
       if (token) request.headers.set("Authorization", "Bearer " + token);
     } catch {
       throw invalid("fetch: the second argument takes what the browser's own fetch takes");
@@ -175,6 +178,7 @@ export class Client extends EventTarget {
       if (error instanceof LatchkeyError) throw error;
       throw request.signal.aborted ? aborted() : new LatchkeyError("network_error");
     });
+    if (response.type == "opaqueredirect") throw new LatchkeyError("network_error", REDIRECTED);
     // A token that ran out on its way is as it is: another one may come.
     const isRefused = token && response.status == 401 && token == this.#token;
     if (isRefused && this.#session.expiresAt > Date.now()) this.#over(new LatchkeyError("session_expired"));

@@ -114,7 +114,7 @@ fn every_message_is_written_as_its_literal() {
         ("head", vec![1.into(), 200.into(), json(r#"[["content-type","application/json"]]"#)]),
         ("chunk", vec![1.into(), Uint8Array::from(&b"hi"[..]).into()]),
         ("end", numbers(&[1.0])),
-        ("broken", vec![1.into(), "network_error".into()]),
+        ("broken", vec![1.into(), "network_error".into(), "No answer".into()]),
         ("place", texts(&["bottom-left"])),
         ("move", numbers(&[-3.0, 4.0])),
         ("drop", Vec::new()),

@@ -196,6 +196,12 @@ journeys! {
             return [await refused('/api/0/%2e%2e/login/'), await refused('a%2fb/'), await refused('projects/', { headers: { Authorization: 'x' } }),
                 await refused('projects/', { headers: { 'X-Forwarded-For': '::1' } })].join()",
             "invalid_options,invalid_options,invalid_options,invalid_options").await?;
+        journey.browser.enter_toolbar().await?;
+        journey.browser.run("const real = fetch;
+            window.fetch = (url, init) => { window.fetch = real; return real('/account/', init); }").await?;
+        journey.browser.leave_frame().await?;
+        journey.is_told("return other.fetch('projects/').then((r) => `${r.status}`, (error) => `${error.code} ${/redirect/.test(error.message)}`)",
+            "network_error true").await?;
         journey.is_told("return seen.some((text) => text.includes('lkat_')) || seen.length < 3 ? 'told' : 'kept'", "kept").await?;
         journey.is_told("const { length } = seen; await other.logout(); return other.state", "signed-out").await?;
     }

@@ -500,6 +500,15 @@ journeys! {
             })()"
         ).await?;
         ensure!(sent == "200 1 omit Bearer lkat_", "{sent}");
+        // A folder of the site's sends on to its own address with a slash.
+        let sent_on = journey.browser.run(
+            "return (async () => {
+                const real = fetch;
+                window.fetch = ({ redirect }) => { window.fetch = real; return real('/latchkey', { redirect }); };
+                return other.fetch('projects/').then((r) => r.status, ({ code, message }) => `${code} ${/redirect/.test(message)}`);
+            })()"
+        ).await?;
+        ensure!(sent_on == "network_error true", "{sent_on}");
     }
 }
 

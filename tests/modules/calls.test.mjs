@@ -116,7 +116,8 @@ const asked = { type: "fetch", id: 1, method: "GET", path: "projects/", headers:
 const account = { token: "t", organization: "acme" };
 
 test("a request brings the token, no cookie, and nothing else that the page did not say", () => {
-  const [url, { headers, credentials, method, body }] = requested(asked, account);
+  const [url, { headers, credentials, method, body, redirect }] = requested(asked, account);
+  assert.equal(redirect, "manual");
   assert.equal(url, "/api/0/organizations/acme/projects/");
   assert.deepEqual([[...headers], credentials, method, body], [[["accept", "a/b"], ["authorization", "Bearer t"]], "omit", "GET", null]);
   const wrong = { method: "get", path: "/login/", headers: [["cookie", "a"]], body: new Blob(["x"]) };
@@ -177,14 +178,24 @@ test("an answer from elsewhere is none", async (t) => {
     calls.hear({ ...asked, id });
     fetched[id].answer(new Response("x"), at);
     await settle();
-    assert.deepEqual(posted[id], { type: "broken", id, code: "network_error" }, at);
+    assert.deepEqual(posted[id], { type: "broken", id, code: "network_error", description: null }, at);
   }
+});
+
+test("a redirect is not followed, and the page is told so", async (t) => {
+  const { calls, posted, fetched } = start(t);
+  calls.hear(asked);
+  assert.equal(fetched[0].init.redirect, "manual");
+  fetched[0].answer(Object.defineProperty(new Response(null), "type", { value: "opaqueredirect" }));
+  await settle();
+  assert.deepEqual(posted.map(({ type, code }) => [type, code]), [["broken", "network_error"]]);
+  assert.match(posted[0].description, /redirect/);
 });
 
 test("without a token, with a wrong path, or without an answer a call is refused with the reason", async (t) => {
   const none = start(t, null);
   none.calls.hear(asked);
-  assert.deepEqual(none.posted, [{ type: "broken", id: 1, code: "login_required" }]);
+  assert.deepEqual(none.posted, [{ type: "broken", id: 1, code: "login_required", description: null }]);
   const { calls, posted, fetched } = start(t);
   calls.hear({ ...asked, path: "/login/" });
   calls.hear({ ...asked, id: 2 });
@@ -201,7 +212,7 @@ test("what is cancelled is aborted in silence, and whatever is under way at the 
   assert.ok(fetched[0].init.signal.aborted);
   calls.end("aborted");
   await settle();
-  assert.deepEqual(posted, [{ type: "broken", id: 2, code: "aborted" }]);
+  assert.deepEqual(posted, [{ type: "broken", id: 2, code: "aborted", description: null }]);
   assert.ok(fetched[1].init.signal.aborted);
 });
 
@@ -209,12 +220,16 @@ test("of more calls than may be open the oldest that nobody reads makes room, an
   const { calls, posted, fetched } = start(t);
   for (let id = 1; id <= 64; id += 1) calls.hear({ ...asked, id });
   calls.hear({ ...asked, id: 65 });
-  assert.deepEqual(posted.pop(), { type: "broken", id: 65, code: "invalid_options" });
+  const full = posted.pop();
+  assert.deepEqual([full.id, full.code], [65, "invalid_options"]);
+  assert.match(full.description, /64 calls are open/);
   fetched[4].answer(new Response("x"));
   fetched[2].answer(new Response("x"));
   await settle();
   calls.hear({ ...asked, id: 66 });
-  assert.deepEqual(posted.filter(({ type }) => type == "broken"), [{ type: "broken", id: 3, code: "network_error" }]);
+  const [gone, ...others] = posted.filter(({ type }) => type == "broken");
+  assert.deepEqual([gone.id, gone.code, others], [3, "network_error", []]);
+  assert.match(gone.description, /made room/);
   assert.equal(fetched.length, 65);
 });
 

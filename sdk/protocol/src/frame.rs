@@ -195,6 +195,8 @@ pub enum FromFrame<Data = ()> {
         id: u32,
         /// Why: `network_error`, `aborted`, `invalid_options` or `login_required`.
         code: ErrorCode,
+        /// The same in a sentence, where the code does not say enough.
+        description: Option<String>,
     },
     /// Where a person had put the toolbar the last time.
     Place {
@@ -366,7 +368,7 @@ pub mod literals {
         r#"{"type":"head","id":1,"status":200,"headers":[["content-type","application/json"]]}"#,
         r#"{"type":"chunk","id":1,"data":{"0":104,"1":105}}"#,
         r#"{"type":"end","id":1}"#,
-        r#"{"type":"broken","id":1,"code":"network_error"}"#,
+        r#"{"type":"broken","id":1,"code":"network_error","description":"No answer"}"#,
         r#"{"type":"place","corner":"bottom-left"}"#,
         r#"{"type":"move","dx":-3,"dy":4}"#,
         r#"{"type":"drop"}"#,
