@@ -176,7 +176,7 @@ journeys! {
     }
 
     fn a_page_that_leaves_the_token_to_the_frame_never_sees_one(journey) on Loopback {
-        journey.sign_in_with("{ tokens: 'frame' }").await?;
+        journey.sign_in_with("{ tokens: 'frame', headless: false }").await?;
         journey.is_told("return String(await other.getToken())", "null").await?;
         journey.is_told("return (await (await other.fetch('projects/')).text()).includes('web-shop') ? 'yes' : 'no'", "yes").await?;
         journey.is_told("const reader = (await other.fetch('projects/')).body.getReader();
