@@ -160,9 +160,10 @@ export class Calls {
     if (call?.type == "cancel") this.#forget(call.id);
   }
 
-  /** Whatever is under way is over; the page is told with a code. */
+  /** Whatever is under way is over; the page is told with a code. What the platform said of a token that it refused stays. */
   end(code) {
-    for (const id of [...this.#calls.keys()]) {
+    for (const [id, call] of [...this.#calls]) {
+      if (code && call.isRefusal) continue;
       this.#forget(id);
       if (code) this.#refuse(id, code);
     }
@@ -191,7 +192,7 @@ export class Calls {
     const request = requested(asked, account, abort.signal);
     if (!request) return this.#refuse(id, "invalid_options", WRONG);
     if (!this.#makeRoom()) return this.#refuse(id, "invalid_options", FULL);
-    const call = { abort, reader: undefined, isReading: false };
+    const call = { abort, reader: undefined, isReading: false, isRefusal: false };
     this.#calls.set(id, call);
     try {
       const response = await fetch(...request);
@@ -215,6 +216,7 @@ export class Calls {
 
   #answer(id, call, response) {
     const { status, body } = response;
+    call.isRefusal = status == 401;
     const headers = [...response.headers];
     call.reader = body?.getReader();
     this.#post(write("head", id, status, headers.length > MOST_HEADERS ? [] : shown(headers)));

@@ -206,6 +206,17 @@ journeys! {
         journey.is_told("const { length } = seen; await other.logout(); return other.state", "signed-out").await?;
     }
 
+    fn what_the_platform_says_of_a_token_that_it_refuses_is_read_through_the_frame(journey) on Loopback {
+        journey.sign_in_with("{ tokens: 'frame' }").await?;
+        let client = journey.stage.clients.acme.clone();
+        journey.stage.latchkey.run(&["app", "disable", "--client-id", &client]).await?;
+        journey.is_told("for (;;) {
+                const response = await other.fetch('projects/');
+                if (!response.ok) return `${response.status} ${typeof (await response.json()).error} ${other.state}`;
+                await response.text();
+            }", "401 string signed-out").await?;
+    }
+
     fn a_frame_that_is_taken_off_the_page_fails_what_waits_for_it_and_what_comes_later(journey) on Loopback {
         journey.sign_in_with("{ tokens: 'frame' }").await?;
         journey.is_told("const ask = () => other.fetch('projects/').then((r) => r.status, (error) => error.code);

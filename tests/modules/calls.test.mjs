@@ -172,6 +172,31 @@ test("an answer without a body is over at once, and a token that is refused is t
   assert.deepEqual(refused, ["t"]);
 });
 
+test("what the platform says of a token that it refuses is read after the session has ended", async (t) => {
+  const { calls, posted, fetched, refused } = start(t);
+  calls.hear(asked);
+  calls.hear({ ...asked, id: 2 });
+  fetched[0].answer(new Response('{"error":"session_expired"}', { status: 401 }));
+  await settle();
+  assert.deepEqual(refused, ["t"]);
+  calls.end("aborted");
+  assert.deepEqual(posted.map(({ type, id }) => [type, id]), [["head", 1], ["broken", 2]]);
+  calls.hear({ type: "pull", id: 1 });
+  await settle();
+  assert.equal(new TextDecoder().decode(posted[2].data), '{"error":"session_expired"}');
+  calls.hear({ type: "pull", id: 1 });
+  await settle();
+  assert.deepEqual(posted[3], { type: "end", id: 1 });
+  // Another page gets nothing of it.
+  calls.hear({ ...asked, id: 3 });
+  fetched[2].answer(new Response("x", { status: 401 }));
+  await settle();
+  calls.end();
+  calls.hear({ type: "pull", id: 3 });
+  await settle();
+  assert.deepEqual(posted.slice(4).map(({ type }) => type), ["head"]);
+});
+
 test("an answer from elsewhere is none", async (t) => {
   const { calls, posted, fetched } = start(t);
   for (const [id, at] of ["https://evil.example/api/0/", "https://p.example/login/", "https://p.example.evil.example/api/0/", ""].entries()) {
