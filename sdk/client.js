@@ -61,8 +61,6 @@ const TAKEN_OFF = "The toolbar's frame, which keeps the token, is not on the pag
 
 const within = (least, value, most) => Math.min(Math.max(value, least), most);
 
-const aborted = () => new LatchkeyError("aborted");
-
 /** A Cross-Origin-Opener-Policy that cuts the windows a page opens off from it. */
 const CUTS = /^\s*(same-origin|noopener-allow-popups)\s*(;|$)/;
 
@@ -107,6 +105,8 @@ export class Client extends EventTarget {
   #dock;
   #port;
   #relay;
+  /** The page's own calls that have no answer yet. */
+  #calls = new Set();
   /** The response that the page came back with. */
   #response;
   #left;
@@ -135,7 +135,7 @@ export class Client extends EventTarget {
 
   async login(given) {
     const { signal, ...ask } = checkLogin(given, this.#options);
-    if (signal?.aborted) throw aborted();
+    if (signal?.aborted) throw this.#aborted();
     // A window that is open already stays as it was asked for.
     if (!this.#waiting.login.length) this.#ask = ask;
     return this.#wait("login", () => this.#tell(LOGIN, ask.limit), signal);
@@ -157,14 +157,16 @@ export class Client extends EventTarget {
   async fetch(path, init) {
     // After a sleep the token is over, and its successor on the way.
     while (this.#session?.expiresAt <= Date.now()) await this.#wait("token", () => this.#tell(TICK));
+    const isOver = () => this.#ended.signal.aborted;
+    if (isOver()) throw this.#aborted();
     if (!this.#session) throw new LatchkeyError("login_required");
     const { platform } = this.#options;
     const token = this.#token;
     if (!token && !this.#frame?.isConnected) throw new LatchkeyError("network_error", TAKEN_OFF);
     const url = this.#resolve(path);
     // The browser's own reading of the path: dot segments, backslashes and user names are no longer what they were.
-    if (!url.startsWith(platform + "/api/")) {
-      throw invalid('fetch: give a path below the organization, such as "projects/", or one that begins with "/api/"');
+    if (!url.startsWith(platform + "/api/0/")) {
+      throw invalid('fetch: give a path below the organization, such as "projects/", or one that begins with "/api/0/"');
     }
     let request;
     try {
@@ -174,9 +176,9 @@ export class Client extends EventTarget {
     } catch {
       throw invalid("fetch: the second argument takes what the browser's own fetch takes");
     }
-    const response = await (token ? fetch(request) : this.#relay.fetch(request, url.slice(platform.length))).catch((error) => {
+    const response = await (token ? this.#call(request) : this.#relay.fetch(request, url.slice(platform.length))).catch((error) => {
       if (error instanceof LatchkeyError) throw error;
-      throw request.signal.aborted ? aborted() : new LatchkeyError("network_error");
+      throw request.signal.aborted || isOver() ? this.#aborted() : new LatchkeyError("network_error");
     });
     if (response.type == "opaqueredirect") throw new LatchkeyError("network_error", REDIRECTED);
     // A token that ran out on its way is as it is: another one may come.
@@ -185,10 +187,27 @@ export class Client extends EventTarget {
     return response;
   }
 
+  /** Calls the platform, until the client is destroyed. */
+  async #call(request) {
+    const { signal } = request;
+    const call = new AbortController();
+    signal.addEventListener("abort", () => call.abort());
+    if (signal.aborted) call.abort();
+    this.#calls.add(call);
+    try {
+      return await fetch(request, { signal: call.signal });
+    } finally {
+      this.#calls.delete(call);
+    }
+  }
+
   /** The absolute address of a path below the session's organization, or below the platform; empty for none. */
   #resolve(path) {
     try {
-      return new URL(path, `${this.#options.platform}/api/0/organizations/${encodeURIComponent(this.#session.organization.slug)}/`).href;
+      const url = new URL(path, `${this.#options.platform}/api/0/organizations/${encodeURIComponent(this.#session.organization.slug)}/`);
+      // It is the page's own, and travels nowhere.
+      url.hash = "";
+      return url.href;
     } catch {
       return "";
     }
@@ -254,6 +273,10 @@ export class Client extends EventTarget {
     this.#wake();
   }
 
+  #aborted() {
+    return new LatchkeyError("aborted", this.#why("aborted"));
+  }
+
   #why(code) {
     return code == "aborted" && this.#ended.signal.aborted ? "The client was destroyed." : "";
   }
@@ -276,7 +299,7 @@ export class Client extends EventTarget {
         if (!waiting.includes(entry)) return;
         if (waiting.length == 1) return this.#tell(ABORT);
         waiting.splice(waiting.indexOf(entry), 1);
-        reject(aborted());
+        reject(this.#aborted());
       }, { signal: this.#ended.signal });
       begin();
     });
@@ -657,7 +680,8 @@ export class Client extends EventTarget {
   #clear() {
     this.#ended.abort();
     clearTimeout(this.#timer);
-    this.#relay?.end(aborted());
+    this.#relay?.end(this.#aborted());
+    for (const call of this.#calls) call.abort();
     this.#channel?.close();
     this.#popup?.close();
     this.#unmount();

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use latchkey_journeys::data::{ADA, GRACE};
+use serde_json::json;
 
 use crate::journey::{Journey, journeys};
 
@@ -59,6 +60,46 @@ impl Journey {
         ensure!(said.as_str().is_some_and(|said| said.contains(expected)), "{said} instead of {expected}");
         Ok(())
     }
+}
+
+/// What `index.d.ts` says of `fetch` wherever the token is kept, and of all of it once the client is destroyed.
+async fn calls_alike(journey: &Journey, options: &str) -> Result<()> {
+    let page = journey.open_site("/popup.html").await?;
+    journey.init_with(options).await?;
+    journey.browser.click("#sign-in").await?;
+    journey.log_in_and_allow(&page, ADA).await?;
+    journey.browser.until("window.outcome === 'Ada Lovelace'").await?;
+    let told = journey
+        .browser
+        .run(
+            "return (async () => {
+                const { platform } = await import('/config.js');
+                const says = (asked) => asked.then((answer) => answer?.status ?? 'done', ({ code }) => code);
+                const ask = (path, init) => says(other.fetch(path, init));
+                const told = {
+                    own: await ask('projects/#there'), whole: await ask('/api/0/'), address: await ask(`${platform}/api/0/#there`),
+                    elsewhere: [], after: [],
+                };
+                for (const path of ['/api/', '/api/1/', '/api/00/', '/login/', '../../../login/', 'https://evil.example/api/0/']) {
+                    told.elsewhere.push(await ask(path));
+                }
+                const asked = ask('projects/');
+                other.destroy();
+                told.waiting = await asked;
+                for (const call of [other.fetch('projects/'), other.login(), other.logout(), other.handleRedirect()]) {
+                    told.after.push(await says(call));
+                }
+                return told;
+            })()",
+        )
+        .await?;
+    let refused = vec!["invalid_options"; 6];
+    let expected = json!({
+        "own": 200, "whole": 200, "address": 200, "elsewhere": refused, "waiting": "aborted",
+        "after": ["aborted", "aborted", "done", "done"],
+    });
+    ensure!(told == expected, "{told}");
+    Ok(())
 }
 
 journeys! {
@@ -360,6 +401,14 @@ journeys! {
         is_ignored(4).await?;
         journey.browser.run("other.destroy()").await?;
         journey.browser.until("window.outcome === 'aborted'").await?;
+    }
+
+    fn a_page_that_holds_the_token_calls_where_one_that_does_not_calls(journey) on Loopback {
+        calls_alike(journey, "{ mode: 'popup' }").await?;
+    }
+
+    fn a_page_that_leaves_the_token_to_the_frame_calls_where_one_that_holds_it_calls(journey) on Loopback {
+        calls_alike(journey, "{ tokens: 'frame', headless: true }").await?;
     }
 
     fn a_script_in_the_head_may_be_faster_than_the_body(journey) on Loopback {
