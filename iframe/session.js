@@ -8,6 +8,7 @@ import {
   ASK,
   CAME,
   CLOSE,
+  CLOSE_OTHERWISE,
   COOKIE,
   DISCARD,
   FORGET,
@@ -15,8 +16,10 @@ import {
   HANDLE,
   LEAVING,
   MARK,
+  MARKED,
   OPEN,
   OPENED,
+  OTHERWISE,
   POST_RENEWED,
   POST_SIGNED_IN,
   REFRESH,
@@ -92,28 +95,37 @@ export class Session {
     return this.#held && { token: this.#held.token, organization: this.#held.session.organization.slug };
   }
 
-  /** A page of this origin said hello. Returns whether the browser may have a session. */
+  /** A page of this origin said hello. Returns what sessions the browser may have. */
   begin(origin, keeps) {
     this.#origin = origin;
     this.#keeps = keeps;
     this.#handed = undefined;
     this.#channel?.close();
     try {
-      this.#channel = new BroadcastChannel("latchkey " + this.#place);
+      this.#channel = new BroadcastChannel("latchkey " + this.#place());
       this.#channel.onmessage = ({ data }) => this.#hearTab(data);
     } catch {
       this.#channel = undefined;
     }
-    return !!stored((storage) => storage.getItem(this.#key));
+    const isMarked = (keeps) => stored((storage) => storage.getItem(this.#key(keeps)));
+    return (isMarked(keeps) ? MARKED : 0) | (isMarked(!keeps) ? OTHERWISE : 0);
   }
 
-  /** One application on one site. */
-  get #place() {
-    return `${this.#clientId} ${this.#origin}`;
+  /**
+   * One application on one site; and where the frame keeps the token, apart from where it does not: what it says and
+   * notes then no frame hears or finds that hands tokens out.
+   */
+  #place(keeps = this.#keeps) {
+    return `${this.#clientId} ${this.#origin}${keeps ? " frame" : ""}`;
   }
 
-  get #key() {
-    return "session " + this.#place;
+  #key(keeps) {
+    return "session " + this.#place(keeps);
+  }
+
+  /** What the platform is told of the frame that asks: the cookie is by these. */
+  #fields(keeps = this.#keeps) {
+    return { origin: this.#origin, tokens: keeps ? "frame" : "page" };
   }
 
   get #path() {
@@ -201,9 +213,13 @@ export class Session {
     if (does(TELL_RENEWED)) this.#channel?.postMessage({ type: "renewed", access_token: offer.token, session: offer.session });
     if (does(TELL_ENDED)) this.#channel?.postMessage({ type: "ended", code: code || null });
     if (does(OPEN)) this.#open(offer.handle);
-    if (does(MARK)) stored((storage) => storage.setItem(this.#key, "1"));
-    if (does(UNMARK)) stored((storage) => storage.removeItem(this.#key));
-    if (does(CLOSE)) send(`${this.#path}?${form({ origin: this.#origin })}`, { isFrame: true, method: "DELETE" });
+    if (does(MARK)) stored((storage) => storage.setItem(this.#key(), "1"));
+    if (does(UNMARK)) this.#unmark();
+    if (does(CLOSE)) this.#close();
+    if (does(CLOSE_OTHERWISE)) {
+      this.#close(!this.#keeps);
+      this.#unmark(!this.#keeps);
+    }
     if (does(ASK)) this.#ask();
     if (does(ADOPT)) this.#adopt();
   }
@@ -212,19 +228,27 @@ export class Session {
 
   async #open(handle) {
     const turn = this.#core.turn();
-    const { code } = await send(this.#path, { isFrame: true, fields: { handle, origin: this.#origin } });
+    const { code } = await send(this.#path, { isFrame: true, fields: { handle, ...this.#fields() } });
     if (!code) this.#tell(OPENED, { turn });
+  }
+
+  #close(keeps) {
+    send(`${this.#path}?${form(this.#fields(keeps))}`, { isFrame: true, method: "DELETE" });
+  }
+
+  #unmark(keeps) {
+    stored((storage) => storage.removeItem(this.#key(keeps)));
   }
 
   /** Asks for another token, by the cookie or by the refresh token; one tab at a time. */
   async #ask() {
     const turn = this.#core.turn();
     const before = this.#held?.token;
-    await alone("latchkey " + this.#place, async () => {
+    await alone("latchkey " + this.#place(), async () => {
       if (this.#held?.token !== before) return this.#tell(SHARED, { turn });
       const refresh = this.#held?.refresh;
       let answer = { code: "login_required" };
-      if (this.#core.tries_cookie()) answer = issued(await send(this.#path + "token/", { isFrame: true, fields: { origin: this.#origin } }));
+      if (this.#core.tries_cookie()) answer = issued(await send(this.#path + "token/", { isFrame: true, fields: this.#fields() }));
       const flags = answer.code ? 0 : COOKIE;
       if (answer.code == "login_required" && refresh) {
         answer = await exchange({ grant_type: "refresh_token", client_id: this.#clientId, refresh_token: refresh });

@@ -22,6 +22,7 @@ export const REFRESH = 4;
 export const COOKIE = 8;
 export const SAME = 16;
 export const HANDLE = 32;
+export const OTHERWISE = 64;
 
 export const REVOKE_BEFORE = 1;
 export const DISCARD = 2;
@@ -39,3 +40,4 @@ export const REVOKE_REFRESH = 4096;
 export const REVOKE_TOKEN = 8192;
 export const ASK = 16384;
 export const ADOPT = 32768;
+export const CLOSE_OTHERWISE = 65536;

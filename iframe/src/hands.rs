@@ -29,9 +29,9 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn call(this: &Hands, data: &JsValue);
 
-    /// Begins with a page of this origin. Returns whether the browser may have a session.
+    /// Begins with a page of this origin. Returns what sessions the browser may have: [`crate::life::flag`]s.
     #[wasm_bindgen(method)]
-    pub(crate) fn greet(this: &Hands, origin: &str, keeps: bool) -> bool;
+    pub(crate) fn greet(this: &Hands, origin: &str, keeps: bool) -> u32;
 
     /// Shows that nobody is signed in, and why the last attempt failed, if it did; or that somebody is about to.
     #[wasm_bindgen(method)]

@@ -177,7 +177,9 @@ impl Frame {
         let Ok(port) = event.ports().get(0).dyn_into::<MessagePort>() else { return };
         // A page that frames nothing is its own parent.
         let is_parent = source == *parent.as_ref() && parent != self.window;
-        match self.page.judge(Sender { is_parent, origin: &event.origin() }, hello) {
+        let sender = Sender { is_parent, origin: &event.origin() };
+        let verdict = self.page.judge(sender, hello, self.parent.borrow().as_ref());
+        match verdict {
             Verdict::Ignore => {}
             Verdict::OtherVersion => {
                 let _ = port.post_message(&self.welcome());
@@ -190,8 +192,7 @@ impl Frame {
                 *self.port.borrow_mut() = Some(Port::new(port, move |data| me.obey(&data)));
                 self.post(&self.welcome(), &JsValue::UNDEFINED);
                 self.owed.set(1);
-                let is_marked = self.hands.greet(&origin, keeps);
-                let flags = if keeps { flag::KEEPS } else { 0 } | if is_marked { flag::MARKED } else { 0 };
+                let flags = self.hands.greet(&origin, keeps) | if keeps { flag::KEEPS } else { 0 };
                 self.step(Event::Greeted, Said { flags, ..Said::default() });
             }
         }

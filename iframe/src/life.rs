@@ -65,8 +65,11 @@ pub mod flag {
     pub const SAME: u32 = 16;
     /// The response brought the handle of a session of the frame's own.
     pub const HANDLE: u32 = 32;
+    /// With `Greeted`: the browser may have the cookie of a session whose token somebody else held, the page in the place
+    /// of the frame or the frame in the place of the page.
+    pub const OTHERWISE: u32 = 64;
 }
-use flag::{COOKIE, HANDLE, KEEPS, MARKED, REFRESH, SAME};
+use flag::{COOKIE, HANDLE, KEEPS, MARKED, OTHERWISE, REFRESH, SAME};
 
 /// What to do about it: one bit each. `session.js` does them first, and the core the last three, in the order of the bits.
 pub mod action {
@@ -102,15 +105,17 @@ pub mod action {
     pub const ASK: u32 = 1 << 14;
     /// Ask whose the token is that the page handed over.
     pub const ADOPT: u32 = 1 << 15;
+    /// End the session at the platform whose token somebody else held, and note that there is none.
+    pub const CLOSE_OTHERWISE: u32 = 1 << 16;
     /// Show that nobody is signed in.
-    pub const SHOW_OUT: u32 = 1 << 16;
+    pub const SHOW_OUT: u32 = 1 << 17;
     /// Tell the page that the session is over.
-    pub const POST_ENDED: u32 = 1 << 17;
+    pub const POST_ENDED: u32 = 1 << 18;
     /// Hand out the requests that are owed.
-    pub const OFFER: u32 = 1 << 18;
+    pub const OFFER: u32 = 1 << 19;
 }
 use action::{
-    ADOPT, ASK, CLOSE, DISCARD, FORGET, MARK, OFFER, OPEN, POST_ENDED, POST_RENEWED, POST_SIGNED_IN,
+    ADOPT, ASK, CLOSE, CLOSE_OTHERWISE, DISCARD, FORGET, MARK, OFFER, OPEN, POST_ENDED, POST_RENEWED, POST_SIGNED_IN,
     REVOKE_BEFORE, REVOKE_REFRESH, REVOKE_TOKEN, SHOW_OUT, TAKE, TELL_ENDED, TELL_RENEWED, UNMARK,
 };
 
@@ -257,7 +262,9 @@ impl Life {
         self.keeps = flags & KEEPS > 0;
         let is_marked = flags & MARKED > 0;
         self.resume_until = is_marked.then_some(now + RESUME_MS);
-        FORGET | if is_marked { ASK } else { SHOW_OUT | OFFER }
+        // Who holds the token is the session's for good: with another hello nobody gets at it.
+        let close = if flags & OTHERWISE > 0 { CLOSE_OTHERWISE } else { 0 };
+        FORGET | close | if is_marked { ASK } else { SHOW_OUT | OFFER }
     }
 
     fn take(&mut self, held: Held) -> u32 {
@@ -453,6 +460,17 @@ mod tests {
     }
 
     #[test]
+    fn a_session_whose_token_somebody_else_held_is_closed_and_does_not_come_back() {
+        for keeps in [0, KEEPS] {
+            let mut table = Table(Life::default());
+            let closed = FORGET | CLOSE_OTHERWISE;
+            assert_eq!(table.now(Event::Greeted, keeps | OTHERWISE), closed | SHOW_OUT | OFFER);
+            assert!(!table.0.is_resuming());
+            assert_eq!(table.now(Event::Greeted, keeps | OTHERWISE | MARKED), closed | ASK);
+        }
+    }
+
+    #[test]
     fn a_session_that_comes_back_is_told_before_the_first_request() {
         let mut table = Table(Life::default());
         assert_eq!(table.now(Event::Greeted, MARKED), FORGET | ASK);
@@ -633,6 +651,7 @@ mod tests {
             ("COOKIE", COOKIE),
             ("SAME", SAME),
             ("HANDLE", HANDLE),
+            ("OTHERWISE", OTHERWISE),
             ("REVOKE_BEFORE", REVOKE_BEFORE),
             ("DISCARD", DISCARD),
             ("TAKE", TAKE),
@@ -649,6 +668,7 @@ mod tests {
             ("REVOKE_TOKEN", REVOKE_TOKEN),
             ("ASK", ASK),
             ("ADOPT", ADOPT),
+            ("CLOSE_OTHERWISE", CLOSE_OTHERWISE),
         ];
         let events = Event::ALL.iter().map(|event| (name_of(event), *event as u32));
         let expected: Vec<(String, u32)> =

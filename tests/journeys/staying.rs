@@ -15,6 +15,15 @@ const OVERHEAR: &str = "const Channel = MessageChannel;
         }
     };";
 
+/// Says hello to this window, as a page that wants the token itself, and keeps whatever is answered, as text.
+const GREET: &str = "window.answers = [];
+    window.greet = (target, platform, client_id) => {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = ({ data }) => answers.push(JSON.stringify(data));
+        const hello = { type: 'latchkey.hello', version: 1, client_id, scope: '', response_type: 'token', tokens: 'page' };
+        target.postMessage(hello, platform, [port2]);
+    };";
+
 /// A client of the page's with these options takes the button.
 const OTHERWISE: &str = "client.destroy();
     window.other = await sdk.init({ clientId, platform, headless: true, ...options });
@@ -130,6 +139,29 @@ journeys! {
             "invalid_options,invalid_options,invalid_options,invalid_options").await?;
         journey.is_told("return seen.some((text) => text.includes('lkat_')) || seen.length < 3 ? 'told' : 'kept'", "kept").await?;
         journey.is_told("const { length } = seen; await other.logout(); return other.state", "signed-out").await?;
+    }
+
+    // A script that got into the page can do what the page can, as long as it runs. It cannot take the token along.
+    fn no_later_hello_gets_at_the_token_that_a_frame_keeps(journey) on Loopback {
+        journey.sign_in_with("{ tokens: 'frame' }").await?;
+        journey.keeps_session().await?;
+        journey.browser.reload().await?;
+        journey.with_client(&format!("const options = {{ tokens: 'frame' }}; {OTHERWISE}")).await?;
+        journey.is_told("return `${other.state} ${await other.getToken()}`", "signed-in null").await?;
+        journey.browser.run(GREET).await?;
+        // To the frame that is there.
+        journey.with_client("const [frame] = document.querySelectorAll('latchkey-toolbar iframe');
+            greet(frame.contentWindow, platform, clientId)").await?;
+        journey.is_told("return (await other.fetch('projects/')).status + ' ' + answers.length", "200 0").await?;
+        // And to one of its own, which does not get the session, and leaves none behind.
+        journey.with_client("const frame = document.createElement('iframe');
+            frame.src = `${platform}/toolbar/${clientId}/`;
+            frame.onload = () => greet(frame.contentWindow, platform, clientId);
+            document.body.append(frame);").await?;
+        journey.browser.until("answers.some((text) => text.includes('\"prepared\"'))").await?;
+        journey.is_told("return answers.some((text) => /lkat_|renewed|signed_in/.test(text)) ? 'told' : 'kept'", "kept").await?;
+        journey.browser.until("await other.fetch('projects/').then(({ status }) => status == 401, () => true)").await?;
+        journey.browser.until("other.state === 'signed-out'").await?;
     }
 
     fn a_frame_that_is_taken_off_the_page_fails_what_waits_for_it_and_what_comes_later(journey) on Loopback {

@@ -211,17 +211,57 @@ globalThis.BroadcastChannel = class {
 /** A session whose core writes down what it is told, and answers what the test says. */
 function started({ keeps = false, ...options } = {}) {
   globalThis.document = { addEventListener() {} };
-  globalThis.localStorage = { getItem: () => null, setItem() {}, removeItem() {} };
+  const noted = new Set(options.noted);
+  globalThis.localStorage = { getItem: (key) => noted.has(key) || null, setItem: (key) => noted.add(key), removeItem: (key) => noted.delete(key) };
   const steps = [];
   const posted = [];
   const shown = [];
   const core = { turn: () => 7, tries_cookie: () => true, step: (...step) => (steps.push(step), options.step?.(session, ...step)), post: (message) => posted.push(message), fail: (code) => steps.push(["fail", code]) };
   const session = new Session("c1", (held) => shown.push(held.token), () => shown.push(null));
   session.start(core);
-  session.begin("https://shop.example", keeps);
-  return { session, steps, posted, shown };
+  const flags = session.begin("https://shop.example", keeps);
+  return { session, steps, posted, shown, flags };
 }
 const settle = () => new Promise((done) => setTimeout(done, 20));
+
+const CLOSE_PATH = "/toolbar/c1/session/?origin=https%3A%2F%2Fshop.example&tokens=";
+
+test("what a frame keeps to itself no frame finds or hears that hands tokens out", async (t) => {
+  const [page, frame] = ["session c1 https://shop.example", "session c1 https://shop.example frame"];
+  for (const [noted, keeps, expected] of [
+    [[], false, 0],
+    [[page], false, table.MARKED],
+    [[frame], false, table.OTHERWISE],
+    [[page], true, table.OTHERWISE],
+    [[frame], true, table.MARKED],
+    [[page, frame], true, table.MARKED | table.OTHERWISE],
+  ]) {
+    assert.equal(started({ keeps, noted }).flags, expected, `${noted} ${keeps}`);
+    assert.equal(BroadcastChannel.last.name, "latchkey c1 https://shop.example" + (keeps ? " frame" : ""));
+  }
+  for (const [keeps, other, left] of [[false, "frame", page], [true, "page", frame]]) {
+    const asked = answering(t, [204]);
+    const { session } = started({ keeps, noted: [page, frame] });
+    session.act(table.CLOSE_OTHERWISE, "");
+    assert.deepEqual(asked.map(([path, { method }]) => [path, method]), [[CLOSE_PATH + other, "DELETE"]]);
+    assert.deepEqual([page, frame].filter((key) => localStorage.getItem(key)), [left]);
+    t.mock.restoreAll();
+  }
+});
+
+test("the platform is told whose token it will be", async (t) => {
+  for (const keeps of [false, true]) {
+    const asked = answering(t, [204], [403, { error: "login_required" }], [204]);
+    const { session } = started({ keeps });
+    session.act(table.ASK, "");
+    await settle();
+    session.act(table.CLOSE, "");
+    await settle();
+    const told = asked.map(([path, { body }]) => body?.get("tokens") ?? new URLSearchParams(path.split("?")[1]).get("tokens"));
+    assert.deepEqual(told, Array(2).fill(keeps ? "frame" : "page"));
+    t.mock.restoreAll();
+  }
+});
 
 test("a token that the page hands over is shown only if it is of this application", async (t) => {
   for (const [client_id, adopted] of [["c1", 1], ["c2", 0], [undefined, 0], [["c1"], 0]]) {
