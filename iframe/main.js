@@ -54,7 +54,8 @@ const hands = {
     if (keeps) calls ??= loadCalls();
     return session.begin(origin, keeps);
   },
-  show: (isSigningIn, code) => toolbar.showSignedOut(isSigningIn, code),
+  // Whatever became of another sign-in, who is signed in stays so.
+  show: (isSigningIn, code) => (!isSigningIn && session.shown ? toolbar.showSignedIn(session.shown) : toolbar.showSignedOut(isSigningIn, code)),
   prepare: () => prepare().then((request) => core.prepared(...request), () => core.unprepared()),
   act: (actions, code) => session.act(actions, code),
   takeToken: (...given) => session.takeToken(...given),

@@ -11,6 +11,7 @@ import {
   CLOSE_OTHERWISE,
   COOKIE,
   DISCARD,
+  FAILED,
   FORGET,
   HANDED,
   HANDLE,
@@ -90,6 +91,11 @@ export class Session {
     return this.#keeps;
   }
 
+  /** Whose session it is. */
+  get shown() {
+    return this.#held?.session;
+  }
+
   /** The token, and the organization that it opens. */
   get account() {
     return this.#held && { token: this.#held.token, organization: this.#held.session.organization.slug };
@@ -141,21 +147,21 @@ export class Session {
     if (this.#held?.token === token) this.#tell(REFUSED, { code: "session_expired" });
   }
 
-  takeToken(token, expires_in, handle) {
-    this.#take({ token, expiresAt: Date.now() + expires_in * 1000 }, handle);
+  takeToken(state, token, expires_in, handle) {
+    this.#take(state, { token, expiresAt: Date.now() + expires_in * 1000 }, handle);
   }
 
   /** Exchanges a code, with the verifier that never leaves this page. */
-  takeCode(code, code_verifier, redirect_uri, handle) {
+  takeCode(state, code, code_verifier, redirect_uri, handle) {
     const fields = { grant_type: "authorization_code", client_id: this.#clientId, code, redirect_uri, code_verifier };
-    this.#take(exchange(fields), handle);
+    this.#take(state, exchange(fields), handle);
   }
 
-  async #take(asked, handle) {
-    const turn = this.#core.turn();
+  async #take(state, asked, handle) {
+    const turn = this.#core.attempt();
     const offer = await describe(await asked);
-    if (offer.code) return this.#core.fail(offer.code);
-    this.#tell(CAME, { turn, flags: handle ? HANDLE : 0 }, { ...offer, handle });
+    if (offer.code) return this.#tell(FAILED, { turn, code: offer.code });
+    this.#tell(CAME, { turn, flags: handle ? HANDLE : 0 }, { ...offer, state, handle });
   }
 
   /** The page hands its own session over. */
@@ -197,7 +203,8 @@ export class Session {
     const [before, offer] = [this.#held, this.#offer];
     if (does(REVOKE_BEFORE | REVOKE_REFRESH) && before) this.discard(before.refresh);
     if (does(REVOKE_TOKEN) && before) this.discard(before.token);
-    if (does(DISCARD)) this.discard(offer.token);
+    // With a refresh token goes whatever came of its sign-in.
+    if (does(DISCARD)) this.discard(offer.refresh ?? offer.token);
     if (does(TAKE)) {
       this.#held = offer;
       this.#signedIn(offer);
@@ -208,7 +215,8 @@ export class Session {
     }
     if (does(POST_SIGNED_IN | POST_RENEWED)) {
       const token = this.#keeps ? null : offer.token;
-      this.#core.post(write(does(POST_RENEWED) ? "renewed" : "signed_in", token, offer.session));
+      const { state, session } = offer;
+      this.#core.post(does(POST_RENEWED) ? write("renewed", token, session) : write("signed_in", state, token, session));
     }
     if (does(TELL_RENEWED)) this.#channel?.postMessage({ type: "renewed", access_token: offer.token, session: offer.session });
     if (does(TELL_ENDED)) this.#channel?.postMessage({ type: "ended", code: code || null });

@@ -15,6 +15,8 @@ export const REFUSED = 11;
 export const TICK = 12;
 export const HANDED = 13;
 export const ADOPTED = 14;
+export const FAILED = 15;
+export const GIVEN_UP = 16;
 
 export const MARKED = 1;
 export const KEEPS = 2;

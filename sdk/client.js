@@ -18,6 +18,7 @@ import {
   DROP,
   FAILED,
   FOCUS,
+  FOLLOW,
   FRAME_KEPT_OUT,
   FRAME_LOADED,
   KEEP,
@@ -215,6 +216,7 @@ export class Client extends EventTarget {
       this.#settle("init", Object.assign(failure, this.#setupUrl && { setupUrl: this.#setupUrl }));
     }
     if (does(OPEN)) this.#request = this.#stock.pop();
+    if (does(FOLLOW)) this.#request = offer;
     if (does(OPEN | REOPEN)) this.#open();
     if (does(FOCUS)) this.#popup?.focus();
     const { state } = this.#request ?? {};
@@ -448,20 +450,27 @@ export class Client extends EventTarget {
   /** The frame says something. */
   #hear(message) {
     const offer = message?.session && { session: readSession(message.session, message.session.expires_at), token: message.access_token ?? null };
+    // Of the sign-in that is under way, and not of one that was given up.
+    const isOut = message?.state === this.#request?.state;
     switch (message?.type) {
       case "welcome":
         return this.#tell(WELCOME, message.version == VERSION ? 1 : 0);
       case "prepared":
         return this.#tell(PREPARED, 0, undefined, message);
       case "signing_in":
-        return this.#tell(SIGNING_IN);
+        return this.#tell(SIGNING_IN, 0, undefined, message);
       case "answered":
-        return this.#tell(ANSWERED);
+        return isOut && this.#tell(ANSWERED);
       case "signed_in":
+        // Given up meanwhile: nobody waits for it, and it must not live on, here or there.
+        if (!isOut) return this.#post({ type: "ended", state: message.state, code: "aborted" }), this.#revoke(offer.token);
+        return this.#tell(SIGNED_IN, +offer.session.expiresAt, undefined, offer);
       case "renewed":
-        return this.#tell(message.type == "renewed" ? RENEWED : SIGNED_IN, +offer.session.expiresAt, undefined, offer);
+        return this.#tell(RENEWED, +offer.session.expiresAt, undefined, offer);
       case "failed":
-        return this.#fail(refused(message.code, message.description));
+        if (isOut) this.#fail(refused(message.code, message.description));
+        else if (!message.state) this.#report(refused(message.code, message.description));
+        return;
       case "ended":
         return this.#tell(OVER, message.code ? 1 : 0, message.code && refused(message.code));
       case "sign_out":
@@ -540,7 +549,7 @@ export class Client extends EventTarget {
     const response = text(data.response);
     if (this.#frame) {
       this.#tell(ANSWERED);
-      this.#post({ type: "response", response, redirect_uri: this.#redirectUri });
+      this.#post({ type: "response", state: data.state, response, redirect_uri: this.#redirectUri });
     } else if (!this.#receive(response)) return;
     this.#channel.postMessage({ type: "latchkey.received", version: VERSION, state: data.state });
   }

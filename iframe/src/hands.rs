@@ -47,12 +47,19 @@ extern "C" {
 
     /// Takes a token that came in the fragment.
     #[wasm_bindgen(method, js_name = takeToken)]
-    pub(crate) fn take_token(this: &Hands, token: &str, expires_in: u32, handle: Option<&str>);
+    pub(crate) fn take_token(
+        this: &Hands,
+        state: &str,
+        token: &str,
+        expires_in: u32,
+        handle: Option<&str>,
+    );
 
     /// Exchanges a code that came, with the verifier that never leaves this page.
     #[wasm_bindgen(method, js_name = takeCode)]
     pub(crate) fn take_code(
         this: &Hands,
+        state: &str,
         code: &str,
         verifier: &str,
         redirect_uri: &str,

@@ -48,6 +48,10 @@ events! {
         Handed = 13,
         /// The platform says whose the token is that the page handed over.
         Adopted = 14,
+        /// What a response opens was asked for in vain, and a code says why.
+        Failed = 15,
+        /// The page wants nothing any more of the sign-in whose response came last.
+        GivenUp = 16,
     }
 }
 
@@ -71,7 +75,7 @@ pub mod flag {
 }
 use flag::{COOKIE, HANDLE, KEEPS, MARKED, OTHERWISE, REFRESH, SAME};
 
-/// What to do about it: one bit each. `session.js` does them first, and the core the last three, in the order of the bits.
+/// What to do about it: one bit each. `session.js` does them first, and the core the last four, in the order of the bits.
 pub mod action {
     /// Revoke the refresh token of the sign-in before this one.
     pub const REVOKE_BEFORE: u32 = 1;
@@ -111,11 +115,13 @@ pub mod action {
     pub const SHOW_OUT: u32 = 1 << 17;
     /// Tell the page that the session is over.
     pub const POST_ENDED: u32 = 1 << 18;
+    /// Tell the page that the sign-in failed.
+    pub const POST_FAILED: u32 = 1 << 19;
     /// Hand out the requests that are owed.
-    pub const OFFER: u32 = 1 << 19;
+    pub const OFFER: u32 = 1 << 20;
 }
 use action::{
-    ADOPT, ASK, CLOSE, CLOSE_OTHERWISE, DISCARD, FORGET, MARK, OFFER, OPEN, POST_ENDED, POST_RENEWED, POST_SIGNED_IN,
+    ADOPT, ASK, CLOSE, CLOSE_OTHERWISE, DISCARD, FORGET, MARK, OFFER, OPEN, POST_ENDED, POST_FAILED, POST_RENEWED, POST_SIGNED_IN,
     REVOKE_BEFORE, REVOKE_REFRESH, REVOKE_TOKEN, SHOW_OUT, TAKE, TELL_ENDED, TELL_RENEWED, UNMARK,
 };
 
@@ -126,7 +132,8 @@ pub struct Said {
     pub flags: u32,
     /// When the token expires.
     pub expires_at: f64,
-    /// The turn in which what comes back was asked for: see [`Life::turn`].
+    /// The turn in which what comes back was asked for: see [`Life::turn`], or [`Life::attempt`] for what comes of a
+    /// response.
     pub turn: u32,
     /// Why.
     pub code: Option<ErrorCode>,
@@ -136,8 +143,12 @@ pub struct Said {
 #[derive(Debug, Default)]
 pub struct Life {
     held: Option<Held>,
-    /// Counts what began and what ended: whoever comes back to another number comes too late.
+    /// Counts the sessions that began and ended: whoever comes back to another number comes too late.
     turn: u32,
+    /// Counts the responses, likewise.
+    attempt: u32,
+    /// How far the last response has come.
+    taking: Taking,
     /// The frame keeps the token.
     keeps: bool,
     /// Until when it is waited for a session that may come back. Before that is over the page gets no request.
@@ -147,6 +158,17 @@ pub struct Life {
     leaving: bool,
     /// The page handed its session over, and it is not known yet whether the frame has one of its own.
     handed: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Taking {
+    /// Nothing came, or nothing came of it.
+    #[default]
+    Nothing,
+    /// What it opens is being asked for.
+    Asked,
+    /// The session there is came of it.
+    Taken,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -183,6 +205,11 @@ impl Life {
         self.turn
     }
 
+    /// The number of the last response, for whoever asks what it opens.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
     /// Whether it is still open if a session comes back.
     pub fn is_resuming(&self) -> bool {
         self.resume_until.is_some()
@@ -202,14 +229,24 @@ impl Life {
     /// One step.
     pub fn step(&mut self, event: Event, said: Said, now: f64) -> u32 {
         let is_late = said.turn != self.turn;
+        let is_unwanted = said.turn != self.attempt || self.taking != Taking::Asked;
         match event {
             Event::Greeted => self.greet(said.flags, now),
             Event::Taking => {
-                self.next_turn();
+                self.attempt = self.attempt.wrapping_add(1);
+                self.taking = Taking::Asked;
                 0
             }
-            Event::Came if is_late => DISCARD,
+            Event::Came if is_unwanted => DISCARD,
+            Event::Failed if is_unwanted => 0,
+            Event::Failed => {
+                self.taking = Taking::Nothing;
+                POST_FAILED
+            }
+            Event::GivenUp => self.given_up(now),
             Event::Came => {
+                self.next_turn();
+                self.taking = Taking::Taken;
                 let before = if self.held.is_some_and(|held| held.refresh) { REVOKE_BEFORE } else { 0 };
                 let opens = if said.flags & HANDLE > 0 { OPEN } else { 0 };
                 let taken = before | self.take(Held::new(said, now));
@@ -251,12 +288,16 @@ impl Life {
 
     fn next_turn(&mut self) {
         self.turn = self.turn.wrapping_add(1);
+        if self.taking == Taking::Taken {
+            self.taking = Taking::Nothing;
+        }
         self.renewing = false;
         self.handed = false;
     }
 
     fn greet(&mut self, flags: u32, now: f64) -> u32 {
         self.next_turn();
+        self.taking = Taking::Nothing;
         self.held = None;
         self.leaving = false;
         self.keeps = flags & KEEPS > 0;
@@ -362,6 +403,17 @@ impl Life {
         shown | TELL_ENDED | UNMARK | close | revoke
     }
 
+    fn given_up(&mut self, now: f64) -> u32 {
+        match core::mem::take(&mut self.taking) {
+            Taking::Nothing | Taking::Asked => 0,
+            // The page heard of it too late to want it, and there is nothing else that it could go back to.
+            Taking::Taken => {
+                self.leaving = true;
+                self.sign_out(now) | POST_ENDED
+            }
+        }
+    }
+
     fn tick(&mut self, now: f64) -> u32 {
         if self.resume_until.is_some_and(|until| now >= until) {
             return self.end_resuming();
@@ -434,8 +486,9 @@ mod tests {
         }
 
         fn at(&mut self, now: f64, event: Event, flags: u32) -> u32 {
-            let said = Said { flags, expires_at: HOUR, turn: self.0.turn(), code: None };
-            self.0.step(event, said, now)
+            let of_response = matches!(event, Event::Came | Event::Failed);
+            let turn = if of_response { self.0.attempt() } else { self.0.turn() };
+            self.0.step(event, Said { flags, expires_at: HOUR, turn, code: None }, now)
         }
 
         fn failed(&mut self, now: f64, code: ErrorCode) -> u32 {
@@ -509,13 +562,14 @@ mod tests {
         assert_eq!(table.now(Event::Opened, 0), MARK);
         assert_eq!(table.0.wake_after(0.0), LATE);
         assert_eq!(Table::signed_in(REFRESH).0.wake_after(0.0), LATE);
-        assert_eq!(Table::signed_in(REFRESH).now(Event::Came, 0), told | REVOKE_BEFORE);
+        let mut table = Table::signed_in(REFRESH);
+        table.now(Event::Taking, 0);
+        assert_eq!(table.now(Event::Came, 0), told | REVOKE_BEFORE);
     }
 
     #[test]
     fn what_comes_after_its_turn_changes_nothing_and_does_not_live_on() {
         for (event, actions) in [
-            (Event::Came, DISCARD),
             (Event::Opened, CLOSE),
             (Event::Renewed, 0),
             (Event::Shared, 0),
@@ -530,7 +584,57 @@ mod tests {
         let mut table = Table::greeted(0);
         table.now(Event::Taking, 0);
         table.now(Event::Taking, 0);
-        assert_eq!(table.late(Event::Came), DISCARD, "of two responses the later one counts");
+        let turn = table.0.attempt().wrapping_sub(1);
+        let first = Said { expires_at: HOUR, turn, ..Said::default() };
+        assert_eq!(table.0.step(Event::Failed, first, 0.0), 0, "of two responses the later one counts");
+        assert_eq!(table.0.step(Event::Came, first, 0.0), DISCARD);
+        assert_eq!(table.now(Event::Came, 0), TAKE | POST_SIGNED_IN | TELL_RENEWED);
+        assert_eq!(table.now(Event::Came, 0), DISCARD, "and comes once");
+    }
+
+    #[test]
+    fn a_sign_in_that_the_page_gave_up_is_nobody_s() {
+        let mut table = Table::signed_in(REFRESH);
+        table.now(Event::Taking, 0);
+        assert_eq!(table.now(Event::GivenUp, 0), 0);
+        assert_eq!(table.now(Event::Failed, 0), 0, "who gave up is told nothing");
+        assert_eq!(table.now(Event::Came, 0), DISCARD);
+        assert!(table.0.held.is_some(), "the session before it stays");
+        // Told of it in the moment in which it was given up.
+        let mut table = Table::signed_in(REFRESH);
+        let ended = FORGET | SHOW_OUT | TELL_ENDED | UNMARK | REVOKE_REFRESH | POST_ENDED;
+        assert_eq!(table.now(Event::GivenUp, 0), ended);
+        assert_eq!(table.now(Event::GivenUp, 0), 0);
+        let mut table = Table::signed_in(REFRESH);
+        table.now(Event::SignedOut, 0);
+        assert_eq!(table.now(Event::GivenUp, 0), 0, "it is over already");
+    }
+
+    #[test]
+    fn a_response_whose_session_does_not_open_is_told_once() {
+        let mut table = Table::greeted(0);
+        assert_eq!(table.now(Event::Failed, 0), 0, "nothing came");
+        table.now(Event::Taking, 0);
+        assert_eq!(table.now(Event::Failed, 0), POST_FAILED);
+        assert_eq!(table.now(Event::Failed, 0), 0);
+        assert_eq!(table.now(Event::GivenUp, 0), 0);
+    }
+
+    #[test]
+    fn neither_a_renewal_nor_a_sign_out_stands_in_the_way_of_a_sign_in() {
+        let told = TAKE | POST_SIGNED_IN | TELL_RENEWED;
+        let mut table = Table::renewing(0);
+        table.at(LATE, Event::Taking, 0);
+        assert_eq!(table.at(LATE, Event::Renewed, SAME | COOKIE), TAKE | POST_RENEWED | TELL_RENEWED);
+        assert_eq!(table.at(LATE, Event::Came, 0), told);
+        let mut table = Table::signed_in(0);
+        table.now(Event::Taking, 0);
+        table.now(Event::SignedOut, 0);
+        assert_eq!(table.now(Event::Came, 0), told);
+        let mut table = Table::signed_in(0);
+        table.now(Event::Taking, 0);
+        table.now(Event::Greeted, 0);
+        assert_eq!(table.now(Event::Came, 0), DISCARD, "another page asked for it");
     }
 
     #[test]
@@ -584,6 +688,7 @@ mod tests {
         assert_eq!(Table::signed_in(REFRESH).now(Event::SignedOut, 0), ended | REVOKE_REFRESH);
         assert_eq!(Table::renewing(0).at(LATE, Event::SignedOut, 0), ended | CLOSE);
         let mut keeping = Table::greeted(KEEPS);
+        keeping.now(Event::Taking, 0);
         keeping.now(Event::Came, 0);
         assert_eq!(keeping.now(Event::SignedOut, 0), ended | REVOKE_TOKEN);
     }

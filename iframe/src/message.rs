@@ -73,6 +73,7 @@ pub fn read_to_frame(message: &JsValue) -> Option<ToFrame> {
         "signed_out" => ToFrame::SignedOut,
         "page" => ToFrame::Page { path: text(message, "path")? },
         "response" => ToFrame::Response {
+            state: text(message, "state")?,
             response: text(message, "response")?,
             redirect_uri: text(message, "redirect_uri"),
         },

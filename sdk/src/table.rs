@@ -118,12 +118,14 @@ pub mod action {
     pub const RENEW: u32 = 1 << 19;
     /// With [`REJECT`]: it was the browser that cut the window off.
     pub const CUT_OFF: u32 = 1 << 20;
+    /// The request that is out is the frame's own, of which it told.
+    pub const FOLLOW: u32 = 1 << 21;
 
     /// Where the code of the failure stands, plus one; nothing there means the failure that came with the event.
     pub const CODE_SHIFT: u32 = 24;
 }
 use action::{
-    CHANGED, CLOSE, CUT_OFF, DROP, FOCUS, KEEP, OPEN, POST_BEGAN, POST_ENDED, POST_SIGNED_OUT, REJECT, RENEW,
+    CHANGED, CLOSE, CUT_OFF, DROP, FOCUS, FOLLOW, KEEP, OPEN, POST_BEGAN, POST_ENDED, POST_SIGNED_OUT, REJECT, RENEW,
     REOPEN, REPORT, RESTOCK, REVOKE_LAST, REVOKE_OFFER, SETTLE, START, STOP, TAKE,
 };
 
@@ -290,7 +292,7 @@ impl State {
             Event::Blocked => self.blocked(),
             Event::SigningIn if self.attempt.is_none() => {
                 self.attempt = Some(Attempt::new(false, now, now + FRAMES_OWN_MS));
-                CHANGED
+                FOLLOW | CHANGED
             }
             Event::Returned => {
                 let attempt = Attempt::new(false, now, now + ANSWERED_MS);
@@ -384,10 +386,8 @@ impl State {
     fn end(&mut self, failure: u32) -> u32 {
         match self.attempt.take() {
             None => 0,
-            Some(attempt) => {
-                let told = if attempt.is_own { POST_ENDED } else { 0 };
-                CLOSE | told | REJECT | CHANGED | failure
-            }
+            // The frame closes the window that it opened itself, and wants nothing of it any more either.
+            Some(_) => CLOSE | POST_ENDED | REJECT | CHANGED | failure,
         }
     }
 
@@ -679,10 +679,12 @@ mod tests {
     #[test]
     fn the_frames_own_button_signs_in_too() {
         let run = Run::ready().at(1.0, Event::SigningIn, 0.0);
-        run.is("signing-in", CHANGED);
+        run.is("signing-in", FOLLOW | CHANGED);
         assert_eq!(run.at(2.0, Event::SignedIn, EXPIRES_AT).name(), "signed-in");
         Run::ready().at(1.0, Event::Failed, 0.0).is("signed-out", REPORT);
         Run::open().at(1_100.0, Event::SigningIn, 0.0).is("signing-in", 0);
+        let run = Run::ready().at(1.0, Event::SigningIn, 0.0).at(2.0, Event::Abort, 0.0);
+        run.ended_with(ErrorCode::Aborted);
     }
 
     #[test]
@@ -804,6 +806,7 @@ mod tests {
             ("REPORT", REPORT),
             ("RENEW", RENEW),
             ("CUT_OFF", CUT_OFF),
+            ("FOLLOW", FOLLOW),
         ];
         let events = Event::ALL.iter().map(|event| (name_of(event), *event as u32));
         let expected: Vec<_> = events.chain(actions.map(|(name, bit)| (name.to_owned(), bit))).collect();

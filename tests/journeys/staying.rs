@@ -5,12 +5,14 @@ use latchkey_journeys::data::{ADA, GRACE};
 
 use crate::journey::{Journey, journeys};
 
-/// Keeps what the frame says to the page, as text, in `seen`.
+/// Keeps what the frame says to the page, as text, in `seen`, and the ports on which it does in `ports`.
 const OVERHEAR: &str = "const Channel = MessageChannel;
     window.seen = [];
+    window.ports = [];
     window.MessageChannel = class extends Channel {
         constructor() {
             super();
+            ports.push(this.port1);
             this.port1.addEventListener('message', ({ data }) => seen.push(JSON.stringify(data)));
         }
     };";
@@ -162,6 +164,26 @@ journeys! {
         journey.is_told("return answers.some((text) => /lkat_|renewed|signed_in/.test(text)) ? 'told' : 'kept'", "kept").await?;
         journey.browser.until("await other.fetch('projects/').then(({ status }) => status == 401, () => true)").await?;
         journey.browser.until("other.state === 'signed-out'").await?;
+    }
+
+    // What was on its way when the page gave a sign-in up arrives while the next one is under way.
+    fn what_is_said_of_a_sign_in_that_was_given_up_settles_no_other(journey) on Loopback {
+        let page = journey.open_site("/popup.html").await?;
+        journey.browser.run(OVERHEAR).await?;
+        journey.with_client(&format!("const options = {{}}; {OTHERWISE}")).await?;
+        journey.browser.click("#sign-in").await?;
+        journey.browser.switch_to_popup(&page).await?;
+        journey.browser.see("#email").await?;
+        journey.browser.switch_to(&page).await?;
+        journey.browser.run("const late = (data) => ports.at(-1).dispatchEvent(new MessageEvent('message', { data }));
+            const session = { organization: { id: 'o', slug: 'o', name: 'O' }, user: { id: 'm', name: 'Mallory' }, scopes: [], expires_at: Date.now() + 60000 };
+            late({ type: 'answered', state: 'another' });
+            late({ type: 'failed', state: 'another', code: 'server_error', description: null });
+            late({ type: 'signed_in', state: 'another', access_token: null, session });
+            late({ type: 'failed', state: null, code: 'server_error', description: null });").await?;
+        journey.is_told("return `${other.state} ${other.session} ${window.outcome}`", "signing-in null undefined").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.until("window.outcome === 'Ada Lovelace'").await?;
     }
 
     fn a_frame_that_is_taken_off_the_page_fails_what_waits_for_it_and_what_comes_later(journey) on Loopback {

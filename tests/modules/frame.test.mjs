@@ -216,7 +216,7 @@ function started({ keeps = false, ...options } = {}) {
   const steps = [];
   const posted = [];
   const shown = [];
-  const core = { turn: () => 7, tries_cookie: () => true, step: (...step) => (steps.push(step), options.step?.(session, ...step)), post: (message) => posted.push(message), fail: (code) => steps.push(["fail", code]) };
+  const core = { turn: () => 7, attempt: () => 3, tries_cookie: () => true, step: (...step) => (steps.push(step), options.step?.(session, ...step)), post: (message) => posted.push(message) };
   const session = new Session("c1", (held) => shown.push(held.token), () => shown.push(null));
   session.start(core);
   const flags = session.begin("https://shop.example", keeps);
@@ -287,12 +287,33 @@ test("the page learns of a session, and of the token only where it holds it", as
     answering(t, [200, info()]);
     const step = (session, event) => event == table.CAME && session.act(table.TAKE | table.POST_SIGNED_IN, "");
     const { session, posted, shown } = started({ keeps, step });
-    session.takeToken("t", 60, null);
+    session.takeToken("s", "t", 60, null);
     await settle();
-    assert.deepEqual(posted.map(({ type, access_token }) => [type, access_token]), [["signed_in", keeps ? null : "t"]]);
+    assert.deepEqual(posted.map(({ type, state, access_token }) => [type, state, access_token]), [["signed_in", "s", keeps ? null : "t"]]);
     assert.deepEqual([shown, session.account], [["t"], { token: "t", organization: "acme" }]);
     t.mock.restoreAll();
   }
+});
+
+test("what came of a response nobody waits for any more is revoked, with all that came along", async (t) => {
+  for (const [refresh_token, revoked] of [[undefined, "t"], ["r", "r"]]) {
+    const asked = answering(t, [200, { access_token: "t", token_type: "Bearer", expires_in: 60, refresh_token }], [200, info()], [200, {}]);
+    const { session, steps, posted } = started({ step: (session, event) => event == table.CAME && session.act(table.DISCARD, "") });
+    session.takeCode("s", "code", "verifier", "uri", null);
+    await settle();
+    const [path, { body }] = asked.at(-1);
+    assert.deepEqual([path, body.get("token"), steps.length, posted], ["/oauth/revoke/", revoked, 1, []]);
+    t.mock.restoreAll();
+  }
+});
+
+test("a response that opens nothing says so, and of which attempt it was", async (t) => {
+  answering(t, [400, { error: "invalid_grant" }]);
+  const { session, steps, posted } = started();
+  session.takeCode("s", "code", "verifier", "uri", null);
+  await settle();
+  assert.deepEqual(steps.map(([event, , , turn, code]) => [event, turn, code]), [[table.FAILED, 3, "invalid_grant"]]);
+  assert.deepEqual(posted, []);
 });
 
 test("a renewal tries the cookie, then the refresh token, and says in what turn it was asked for", async (t) => {
@@ -300,7 +321,7 @@ test("a renewal tries the cookie, then the refresh token, and says in what turn 
   const nobody = [401, { error: "login_required" }];
   const asked = answering(t, [200, tokens], [200, info()], nobody, [200, { ...tokens, access_token: "t2", refresh_token: undefined }], [200, info()]);
   const { session, steps } = started({ step: (session, event) => event == table.CAME && session.act(table.TAKE, "") });
-  session.takeCode("code", "verifier", "uri", null);
+  session.takeCode("s", "code", "verifier", "uri", null);
   await settle();
   session.act(table.ASK, "");
   await settle();
@@ -312,7 +333,7 @@ test("a renewal tries the cookie, then the refresh token, and says in what turn 
     ["/api/0/", undefined],
   ]);
   assert.deepEqual(steps.map(([event, flags, , turn, code]) => [event, flags, turn, code]), [
-    [table.CAME, table.REFRESH, 7, ""],
+    [table.CAME, table.REFRESH, 3, ""],
     [table.RENEWED, table.REFRESH | table.SAME, 7, ""],
   ]);
 });
@@ -320,7 +341,7 @@ test("a renewal tries the cookie, then the refresh token, and says in what turn 
 test("a renewal that brings nothing says why", async (t) => {
   answering(t, [200, info()], [403, { error: "membership_required" }]);
   const { session, steps } = started({ step: (session, event) => event == table.CAME && session.act(table.TAKE, "") });
-  session.takeToken("t", 60, null);
+  session.takeToken("s", "t", 60, null);
   await settle();
   session.act(table.ASK, "");
   await settle();
