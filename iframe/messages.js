@@ -3,6 +3,7 @@
 
 export const isText = (value) => typeof value == "string";
 export const isWhole = (value) => Number.isInteger(value) && value >>> 0 == value;
+const isYesOrNo = (value) => typeof value == "boolean";
 const isMaybeText = (value) => value === undefined || isText(value);
 
 /** A header: its name and its value. */
@@ -25,7 +26,7 @@ const TO_FRAME = {
   page: { path: isText },
   response: { state: isText, response: isText, redirect_uri: isMaybeText },
   placed: { corner: isText },
-  adopt: { access_token: isText, expires_in: isWhole },
+  adopt: { access_token: isText, expires_in: isWhole, replaces: isYesOrNo },
 };
 
 /** Of the port, where the frame calls the platform for the page. */

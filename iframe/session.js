@@ -26,6 +26,7 @@ import {
   REFRESH,
   REFUSED,
   RENEWED,
+  REPLACES,
   REVOKE_BEFORE,
   REVOKE_REFRESH,
   REVOKE_TOKEN,
@@ -164,10 +165,10 @@ export class Session {
     this.#tell(CAME, { turn, flags: handle ? HANDLE : 0 }, { ...offer, state, handle });
   }
 
-  /** The page hands its own session over. */
-  hand(token, expires_in) {
+  /** The page hands its own session over, which may take the place of this one. */
+  hand(token, expires_in, replaces) {
     this.#handed = { token, expiresAt: Date.now() + expires_in * 1000 };
-    this.#tell(HANDED);
+    this.#tell(HANDED, { flags: replaces ? REPLACES : 0 });
   }
 
   /** A token must be of this application, whatever the page says of it. */

@@ -25,6 +25,7 @@ export const COOKIE = 8;
 export const SAME = 16;
 export const HANDLE = 32;
 export const OTHERWISE = 64;
+export const REPLACES = 128;
 
 export const REVOKE_BEFORE = 1;
 export const DISCARD = 2;

@@ -47,6 +47,7 @@ import {
   START,
   STATES,
   STOP,
+  SWAPPED,
   TAKE,
   TICK,
   WELCOME,
@@ -433,14 +434,20 @@ export class Client extends EventTarget {
   }
 
   /** The frame may not know of the session: it was loaded anew, or the page has the token from elsewhere. */
-  #handOver() {
+  #handOver(replaces = false) {
     const expires_in = Math.floor((this.#session?.expiresAt - Date.now()) / 1000);
-    if (this.#token && expires_in > 0) this.#post({ type: "adopt", access_token: this.#token, expires_in });
+    if (this.#token && expires_in > 0) this.#post({ type: "adopt", access_token: this.#token, expires_in, replaces });
   }
 
   /** The frame is told where it stands now, unless that is the site's to say. */
   #placed(corner) {
     if (corner) this.#post({ type: "placed", corner });
+  }
+
+  /** Whether it is not whose session there is. */
+  #isOther({ user, organization }) {
+    const held = this.#session;
+    return held && (held.user.id != user.id || held.organization.id != organization.id);
   }
 
   #post(message) {
@@ -466,7 +473,7 @@ export class Client extends EventTarget {
         if (!isOut) return this.#post({ type: "ended", state: message.state, code: "aborted" }), this.#revoke(offer.token);
         return this.#tell(SIGNED_IN, +offer.session.expiresAt, undefined, offer);
       case "renewed":
-        return this.#tell(RENEWED, +offer.session.expiresAt, undefined, offer);
+        return this.#tell(this.#isOther(offer.session) ? SWAPPED : RENEWED, +offer.session.expiresAt, undefined, offer);
       case "failed":
         if (isOut) this.#fail(refused(message.code, message.description));
         else if (!message.state) this.#report(refused(message.code, message.description));
@@ -605,7 +612,8 @@ export class Client extends EventTarget {
     const session = ok && readSession(body, expiresAt);
     if (!session) return this.#fail(error ?? refused(body?.error, body?.error_description));
     this.#tell(SIGNED_IN, expiresAt, undefined, { session, token, refresh });
-    this.#handOver();
+    // Whoever was signed in in the frame is not who signed in here.
+    if (this.#token == token) this.#handOver(true);
   }
 
   /** The token endpoint's answer (RFC 6749 §5.1), or its error. */

@@ -21,6 +21,7 @@ export const ALIVE = 17;
 export const TICK = 18;
 export const DESTROY = 19;
 export const FRAME_KEPT_OUT = 20;
+export const SWAPPED = 21;
 
 export const KEEP = 1;
 export const START = 2;

@@ -66,9 +66,9 @@ extern "C" {
         handle: Option<&str>,
     );
 
-    /// Takes the session that the page hands over.
+    /// Takes the session that the page hands over, in the place of another one or where there is none.
     #[wasm_bindgen(method)]
-    pub(crate) fn hand(this: &Hands, token: &str, expires_in: u32);
+    pub(crate) fn hand(this: &Hands, token: &str, expires_in: u32, replaces: bool);
 
     /// Revokes a token that came in a way it should not.
     #[wasm_bindgen(method)]

@@ -231,7 +231,9 @@ impl Frame {
                 self.receive_from_site(&state, &response, redirect_uri);
             }
             ToFrame::Placed { corner } => self.hands.placed(corner.as_str()),
-            ToFrame::Adopt { access_token, expires_in } => self.hands.hand(&access_token, expires_in),
+            ToFrame::Adopt { access_token, expires_in, replaces } => {
+                self.hands.hand(&access_token, expires_in, replaces);
+            }
             ToFrame::Fetch { .. } | ToFrame::Pull { .. } | ToFrame::Cancel { .. } => {}
         }
     }

@@ -72,8 +72,10 @@ pub mod flag {
     /// With `Greeted`: the browser may have the cookie of a session whose token somebody else held, the page in the place
     /// of the frame or the frame in the place of the page.
     pub const OTHERWISE: u32 = 64;
+    /// With `Handed`: the person signed in just now.
+    pub const REPLACES: u32 = 128;
 }
-use flag::{COOKIE, HANDLE, KEEPS, MARKED, OTHERWISE, REFRESH, SAME};
+use flag::{COOKIE, HANDLE, KEEPS, MARKED, OTHERWISE, REFRESH, REPLACES, SAME};
 
 /// What to do about it: one bit each. `session.js` does them first, and the core the last four, in the order of the bits.
 pub mod action {
@@ -156,6 +158,8 @@ pub struct Life {
     renewing: bool,
     /// The person clicked *Sign out* here.
     leaving: bool,
+    /// Whether the browser may have the cookie of a session of the frame's own.
+    kept: bool,
     /// The page handed its session over, and it is not known yet whether the frame has one of its own.
     handed: bool,
 }
@@ -256,6 +260,7 @@ impl Life {
             Event::Opened if is_late => CLOSE,
             Event::Opened => {
                 self.held = self.held.map(|held| Held { cookie: true, ..held }.planned(now));
+                self.kept = true;
                 MARK
             }
             Event::Renewed | Event::Shared | Event::Unrenewed | Event::Adopted if is_late => 0,
@@ -277,7 +282,7 @@ impl Life {
             Event::Refused if self.held.is_some() => self.over(),
             Event::Refused => 0,
             Event::Tick => self.tick(now),
-            Event::Handed => self.handed(),
+            Event::Handed => self.handed(said.flags),
             Event::Adopted if self.has_own() => 0,
             Event::Adopted => {
                 let held = Held::new(Said { flags: 0, ..said }, now);
@@ -302,6 +307,7 @@ impl Life {
         self.leaving = false;
         self.keeps = flags & KEEPS > 0;
         let is_marked = flags & MARKED > 0;
+        self.kept = is_marked;
         self.resume_until = is_marked.then_some(now + RESUME_MS);
         // Who holds the token is the session's for good: with another hello nobody gets at it.
         let close = if flags & OTHERWISE > 0 { CLOSE_OTHERWISE } else { 0 };
@@ -310,6 +316,7 @@ impl Life {
 
     fn take(&mut self, held: Held) -> u32 {
         self.leaving = false;
+        self.kept |= held.cookie;
         self.held = Some(held);
         TAKE
     }
@@ -346,11 +353,13 @@ impl Life {
         if self.is_resuming() {
             // A platform that did not answer is asked again by the next page view.
             let unmark = if is_final || is_nobody { UNMARK } else { 0 };
+            self.kept &= unmark == 0;
             return unmark | self.end_resuming();
         }
         if !core::mem::take(&mut self.renewing) {
             return 0;
         }
+        self.kept &= !is_final && !is_nobody;
         if is_final {
             return UNMARK | TELL_ENDED | self.over();
         }
@@ -393,14 +402,23 @@ impl Life {
         if !was_leaving && now >= held.expires_at {
             return shown;
         }
-        let close = if held.cookie { CLOSE } else { 0 };
-        // The access token is the page's to revoke, where the page knows it.
-        let revoke = match (held.refresh, held.cookie) {
-            (true, _) => REVOKE_REFRESH,
-            (false, false) if self.keeps => REVOKE_TOKEN,
-            (false, _) => 0,
-        };
-        shown | TELL_ENDED | UNMARK | close | revoke
+        shown | TELL_ENDED | UNMARK | self.close() | self.revoke(held)
+    }
+
+    /// Ends what a cookie could bring back.
+    fn close(&mut self) -> u32 {
+        if core::mem::take(&mut self.kept) { CLOSE } else { 0 }
+    }
+
+    /// Ends what would live on of a session that is let go: all of a sign-in goes with its cookie, or its refresh token.
+    fn revoke(&self, held: Held) -> u32 {
+        match held {
+            // The page's is the page's to revoke, and so is an access token that the page knows.
+            Held { adopted: true, .. } => 0,
+            Held { refresh: true, .. } => REVOKE_REFRESH,
+            Held { cookie: false, .. } if self.keeps => REVOKE_TOKEN,
+            Held { .. } => 0,
+        }
     }
 
     fn given_up(&mut self, now: f64) -> u32 {
@@ -431,13 +449,31 @@ impl Life {
         self.held.is_some_and(|held| !held.adopted)
     }
 
-    fn handed(&mut self) -> u32 {
-        // A page that never sees a token has none to hand over, and a session of the frame's own is worth more.
-        if self.keeps || self.has_own() {
+    fn handed(&mut self, flags: u32) -> u32 {
+        // A page that never sees a token has none to hand over.
+        if self.keeps {
+            return 0;
+        }
+        if flags & REPLACES > 0 {
+            return ADOPT | self.make_room();
+        }
+        // A session of the frame's own is worth more than what the page had already.
+        if self.has_own() {
             return 0;
         }
         self.handed = self.is_resuming();
         if self.handed { 0 } else { ADOPT }
+    }
+
+    /// Somebody signed in in the page: whatever session the frame has is not theirs, or not the one they mean.
+    fn make_room(&mut self) -> u32 {
+        if !self.has_own() && !self.kept {
+            return 0;
+        }
+        self.next_turn();
+        let offer = if self.resume_until.take().is_some() { OFFER } else { 0 };
+        let revoke = self.held.take().map_or(0, |held| self.revoke(held));
+        FORGET | SHOW_OUT | TELL_ENDED | UNMARK | self.close() | revoke | offer
     }
 }
 
@@ -742,7 +778,26 @@ mod tests {
     }
 
     #[test]
+    fn who_signs_in_in_the_page_takes_the_place_of_the_frame_s_own_session() {
+        let ended = FORGET | SHOW_OUT | TELL_ENDED | UNMARK | ADOPT;
+        assert_eq!(Table::greeted(0).now(Event::Handed, REPLACES), ADOPT);
+        assert_eq!(Table::signed_in(0).now(Event::Handed, REPLACES), ended);
+        assert_eq!(Table::signed_in(REFRESH).now(Event::Handed, REPLACES), ended | REVOKE_REFRESH);
+        assert_eq!(Table::greeted(MARKED).now(Event::Handed, REPLACES), ended | CLOSE | OFFER);
+        let mut table = Table::renewing(0);
+        assert_eq!(table.at(LATE, Event::Handed, REPLACES), ended | CLOSE);
+        assert_eq!(table.late(Event::Renewed) & TAKE, 0, "what was under way is not taken");
+        assert_eq!(table.at(LATE, Event::Adopted, 0), TAKE);
+        assert_eq!(table.at(LATE, Event::Handed, REPLACES), ADOPT, "the page's own makes room by itself");
+        // One that may come back, and was not waited for any longer.
+        let mut table = Table::greeted(MARKED);
+        table.at(RESUME_MS, Event::Tick, 0);
+        assert_eq!(table.at(RESUME_MS, Event::Handed, REPLACES), ended | CLOSE);
+    }
+
+    #[test]
     fn a_page_that_never_sees_a_token_has_none_to_hand_over() {
+        assert_eq!(Table::greeted(KEEPS).now(Event::Handed, REPLACES), 0);
         assert_eq!(Table::greeted(KEEPS).now(Event::Handed, 0), 0);
         assert_eq!(Table::greeted(KEEPS | MARKED).now(Event::Handed, 0), 0);
     }
@@ -757,6 +812,7 @@ mod tests {
             ("SAME", SAME),
             ("HANDLE", HANDLE),
             ("OTHERWISE", OTHERWISE),
+            ("REPLACES", REPLACES),
             ("REVOKE_BEFORE", REVOKE_BEFORE),
             ("DISCARD", DISCARD),
             ("TAKE", TAKE),

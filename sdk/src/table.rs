@@ -71,6 +71,8 @@ events! {
         Destroy = 19,
         /// The page's own policy keeps the frame out, and the client may do without.
         FrameKeptOut = 20,
+        /// The frame goes on with the session of somebody else than the page's.
+        Swapped = 21,
     }
 }
 
@@ -211,7 +213,7 @@ impl State {
             Stage::Ended => match event {
                 Event::Login | Event::Returned => reject(ErrorCode::Aborted),
                 // A token that comes too late for anyone must not live on.
-                Event::SignedIn | Event::Renewed => REVOKE_OFFER,
+                Event::SignedIn | Event::Renewed | Event::Swapped => REVOKE_OFFER,
                 _ => 0,
             },
         }
@@ -237,6 +239,7 @@ impl State {
             // The frame comes back to the session it kept.
             Event::Renewed => actions = self.take(value, now),
             Event::Over => actions = self.over(0.0),
+            Event::Swapped => actions = self.swapped(),
             Event::Tick if now >= *deadline => {
                 let code = if *allowed { ErrorCode::FrameBlocked } else { ErrorCode::Timeout };
                 return self.stop(failure(code));
@@ -328,6 +331,7 @@ impl State {
                 POST_SIGNED_OUT | DROP | CHANGED | REVOKE_LAST
             }
             Event::Over => self.over(value),
+            Event::Swapped => self.swapped(),
             Event::Tick => self.tick(value > 0.0, now),
             Event::Destroy => {
                 let actions = self.end(failure(ErrorCode::Aborted));
@@ -396,6 +400,15 @@ impl State {
             return 0;
         }
         DROP | CHANGED | if reported > 0.0 { REPORT } else { 0 }
+    }
+
+    /// Two people at once, on one page: neither session is what the page believes it to be.
+    fn swapped(&mut self) -> u32 {
+        let last = match self.session.take() {
+            Some(_) => DROP | CHANGED | REVOKE_LAST | REPORT | failure(ErrorCode::SessionExpired),
+            None => 0,
+        };
+        POST_SIGNED_OUT | REVOKE_OFFER | last
     }
 
     fn tick(&mut self, closed: bool, now: f64) -> u32 {
@@ -728,6 +741,16 @@ mod tests {
     }
 
     #[test]
+    fn somebody_else_s_session_is_no_renewal() {
+        let both = POST_SIGNED_OUT | REVOKE_OFFER;
+        let over = both | DROP | CHANGED | REVOKE_LAST | REPORT | failure(ErrorCode::SessionExpired);
+        Run::signed_in().at(3_000.0, Event::Swapped, EXPIRES_AT).is("signed-out", over);
+        Run::ready().at(3_000.0, Event::Swapped, EXPIRES_AT).is("signed-out", both);
+        let run = Run::loading().at(2.0, Event::Renewed, EXPIRES_AT).at(3.0, Event::Swapped, EXPIRES_AT);
+        run.is("loading", over);
+    }
+
+    #[test]
     fn a_session_is_renewed_before_it_ends_and_again_where_that_failed() {
         let run = Run::signed_in();
         let renew_at = 2_000.0 + (EXPIRES_AT - 2_000.0) * 0.8;
@@ -834,7 +857,7 @@ mod tests {
         (events, prop::bool::ANY).prop_map(|(event, yes)| {
             let value = match event {
                 Event::Login => LIMIT,
-                Event::SignedIn | Event::Renewed => EXPIRES_AT,
+                Event::SignedIn | Event::Renewed | Event::Swapped => EXPIRES_AT,
                 _ => f64::from(u8::from(yes)),
             };
             (event, value)
@@ -882,7 +905,7 @@ mod tests {
                     continue;
                 }
                 run = run.at(1_000.0, event, value);
-                if event == Event::SignedIn {
+                if matches!(event, Event::SignedIn | Event::Swapped) {
                     alive.push(offer);
                 }
                 let last = held;

@@ -99,11 +99,15 @@ test("anything at all is no message, no session and no token, and breaks nothing
 });
 
 test("a message with one property more, less or of anything else is none", () => {
-  const whole = { type: "adopt", access_token: "t", expires_in: 60 };
+  const whole = { type: "adopt", access_token: "t", expires_in: 60, replaces: false };
   assert.equal(readToFrame(whole), whole);
   fc.assert(
-    fc.property(fc.constantFrom("access_token", "expires_in"), anything, fc.string(), (name, value, more) => {
-      const fits = name == "expires_in" ? Number.isInteger(value) && value >= 0 && value < 2 ** 32 : typeof value == "string";
+    fc.property(fc.constantFrom("access_token", "expires_in", "replaces"), anything, fc.string(), (name, value, more) => {
+      const fits = {
+        access_token: typeof value == "string",
+        expires_in: Number.isInteger(value) && value >= 0 && value < 2 ** 32,
+        replaces: typeof value == "boolean",
+      }[name];
       assert.equal(readToFrame({ ...whole, [name]: value }) !== undefined, fits);
       const { [name]: _, ...less } = whole;
       assert.equal(readToFrame(less), undefined);

@@ -285,12 +285,14 @@ pub enum ToFrame<Body = ()> {
     },
     /// The page has a session that the frame may not know of: it came back from a redirect, or the frame alone was
     /// loaded anew. The frame asks the platform whose it is before it shows anything, and neither renews it nor tells
-    /// other tabs of it; one of its own is worth more.
+    /// other tabs of it; one of its own is worth more, unless somebody signed in since.
     Adopt {
         /// The access token.
         access_token: String,
         /// What is left of its lifetime, in seconds.
         expires_in: u32,
+        /// Whether the person signed in just now: then it takes the place of whatever session the frame has.
+        replaces: bool,
     },
 }
 
@@ -391,7 +393,7 @@ pub mod literals {
         r#"{"type":"pull","id":1}"#,
         r#"{"type":"cancel","id":1}"#,
         r#"{"type":"placed","corner":"top-left"}"#,
-        r#"{"type":"adopt","access_token":"lkat_1","expires_in":3600}"#,
+        r#"{"type":"adopt","access_token":"lkat_1","expires_in":3600,"replaces":true}"#,
     ];
 }
 
