@@ -27,7 +27,6 @@ import {
   REFUSED,
   RENEWED,
   REPLACES,
-  REVOKE_BEFORE,
   REVOKE_REFRESH,
   REVOKE_TOKEN,
   SAME,
@@ -202,7 +201,7 @@ export class Session {
   act(actions, code) {
     const does = (action) => actions & action;
     const [before, offer] = [this.#held, this.#offer];
-    if (does(REVOKE_BEFORE | REVOKE_REFRESH) && before) this.discard(before.refresh);
+    if (does(REVOKE_REFRESH) && before) this.discard(before.refresh);
     if (does(REVOKE_TOKEN) && before) this.discard(before.token);
     // With a refresh token goes whatever came of its sign-in.
     if (does(DISCARD)) this.discard(offer.refresh ?? offer.token);
@@ -221,10 +220,10 @@ export class Session {
     }
     if (does(TELL_RENEWED)) this.#channel?.postMessage({ type: "renewed", access_token: offer.token, session: offer.session });
     if (does(TELL_ENDED)) this.#channel?.postMessage({ type: "ended", code: code || null });
-    if (does(OPEN)) this.#open(offer.handle);
     if (does(MARK)) stored((storage) => storage.setItem(this.#key(), "1"));
     if (does(UNMARK)) this.#unmark();
     if (does(CLOSE)) this.#close();
+    if (does(OPEN)) this.#open(offer.handle);
     if (does(CLOSE_OTHERWISE)) {
       this.#close(!this.#keeps);
       this.#unmark(!this.#keeps);

@@ -27,7 +27,6 @@ export const HANDLE = 32;
 export const OTHERWISE = 64;
 export const REPLACES = 128;
 
-export const REVOKE_BEFORE = 1;
 export const DISCARD = 2;
 export const TAKE = 4;
 export const FORGET = 8;

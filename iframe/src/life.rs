@@ -79,9 +79,7 @@ use flag::{COOKIE, HANDLE, KEEPS, MARKED, OTHERWISE, REFRESH, REPLACES, SAME};
 
 /// What to do about it: one bit each. `session.js` does them first, and the core the last four, in the order of the bits.
 pub mod action {
-    /// Revoke the refresh token of the sign-in before this one.
-    pub const REVOKE_BEFORE: u32 = 1;
-    /// Revoke the token that was offered: it came too late.
+    /// Revoke what was offered: it came too late.
     pub const DISCARD: u32 = 1 << 1;
     /// What was offered is who is signed in.
     pub const TAKE: u32 = 1 << 2;
@@ -124,7 +122,7 @@ pub mod action {
 }
 use action::{
     ADOPT, ASK, CLOSE, CLOSE_OTHERWISE, DISCARD, FORGET, MARK, OFFER, OPEN, POST_ENDED, POST_FAILED, POST_RENEWED, POST_SIGNED_IN,
-    REVOKE_BEFORE, REVOKE_REFRESH, REVOKE_TOKEN, SHOW_OUT, TAKE, TELL_ENDED, TELL_RENEWED, UNMARK,
+    REVOKE_REFRESH, REVOKE_TOKEN, SHOW_OUT, TAKE, TELL_ENDED, TELL_RENEWED, UNMARK,
 };
 
 /// What is said with an event.
@@ -251,7 +249,8 @@ impl Life {
             Event::Came => {
                 self.next_turn();
                 self.taking = Taking::Taken;
-                let before = if self.held.is_some_and(|held| held.refresh) { REVOKE_BEFORE } else { 0 };
+                // Nothing of the sign-in before it comes back, whether a session is made of this one or not.
+                let before = self.held.map_or(0, |held| self.revoke(held)) | self.close_noted();
                 let opens = if said.flags & HANDLE > 0 { OPEN } else { 0 };
                 let taken = before | self.take(Held::new(said, now));
                 taken | POST_SIGNED_IN | TELL_RENEWED | opens | self.end_resuming()
@@ -408,6 +407,10 @@ impl Life {
     /// Ends what a cookie could bring back.
     fn close(&mut self) -> u32 {
         if core::mem::take(&mut self.kept) { CLOSE } else { 0 }
+    }
+
+    fn close_noted(&mut self) -> u32 {
+        if self.kept { UNMARK | self.close() } else { 0 }
     }
 
     /// Ends what would live on of a session that is let go: all of a sign-in goes with its cookie, or its refresh token.
@@ -600,7 +603,35 @@ mod tests {
         assert_eq!(Table::signed_in(REFRESH).0.wake_after(0.0), LATE);
         let mut table = Table::signed_in(REFRESH);
         table.now(Event::Taking, 0);
-        assert_eq!(table.now(Event::Came, 0), told | REVOKE_BEFORE);
+        assert_eq!(table.now(Event::Came, 0), told | REVOKE_REFRESH);
+    }
+
+    #[test]
+    fn a_sign_in_leaves_nothing_alive_of_the_one_before_it() {
+        let told = TAKE | POST_SIGNED_IN | TELL_RENEWED;
+        let again = |mut table: Table, flags| {
+            table.now(Event::Taking, 0);
+            table.now(Event::Came, flags)
+        };
+        let keeping = |flags| {
+            let mut table = Table::greeted(KEEPS);
+            table.now(Event::Taking, 0);
+            table.now(Event::Came, flags);
+            table
+        };
+        assert_eq!(again(Table::signed_in(0), 0), told, "the page revokes its token");
+        assert_eq!(again(keeping(0), 0), told | REVOKE_TOKEN);
+        assert_eq!(again(keeping(REFRESH), 0), told | REVOKE_REFRESH);
+        assert_eq!(again(Table::renewing(0), 0), told | UNMARK | CLOSE, "nothing takes the place of the cookie");
+        assert_eq!(again(Table::renewing(0), HANDLE), told | UNMARK | CLOSE | OPEN);
+        let mut opened = keeping(HANDLE);
+        opened.now(Event::Opened, 0);
+        assert_eq!(again(opened, HANDLE), told | UNMARK | CLOSE | OPEN, "with it goes the token");
+        // One that may come back, and was not waited for.
+        assert_eq!(again(Table::greeted(MARKED), HANDLE), told | UNMARK | CLOSE | OPEN | OFFER);
+        let mut handed = Table::greeted(0);
+        handed.now(Event::Adopted, 0);
+        assert_eq!(again(handed, 0), told, "the page's own is the page's");
     }
 
     #[test]
@@ -662,7 +693,7 @@ mod tests {
         let mut table = Table::renewing(0);
         table.at(LATE, Event::Taking, 0);
         assert_eq!(table.at(LATE, Event::Renewed, SAME | COOKIE), TAKE | POST_RENEWED | TELL_RENEWED);
-        assert_eq!(table.at(LATE, Event::Came, 0), told);
+        assert_eq!(table.at(LATE, Event::Came, 0) & told, told);
         let mut table = Table::signed_in(0);
         table.now(Event::Taking, 0);
         table.now(Event::SignedOut, 0);
@@ -813,7 +844,6 @@ mod tests {
             ("HANDLE", HANDLE),
             ("OTHERWISE", OTHERWISE),
             ("REPLACES", REPLACES),
-            ("REVOKE_BEFORE", REVOKE_BEFORE),
             ("DISCARD", DISCARD),
             ("TAKE", TAKE),
             ("FORGET", FORGET),

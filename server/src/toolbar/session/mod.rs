@@ -109,7 +109,8 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Makes a session of the `handle` that came to the callback, for the site at `origin`.
+/// Makes a session of the `handle` that came to the callback, for the site at `origin`. The one that it takes the place
+/// of in this browser ends, with every token of that sign-in: nothing would be left to end it.
 pub async fn post(
     State(app): State<App>,
     Path(client_id): Path<String>,
@@ -127,6 +128,11 @@ pub async fn post(
     require_live(&mut unit, &given).await?;
     let session = FrameSession { handle: &handle, ends_at: given.expires_at };
     let issued = issue(&app, &mut unit, Authority::from(&given), session).await.map_err(over)?;
+    if let Some(before) = find_standing(&frame, &mut unit, &form.headers, app.clock.now()).await?
+        && before.id != given.id
+    {
+        grants::revoke(&mut unit, Selection::One { id: &before.id }, app.clock.now()).await?;
+    }
     unit.commit().await?;
     let value = issued.secret.expose().to_owned();
     let cookie = browser::framed_cookie(frame.cookie(), value, issued.expires_in_secs);
@@ -143,6 +149,20 @@ async fn find_handle(
     frame.require_own(unit, &grant_id).await
 }
 
+/// The grant of the session that the browser has, if it has one and nobody ended it.
+async fn find_standing(
+    frame: &Frame<'_>,
+    unit: &mut Unit,
+    headers: &HeaderMap,
+    now: UnixSeconds,
+) -> Result<Option<Given>, Error> {
+    match frame.find(unit, headers, now).await {
+        Ok((given, _)) => Ok(Some(given).filter(|given| given.revoked_at.is_none())),
+        Err(Error::SessionEnded | Error::NoFrameSession) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Ends the session, and with it every token that came of the sign-in. There is nothing to learn here: the answer is the
 /// same whether there was one or not.
 pub async fn delete(
@@ -156,11 +176,7 @@ pub async fn delete(
     let frame = Frame::read(&app, &client_id, &headers, &parameters)?;
     let now = app.clock.now();
     let mut unit = app.store.read().await?;
-    let found = match frame.find(&mut unit, &headers, now).await {
-        Ok((given, _)) => Some(given).filter(|given| given.revoked_at.is_none()),
-        Err(Error::SessionEnded | Error::NoFrameSession) => None,
-        Err(error) => return Err(error.into()),
-    };
+    let found = find_standing(&frame, &mut unit, &headers, now).await?;
     drop(unit);
     if let Some(given) = found {
         let mut unit = app.store.write(By::person(&given.user_id, address, now)).await?;

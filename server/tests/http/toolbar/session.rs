@@ -292,6 +292,21 @@ async fn signing_out_in_the_frame_ends_every_token_of_the_sign_in() {
 }
 
 #[tokio::test]
+async fn a_session_ends_with_the_one_that_takes_its_place() {
+    let platform = Platform::new().await;
+    let (mut frame, mut person) = Frame::signed_in(&platform, MEMBER).await;
+    let token = frame.renewed().await;
+    let mut another_tab = frame.clone();
+    let handle = person.handle(&Asking::new()).await;
+    frame.clone().open("no handle").await.assert_api_error(403, "session_expired");
+    assert_eq!(Site::new(&platform, &token).get("/api/0/").await.status, 200, "nothing took its place");
+    assert_eq!(frame.open(&handle).await.status, 204);
+    assert_eq!(Site::new(&platform, &token).get("/api/0/").await.status, 401);
+    another_tab.renew().await.assert_api_error(403, "session_expired");
+    frame.renewed().await;
+}
+
+#[tokio::test]
 async fn a_session_ends_by_itself_however_often_it_is_used() {
     let platform = Platform::new().await;
     let (mut frame, _) = Frame::signed_in(&platform, MEMBER).await;
