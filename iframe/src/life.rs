@@ -270,7 +270,11 @@ impl Life {
             }
             Event::Unrenewed => self.unrenewed(said.code, now),
             Event::TabRenewed => self.tab_renewed(said, now),
-            Event::TabEnded if self.held.is_some() => self.over(),
+            Event::TabEnded if self.held.is_some() => {
+                // Who said so ended what the cookie stood on.
+                self.kept = false;
+                self.let_go() | self.over()
+            }
             // Who is signed out here stays so until the page is loaded again.
             Event::TabEnded => 0,
             Event::Leaving => {
@@ -278,7 +282,11 @@ impl Life {
                 0
             }
             Event::SignedOut => self.sign_out(now),
-            Event::Refused if self.held.is_some() => self.over(),
+            Event::Refused if self.held.is_some() => {
+                // With a cookie the next page view asks again.
+                let revoke = if self.kept { 0 } else { self.let_go() & REVOKE_REFRESH };
+                revoke | self.over()
+            }
             Event::Refused => 0,
             Event::Tick => self.tick(now),
             Event::Handed => self.handed(said.flags),
@@ -341,7 +349,7 @@ impl Life {
         }
         // Somebody else signed in meanwhile, in another tab.
         if !is_back && said.flags & SAME == 0 {
-            return self.over();
+            return DISCARD | self.let_go() | self.over();
         }
         self.take(Held::new(said, now)) | POST_RENEWED | TELL_RENEWED | self.end_resuming()
     }
@@ -375,13 +383,25 @@ impl Life {
 
     fn tab_renewed(&mut self, said: Said, now: f64) -> u32 {
         match self.held {
-            Some(_) if said.flags & SAME == 0 => self.over(),
+            Some(_) if said.flags & SAME == 0 => self.let_go() | self.over(),
             None if !self.is_resuming() => 0,
             held => {
+                // A refresh token is kept; a token alone is not needed any more.
+                let before = held.map_or(0, |held| self.revoke(held)) & REVOKE_TOKEN;
                 let kept = if held.is_some_and(|held| held.refresh) { REFRESH } else { 0 };
                 let said = Said { flags: COOKIE | kept, ..said };
-                self.take(Held::new(said, now)) | POST_RENEWED | self.end_resuming()
+                before | self.take(Held::new(said, now)) | POST_RENEWED | self.end_resuming()
             }
+        }
+    }
+
+    /// Ends what lives on of the session, whose page is told that it is over: nobody else will. What a cookie brings is
+    /// for the tab that has the word now.
+    fn let_go(&self) -> u32 {
+        match self.held {
+            Some(Held { refresh: false, cookie: false, adopted: false, .. }) => REVOKE_TOKEN,
+            Some(held) => self.revoke(held),
+            None => 0,
         }
     }
 
@@ -399,6 +419,11 @@ impl Life {
         let Some(held) = self.held.take() else { return shown };
         // A page whose token ran out while nothing could be asked for has not signed out: the next page view asks again.
         if !was_leaving && now >= held.expires_at {
+            return shown;
+        }
+        // The page's own session is no other tab's, and none that comes back; unless it was never known whether the
+        // cookie's does, which who signs out does not want.
+        if held.adopted && !self.kept {
             return shown;
         }
         shown | TELL_ENDED | UNMARK | self.close() | self.revoke(held)
@@ -718,7 +743,7 @@ mod tests {
 
     #[test]
     fn another_person_s_token_is_no_renewal() {
-        assert_eq!(Table::renewing(0).at(LATE, Event::Renewed, COOKIE), OVER);
+        assert_eq!(Table::renewing(0).at(LATE, Event::Renewed, COOKIE), OVER | DISCARD);
     }
 
     #[test]
@@ -727,7 +752,7 @@ mod tests {
         assert_eq!(table.at(LATE, Event::TabRenewed, SAME), TAKE | POST_RENEWED);
         assert_eq!(table.at(LATE, Event::Shared, 0), 0);
         assert_eq!(table.at(HOUR, Event::Tick, 0), ASK, "the next one is asked for again");
-        assert_eq!(Table::signed_in(0).now(Event::TabRenewed, 0), OVER, "somebody else signed in");
+        assert_eq!(Table::renewing(0).at(LATE, Event::TabRenewed, 0), OVER, "somebody else signed in");
         assert_eq!(Table::greeted(MARKED).now(Event::TabRenewed, 0), TAKE | POST_RENEWED | OFFER);
         assert_eq!(Table::greeted(0).now(Event::TabRenewed, 0), 0, "who is signed out here stays so");
     }
@@ -779,9 +804,35 @@ mod tests {
     #[test]
     fn only_who_is_signed_in_can_be_over() {
         for event in [Event::TabEnded, Event::Refused] {
-            assert_eq!(Table::signed_in(0).now(event, 0), OVER, "{event:?}");
+            assert_eq!(Table::renewing(0).now(event, 0), OVER, "{event:?}");
             assert_eq!(Table::greeted(0).now(event, 0), 0, "{event:?}");
         }
+    }
+
+    #[test]
+    fn what_is_let_go_for_another_tab_does_not_live_on() {
+        for event in [Event::TabEnded, Event::TabRenewed] {
+            assert_eq!(Table::signed_in(REFRESH).now(event, 0), OVER | REVOKE_REFRESH, "{event:?}");
+            assert_eq!(Table::signed_in(0).now(event, 0), OVER | REVOKE_TOKEN, "{event:?}");
+            assert_eq!(Table::renewing(REFRESH).at(LATE, event, 0), OVER | REVOKE_REFRESH, "{event:?}");
+            let mut handed = Table::greeted(0);
+            handed.now(Event::Adopted, 0);
+            assert_eq!(handed.now(event, 0), OVER, "{event:?}: the page revokes its own");
+        }
+        assert_eq!(Table::renewing(REFRESH).at(LATE, Event::Renewed, COOKIE), OVER | DISCARD | REVOKE_REFRESH);
+        assert_eq!(Table::signed_in(REFRESH).now(Event::Refused, 0), OVER | REVOKE_REFRESH);
+        assert_eq!(Table::renewing(REFRESH).at(LATE, Event::Refused, 0), OVER, "its cookie may bring it back");
+        // The same person: what the tab brought takes the place of a token, and a refresh token stays.
+        assert_eq!(Table::signed_in(REFRESH).now(Event::TabRenewed, SAME), TAKE | POST_RENEWED);
+        let mut keeping = Table::greeted(KEEPS);
+        keeping.now(Event::Taking, 0);
+        keeping.now(Event::Came, 0);
+        assert_eq!(keeping.now(Event::TabRenewed, SAME), TAKE | POST_RENEWED | REVOKE_TOKEN);
+        // The cookie is not this frame's to end any more.
+        let mut table = Table::renewing(0);
+        table.at(LATE, Event::TabEnded, 0);
+        table.at(LATE, Event::Taking, 0);
+        assert_eq!(table.at(LATE, Event::Came, 0), TAKE | POST_SIGNED_IN | TELL_RENEWED);
     }
 
     #[test]
@@ -791,7 +842,13 @@ mod tests {
         assert_eq!(table.now(Event::Adopted, REFRESH | COOKIE), TAKE);
         assert!(table.0.wake_after(0.0).is_infinite());
         assert_eq!(table.now(Event::Handed, 0), ADOPT, "the page has another token");
-        assert_eq!(table.now(Event::SignedOut, 0), FORGET | SHOW_OUT | TELL_ENDED | UNMARK);
+        assert_eq!(table.now(Event::SignedOut, 0), FORGET | SHOW_OUT, "no other tab's, and none that was noted");
+        let mut table = Table::greeted(MARKED);
+        table.now(Event::Handed, 0);
+        assert_eq!(table.at(RESUME_MS, Event::Tick, 0), SHOW_OUT | OFFER | ADOPT);
+        table.now(Event::Adopted, 0);
+        let ended = FORGET | SHOW_OUT | TELL_ENDED | UNMARK | CLOSE;
+        assert_eq!(table.now(Event::SignedOut, 0), ended, "the cookie may bring back what nobody waited for");
     }
 
     #[test]

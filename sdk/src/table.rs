@@ -399,7 +399,8 @@ impl State {
         if self.session.take().is_none() {
             return 0;
         }
-        DROP | CHANGED | if reported > 0.0 { REPORT } else { 0 }
+        // It may have ended at the platform, or only for this page.
+        DROP | CHANGED | REVOKE_LAST | if reported > 0.0 { REPORT } else { 0 }
     }
 
     /// Two people at once, on one page: neither session is what the page believes it to be.
@@ -727,8 +728,9 @@ mod tests {
 
     #[test]
     fn a_session_that_ends_elsewhere_is_dropped_and_its_reason_told() {
-        Run::signed_in().at(3_000.0, Event::Over, 0.0).is("signed-out", DROP | CHANGED);
-        Run::signed_in().at(3_000.0, Event::Over, 1.0).is("signed-out", DROP | CHANGED | REPORT);
+        let dropped = DROP | CHANGED | REVOKE_LAST;
+        Run::signed_in().at(3_000.0, Event::Over, 0.0).is("signed-out", dropped);
+        Run::signed_in().at(3_000.0, Event::Over, 1.0).is("signed-out", dropped | REPORT);
         Run::ready().at(3_000.0, Event::Over, 1.0).is("signed-out", 0);
     }
 
@@ -899,9 +901,8 @@ mod tests {
             // What the page holds, and what lives: the numbers stand for tokens.
             let (mut run, mut held, mut alive) = (Run::ready(), None, Vec::new());
             for (offer, (event, value)) in events.into_iter().enumerate() {
-                // A session that is over ended at the platform, and who destroys a client keeps it there; a renewed
-                // token follows the one before.
-                if matches!(event, Event::Over | Event::Destroy | Event::Renewed | Event::Tick) {
+                // Who destroys a client keeps its session at the platform; a renewed token follows the one before.
+                if matches!(event, Event::Destroy | Event::Renewed | Event::Tick) {
                     continue;
                 }
                 run = run.at(1_000.0, event, value);
