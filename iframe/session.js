@@ -262,6 +262,8 @@ export class Session {
         answer = await exchange({ grant_type: "refresh_token", client_id: this.#clientId, refresh_token: refresh });
       }
       const offer = await describe(answer);
+      // Whatever else fails: the one before it has served.
+      if (answer.refresh && this.#held?.refresh === refresh) this.#held.refresh = answer.refresh;
       if (offer.code) this.#tell(UNRENEWED, { turn, code: offer.code });
       else this.#tell(RENEWED, { turn, flags }, { ...offer, refresh: offer.refresh ?? refresh });
     });

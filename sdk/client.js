@@ -50,6 +50,7 @@ import {
   SWAPPED,
   TAKE,
   TICK,
+  UNRENEWED,
   WELCOME,
 } from "./table.js";
 
@@ -57,6 +58,9 @@ const WAS_CUT_OFF =
   "The sign-in window closed at once. If it is still open, this site's Cross-Origin-Opener-Policy cut it off: send same-origin-allow-popups, or give redirectUri.";
 
 const TAKEN_OFF = "The toolbar's frame, which keeps the token, is not on the page any more.";
+
+/** How long the platform may take to answer. It repeats what was lost for twice as long. */
+const LIMIT_MS = 15_000;
 
 const within = (least, value, most) => Math.min(Math.max(value, least), most);
 
@@ -361,7 +365,7 @@ export class Client extends EventTarget {
   async #send(url, token, fields) {
     const headers = token ? { authorization: "Bearer " + token } : {};
     // The page may be left in the same moment as it signs out: the form outlives it.
-    const init = { credentials: "omit", cache: "no-store", headers, signal: AbortSignal.timeout(30_000) };
+    const init = { credentials: "omit", cache: "no-store", headers, signal: AbortSignal.timeout(LIMIT_MS) };
     if (fields) Object.assign(init, { method: "POST", keepalive: true, body: form(fields) });
     try {
       const response = await fetch(url, init);
@@ -629,7 +633,7 @@ export class Client extends EventTarget {
     if (!refresh_token) return;
     const { token, expiresIn, refresh, error, isFinal } = await this.#exchange({ grant_type: "refresh_token", refresh_token });
     if (this.#refresh != refresh_token) return this.#revoke(refresh ?? token);
-    if (error) return isFinal && this.#over(new LatchkeyError("session_expired"));
+    if (error) return isFinal ? this.#over(new LatchkeyError("session_expired")) : this.#tell(UNRENEWED);
     const expiresAt = new Date(Date.now() + expiresIn * 1000);
     this.#tell(RENEWED, +expiresAt, undefined, { session: { ...this.#session, expiresAt }, token, refresh });
     this.#handOver();

@@ -22,6 +22,7 @@ export const TICK = 18;
 export const DESTROY = 19;
 export const FRAME_KEPT_OUT = 20;
 export const SWAPPED = 21;
+export const UNRENEWED = 22;
 
 export const KEEP = 1;
 export const START = 2;

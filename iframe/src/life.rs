@@ -10,7 +10,10 @@ use latchkey_protocol::{error::ErrorCode, events};
 const RESUME_MS: f64 = 5_000.0;
 /// Which part of a token's lifetime passes before the next one is asked for.
 const RENEW_AT: f64 = 0.8;
-/// How long after a renewal that failed for the moment the next one is tried.
+/// How long after a renewal that failed for the moment the next one is tried. The first time it is soon: where only the
+/// answer was lost, the platform repeats it for half a minute (RFC 9700 §4.14.2), and calls it theft after that.
+const SOON_MS: f64 = 5_000.0;
+/// How long from the second time on.
 const AGAIN_MS: f64 = 30_000.0;
 
 events! {
@@ -178,6 +181,8 @@ struct Held {
     expires_at: f64,
     /// When the next token is asked for; infinity where nothing brings one.
     renew_at: f64,
+    /// Whether asking for it failed for the moment.
+    again: bool,
     /// Whether the browser has the cookie.
     cookie: bool,
     /// Whether there is what brings the next token where no cookie does.
@@ -190,7 +195,8 @@ impl Held {
     fn new(said: Said, now: f64) -> Self {
         let Said { flags, expires_at, .. } = said;
         let (cookie, refresh) = (flags & COOKIE > 0, flags & REFRESH > 0);
-        Self { expires_at, renew_at: f64::INFINITY, cookie, refresh, adopted: false }.planned(now)
+        let renew_at = f64::INFINITY;
+        Self { expires_at, renew_at, again: false, cookie, refresh, adopted: false }.planned(now)
     }
 
     /// With the next renewal planned, where something may bring a token.
@@ -375,7 +381,8 @@ impl Life {
                 // The browser keeps no such cookie: the token lasts as long as it lasts.
                 Held { cookie: false, ..held }.planned(now)
             } else {
-                Held { renew_at: now + AGAIN_MS, ..held }
+                let wait = if held.again { AGAIN_MS } else { SOON_MS };
+                Held { renew_at: now + wait, again: true, ..held }
             }
         });
         0
@@ -764,6 +771,9 @@ mod tests {
             UNMARK | TELL_ENDED | OVER
         );
         let mut table = Table::renewing(0);
+        assert_eq!(table.failed(LATE, ErrorCode::NetworkError), 0);
+        assert_eq!(table.0.wake_after(LATE), SOON_MS, "in time for what the platform repeats");
+        assert_eq!(table.at(LATE + SOON_MS, Event::Tick, 0), ASK);
         assert_eq!(table.failed(LATE, ErrorCode::NetworkError), 0);
         assert_eq!(table.0.wake_after(LATE), AGAIN_MS);
         assert_eq!(table.at(LATE + AGAIN_MS, Event::Tick, 0), ASK);

@@ -16,8 +16,11 @@ const CUT_OFF_MS: f64 = 3_000.0;
 const ANSWERED_MS: f64 = 30_000.0;
 /// How long the frame's own window may take; the frame counts for itself, and this is for a frame that is gone.
 const FRAMES_OWN_MS: f64 = 600_000.0;
-/// How long after a failed renewal the next one is tried.
+/// How long after a renewal was asked for the next one is tried.
 const RENEW_AGAIN_MS: f64 = 30_000.0;
+/// How long after the first one failed: where only the answer was lost, the platform repeats it for half a minute
+/// (RFC 9700 §4.14.2), and calls it theft after that.
+const RENEW_SOON_MS: f64 = 5_000.0;
 /// How long a session outlives its token while a new one is asked for: after a sleep both ends of its time are over.
 const RENEW_MS: f64 = 10_000.0;
 /// How many prepared requests are kept; a frame that sends more is not heard.
@@ -73,6 +76,8 @@ events! {
         FrameKeptOut = 20,
         /// The frame goes on with the session of somebody else than the page's.
         Swapped = 21,
+        /// Asking for a new token brought none for the moment.
+        Unrenewed = 22,
     }
 }
 
@@ -138,6 +143,8 @@ pub struct State {
     stock: u8,
     session: Option<Session>,
     attempt: Option<Attempt>,
+    /// The frame loaded anew, and may come back to a session that the browser has: this page's, or another tab's.
+    resuming: bool,
 }
 
 #[derive(Debug, Default)]
@@ -158,6 +165,10 @@ enum Stage {
 struct Session {
     expires_at: f64,
     renew_at: f64,
+    /// Whether it outlives its token already, for a new one that was asked for.
+    extended: bool,
+    /// Whether asking failed.
+    failed: bool,
 }
 
 /// A sign-in under way.
@@ -259,7 +270,8 @@ impl State {
             | Event::Failed
             | Event::Abort
             | Event::SignOut
-            | Event::Alive => {}
+            | Event::Alive
+            | Event::Unrenewed => {}
         }
         if let Stage::Loading { allowed: true, welcomed: true, .. } = self.stage
             && self.stock > 0
@@ -277,9 +289,13 @@ impl State {
 
     fn run(&mut self, event: Event, value: f64, now: f64) -> u32 {
         match event {
-            Event::Prepared => self.keep(),
+            Event::Prepared => {
+                self.resuming = false;
+                self.keep()
+            }
             Event::FrameLoaded => {
                 self.stock = 0;
+                self.resuming = true;
                 self.end(failure(ErrorCode::Aborted))
             }
             Event::Login => self.login(value, now),
@@ -320,7 +336,8 @@ impl State {
                 let last = if self.session.is_some() { REVOKE_LAST } else { 0 };
                 CLOSE | self.take(value, now) | SETTLE | CHANGED | last
             }
-            Event::Renewed if self.session.is_some() => self.take(value, now) | CHANGED,
+            // As after a reload of the page: to refuse it would end it for every tab.
+            Event::Renewed if self.session.is_some() || self.resuming => self.take(value, now) | CHANGED,
             // Given up or signed out meanwhile: nobody waits for this token, and it must not live on.
             Event::SignedIn | Event::Renewed => POST_SIGNED_OUT | REVOKE_OFFER,
             Event::Failed if self.attempt.is_some() => self.end(0),
@@ -328,10 +345,15 @@ impl State {
             Event::Abort => self.end(failure(ErrorCode::Aborted)),
             Event::SignOut if self.session.is_some() => {
                 self.session = None;
+                self.resuming = false;
                 POST_SIGNED_OUT | DROP | CHANGED | REVOKE_LAST
             }
             Event::Over => self.over(value),
             Event::Swapped => self.swapped(),
+            Event::Unrenewed => {
+                self.unrenewed(now);
+                0
+            }
             Event::Tick => self.tick(value > 0.0, now),
             Event::Destroy => {
                 let actions = self.end(failure(ErrorCode::Aborted));
@@ -381,7 +403,7 @@ impl State {
 
     fn take(&mut self, expires_at: f64, now: f64) -> u32 {
         let renew_at = now + (expires_at - now) * 0.8;
-        self.session = Some(Session { expires_at, renew_at });
+        self.session = Some(Session { expires_at, renew_at, extended: false, failed: false });
         TAKE
     }
 
@@ -403,6 +425,14 @@ impl State {
         DROP | CHANGED | REVOKE_LAST | if reported > 0.0 { REPORT } else { 0 }
     }
 
+    fn unrenewed(&mut self, now: f64) {
+        if let Some(session) = &mut self.session
+            && !core::mem::replace(&mut session.failed, true)
+        {
+            session.renew_at = now + RENEW_SOON_MS;
+        }
+    }
+
     /// Two people at once, on one page: neither session is what the page believes it to be.
     fn swapped(&mut self) -> u32 {
         let last = match self.session.take() {
@@ -413,17 +443,26 @@ impl State {
     }
 
     fn tick(&mut self, closed: bool, now: f64) -> u32 {
+        let mut renew = 0;
         if let Some(session) = &mut self.session {
             if now >= session.renew_at {
                 session.renew_at = now + RENEW_AGAIN_MS;
-                session.expires_at = later(session.expires_at, now + RENEW_MS);
-                return RENEW;
-            }
-            if now >= session.expires_at {
+                // Once: who cannot ask at all is signed out in the end.
+                if now + RENEW_MS > session.expires_at && !core::mem::replace(&mut session.extended, true) {
+                    session.expires_at = now + RENEW_MS;
+                }
+                renew = RENEW;
+            } else if now >= session.expires_at {
                 self.session = None;
+                self.resuming = false;
                 return POST_SIGNED_OUT | DROP | CHANGED | REPORT | failure(ErrorCode::SessionExpired);
             }
         }
+        renew | self.look(closed, now)
+    }
+
+    /// Looks at the sign-in under way.
+    fn look(&mut self, closed: bool, now: f64) -> u32 {
         let Some(attempt) = &mut self.attempt else { return 0 };
         if now >= attempt.deadline {
             return self.end(failure(ErrorCode::Timeout));
@@ -467,10 +506,6 @@ const fn reject(code: ErrorCode) -> u32 {
 /// Without the care that `f64::min` takes of what is not a number.
 fn earlier(a: f64, b: f64) -> f64 {
     if a < b { a } else { b }
-}
-
-fn later(a: f64, b: f64) -> f64 {
-    if a < b { b } else { a }
 }
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
@@ -710,6 +745,19 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_that_loads_anew_may_come_back_to_a_session() {
+        let loaded = || Run::ready().at(2_000.0, Event::FrameLoaded, 0.0);
+        let run = loaded().at(2_001.0, Event::Renewed, EXPIRES_AT);
+        run.is("signed-in", TAKE | CHANGED);
+        run.at(2_002.0, Event::Prepared, 0.0).is("signed-in", KEEP);
+        // From its first request on it is known that there was none.
+        let run = loaded().at(2_001.0, Event::Prepared, 0.0);
+        run.at(2_002.0, Event::Renewed, EXPIRES_AT).is("signed-out", POST_SIGNED_OUT | REVOKE_OFFER);
+        let run = Run::signed_in().at(3_000.0, Event::FrameLoaded, 0.0).at(3_001.0, Event::SignOut, 0.0);
+        run.at(3_002.0, Event::Renewed, EXPIRES_AT).is("signed-out", POST_SIGNED_OUT | REVOKE_OFFER);
+    }
+
+    #[test]
     fn a_frame_that_floods_the_stock_is_not_heard() {
         let mut run = Run::ready();
         for _ in 1..STOCK {
@@ -764,6 +812,34 @@ mod tests {
         let run = run.at(renew_at + 1.0, Event::Tick, 0.0);
         run.is("signed-in", 0);
         run.at(renew_at + RENEW_AGAIN_MS, Event::Tick, 0.0).is("signed-in", RENEW);
+    }
+
+    #[test]
+    fn a_renewal_that_fails_is_tried_again_while_the_platform_repeats_its_answer() {
+        let renew_at = 2_000.0 + (EXPIRES_AT - 2_000.0) * 0.8;
+        let run = Run::signed_in().at(renew_at, Event::Tick, 0.0).at(renew_at, Event::Unrenewed, 0.0);
+        run.is("signed-in", 0);
+        assert_eq!(run.0.wake_after(renew_at), RENEW_SOON_MS);
+        let again = renew_at + RENEW_SOON_MS;
+        let run = run.at(again, Event::Tick, 0.0);
+        run.is("signed-in", RENEW);
+        let run = run.at(again, Event::Unrenewed, 0.0);
+        assert_eq!(run.0.wake_after(again), RENEW_AGAIN_MS, "from then on with patience");
+        // Once there is a token all is as before.
+        let run = run.at(again, Event::Renewed, 2.0 * EXPIRES_AT).at(2.0 * EXPIRES_AT, Event::Tick, 0.0);
+        let run = run.at(2.0 * EXPIRES_AT, Event::Unrenewed, 0.0);
+        assert_eq!(run.0.wake_after(2.0 * EXPIRES_AT), RENEW_SOON_MS);
+        Run::ready().at(1.0, Event::Unrenewed, 0.0).is("signed-out", 0);
+    }
+
+    #[test]
+    fn a_session_that_cannot_be_renewed_ends_however_often_it_is_tried() {
+        let mut run = Run::signed_in().at(5.0 * EXPIRES_AT, Event::Tick, 0.0);
+        run = run.at(5.0 * EXPIRES_AT + 1_000.0, Event::Unrenewed, 0.0);
+        run = run.at(5.0 * EXPIRES_AT + 6_000.0, Event::Tick, 0.0).at(5.0 * EXPIRES_AT + 7_000.0, Event::Unrenewed, 0.0);
+        run.is("signed-in", 0);
+        let run = run.at(5.0 * EXPIRES_AT + RENEW_MS, Event::Tick, 0.0);
+        assert_eq!(run.name(), "signed-out");
     }
 
     #[test]

@@ -101,6 +101,33 @@ journeys! {
         )).await?;
     }
 
+    // The frame finds what another tab has kept meanwhile: the page that did not know of it must not end it.
+    fn a_frame_that_is_loaded_anew_leaves_the_other_tab_signed_in(journey) on Loopback {
+        let first = journey.open_site("/").await?;
+        journey.browser.read("#status", "You are signed out.").await?;
+        journey.browser.run("window.open(location.href)").await?;
+        journey.browser.switch_to_popup(&first).await?;
+        let second = journey.browser.window().await?;
+        journey.browser.click("#sign-in").await?;
+        journey.browser.switch_to_another(&[&first, &second]).await?;
+        journey.log_in(ADA).await?;
+        journey.browser.click("#allow").await?;
+        journey.browser.switch_to(&second).await?;
+        journey.browser.read("#status", ADA.name).await?;
+        journey.keeps_session().await?;
+        journey.browser.switch_to(&first).await?;
+        journey.browser.read("#status", "You are signed out.").await?;
+        journey.browser.run("const frame = document.querySelector('latchkey-toolbar iframe'); frame.src = frame.src;").await?;
+        journey.browser.read("#status", ADA.name).await?;
+        let token = journey.token().await?;
+        ensure!(journey.ask(&token, "").await? == 200);
+        journey.browser.switch_to(&second).await?;
+        journey.browser.read("#status", ADA.name).await?;
+        let token = journey.token().await?;
+        ensure!(journey.ask(&token, "").await? == 200, "the other tab is signed out");
+        journey.keeps_session().await?;
+    }
+
     fn a_token_is_replaced_before_it_expires_and_a_member_who_left_gets_no_other(journey) on Loopback {
         journey.stage.restart_server("access_token_secs = 5\n").await?;
         journey.sign_in(GRACE).await?;

@@ -342,6 +342,21 @@ test("a renewal tries the cookie, then the refresh token, and says in what turn 
   ]);
 });
 
+test("a refresh token that came with a token nobody could look at is the next one", async (t) => {
+  const tokens = { access_token: "t1", token_type: "Bearer", expires_in: 60, refresh_token: "r1" };
+  const nobody = [401, { error: "login_required" }];
+  const asked = answering(t, [200, tokens], [200, info()], nobody, [200, { ...tokens, refresh_token: "r2" }], [], nobody, [400, { error: "invalid_grant" }]);
+  const { session, steps } = started({ step: (session, event) => event == table.CAME && session.act(table.TAKE, "") });
+  session.takeCode("s", "code", "verifier", "uri", null);
+  await settle();
+  for (const _ of [1, 2]) {
+    session.act(table.ASK, "");
+    await settle();
+  }
+  assert.deepEqual(steps.slice(1).map(([event, , , , code]) => [event, code]), [[table.UNRENEWED, "network_error"], [table.UNRENEWED, "session_expired"]]);
+  assert.equal(asked.at(-1)[1].body.get("refresh_token"), "r2");
+});
+
 test("a renewal that brings nothing says why", async (t) => {
   answering(t, [200, info()], [403, { error: "membership_required" }]);
   const { session, steps } = started({ step: (session, event) => event == table.CAME && session.act(table.TAKE, "") });
