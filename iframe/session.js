@@ -159,8 +159,13 @@ export class Session {
 
   async #take(state, asked, handle) {
     const turn = this.#core.attempt();
-    const offer = await describe(await asked);
-    if (offer.code) return this.#tell(FAILED, { turn, code: offer.code });
+    const answer = await asked;
+    const offer = await this.#describe(answer);
+    if (offer.code) {
+      // Nobody will have what was issued.
+      if (answer.token) this.discard(answer.refresh ?? answer.token);
+      return this.#tell(FAILED, { turn, code: offer.code });
+    }
     this.#tell(CAME, { turn, flags: handle ? HANDLE : 0 }, { ...offer, state, handle });
   }
 
@@ -170,12 +175,17 @@ export class Session {
     this.#tell(HANDED, { flags: replaces ? REPLACES : 0 });
   }
 
-  /** A token must be of this application, whatever the page says of it. */
+  /** What was issued, with whose it is. It must be of this application, wherever it comes from. */
+  async #describe(answer) {
+    const offer = await describe(answer);
+    return offer.code || offer.clientId === this.#clientId ? offer : { code: "server_error" };
+  }
+
   async #adopt() {
     const turn = this.#core.turn();
     const handed = this.#handed;
-    const offer = await describe(handed);
-    if (!offer.code && offer.clientId === this.#clientId && handed == this.#handed) this.#tell(ADOPTED, { turn }, offer);
+    const offer = await this.#describe(handed);
+    if (!offer.code && handed == this.#handed) this.#tell(ADOPTED, { turn }, offer);
   }
 
   discard(token) {
@@ -261,7 +271,7 @@ export class Session {
       if (answer.code == "login_required" && refresh) {
         answer = await exchange({ grant_type: "refresh_token", client_id: this.#clientId, refresh_token: refresh });
       }
-      const offer = await describe(answer);
+      const offer = await this.#describe(answer);
       // Whatever else fails: the one before it has served.
       if (answer.refresh && this.#held?.refresh === refresh) this.#held.refresh = answer.refresh;
       if (offer.code) this.#tell(UNRENEWED, { turn, code: offer.code });

@@ -320,6 +320,18 @@ test("a response that opens nothing says so, and of which attempt it was", async
   assert.deepEqual(posted, []);
 });
 
+test("another application's token is nobody's session, whatever brought it, and is revoked", async (t) => {
+  for (const [refresh_token, revoked] of [[undefined, "t"], ["r", "r"]]) {
+    const asked = answering(t, [200, { access_token: "t", token_type: "Bearer", expires_in: 60, refresh_token }], [200, info({ client_id: "c2" })], [200, {}]);
+    const { session, steps } = started();
+    session.takeCode("s", "code", "verifier", "uri", null);
+    await settle();
+    assert.deepEqual(steps.map(([event, , , turn, code]) => [event, turn, code]), [[table.FAILED, 3, "server_error"]]);
+    assert.deepEqual([asked.at(-1)[0], asked.at(-1)[1].body.get("token")], ["/oauth/revoke/", revoked]);
+    t.mock.restoreAll();
+  }
+});
+
 test("a renewal tries the cookie, then the refresh token, and says in what turn it was asked for", async (t) => {
   const tokens = { access_token: "t1", token_type: "Bearer", expires_in: 60, refresh_token: "r1" };
   const nobody = [401, { error: "login_required" }];
