@@ -72,6 +72,8 @@ export class Session {
   #handed;
   #origin;
   #keeps = false;
+  /** What is being asked for about the cookie, and what is to be asked after that. */
+  #steps = [];
   #channel;
 
   constructor(clientId, signedIn, forgotten) {
@@ -213,8 +215,7 @@ export class Session {
     const [before, offer] = [this.#held, this.#offer];
     if (does(REVOKE_REFRESH) && before) this.discard(before.refresh);
     if (does(REVOKE_TOKEN) && before) this.discard(before.token);
-    // With a refresh token goes whatever came of its sign-in.
-    if (does(DISCARD)) this.discard(offer.refresh ?? offer.token);
+    if (does(DISCARD)) this.discard(offer.whole);
     if (does(TAKE)) {
       this.#held = offer;
       this.#signedIn(offer);
@@ -232,7 +233,7 @@ export class Session {
     if (does(TELL_ENDED)) this.#channel?.postMessage({ type: "ended", code: code || null });
     if (does(MARK)) stored((storage) => storage.setItem(this.#key(), "1"));
     if (does(UNMARK)) this.#unmark();
-    if (does(CLOSE)) this.#close();
+    if (does(CLOSE)) this.#inOrder(() => this.#close());
     if (does(OPEN)) this.#open(offer.handle);
     if (does(CLOSE_OTHERWISE)) {
       this.#close(!this.#keeps);
@@ -244,14 +245,31 @@ export class Session {
 
   // The session that this frame keeps at the platform, in a cookie that no script sees (SECURITY 45a).
 
-  async #open(handle) {
+  /** One after the other: whatever is opened or closed is in the one cookie that there is. */
+  async #inOrder(step) {
+    this.#steps.push(step);
+    if (this.#steps.length > 1) return;
+    while (this.#steps.length) {
+      await this.#steps[0]();
+      this.#steps.shift();
+    }
+  }
+
+  #open(handle) {
     const turn = this.#core.turn();
-    const { code } = await send(this.#path, { isFrame: true, fields: { handle, ...this.#fields() } });
-    if (!code) this.#tell(OPENED, { turn });
+    const fields = { handle, ...this.#fields() };
+    this.#inOrder(async () => {
+      const { code } = await send(this.#path, { isFrame: true, fields });
+      if (code) return;
+      // What comes too late is closed before the next one opens.
+      const next = this.#steps.splice(1);
+      this.#tell(OPENED, { turn });
+      this.#steps.push(...next);
+    });
   }
 
   #close(keeps) {
-    send(`${this.#path}?${form(this.#fields(keeps))}`, { isFrame: true, method: "DELETE" });
+    return send(`${this.#path}?${form(this.#fields(keeps))}`, { isFrame: true, method: "DELETE" });
   }
 
   #unmark(keeps) {

@@ -268,7 +268,9 @@ impl Life {
                 self.kept = true;
                 MARK
             }
-            Event::Renewed | Event::Shared | Event::Unrenewed | Event::Adopted if is_late => 0,
+            // Nobody will have it. One that a cookie brought is revoked alone, since the session may be wanted yet.
+            Event::Renewed if is_late => DISCARD,
+            Event::Shared | Event::Unrenewed | Event::Adopted if is_late => 0,
             Event::Renewed => self.renewed(said, now),
             Event::Shared => {
                 self.renewing = false;
@@ -351,7 +353,7 @@ impl Life {
         let is_back = self.is_resuming();
         if !is_back && !core::mem::take(&mut self.renewing) {
             // Waited for no longer.
-            return 0;
+            return DISCARD;
         }
         // Somebody else signed in meanwhile, in another tab.
         if !is_back && said.flags & SAME == 0 {
@@ -611,7 +613,7 @@ mod tests {
         assert_eq!(table.at(RESUME_MS - 1.0, Event::Tick, 0), 0);
         assert_eq!(table.0.wake_after(RESUME_MS - 1.0), 1.0);
         assert_eq!(table.at(RESUME_MS, Event::Tick, 0), SHOW_OUT | OFFER);
-        assert_eq!(table.at(RESUME_MS, Event::Renewed, COOKIE), 0, "waited for no longer");
+        assert_eq!(table.at(RESUME_MS, Event::Renewed, COOKIE), DISCARD, "waited for no longer");
     }
 
     #[test]
@@ -670,7 +672,7 @@ mod tests {
     fn what_comes_after_its_turn_changes_nothing_and_does_not_live_on() {
         for (event, actions) in [
             (Event::Opened, CLOSE),
-            (Event::Renewed, 0),
+            (Event::Renewed, DISCARD),
             (Event::Shared, 0),
             (Event::Unrenewed, 0),
             (Event::Adopted, 0),
@@ -884,7 +886,7 @@ mod tests {
         assert_eq!(Table::greeted(MARKED).now(Event::Handed, REPLACES), ended | CLOSE | OFFER);
         let mut table = Table::renewing(0);
         assert_eq!(table.at(LATE, Event::Handed, REPLACES), ended | CLOSE);
-        assert_eq!(table.late(Event::Renewed) & TAKE, 0, "what was under way is not taken");
+        assert_eq!(table.late(Event::Renewed), DISCARD, "what was under way is not taken");
         assert_eq!(table.at(LATE, Event::Adopted, 0), TAKE);
         assert_eq!(table.at(LATE, Event::Handed, REPLACES), ADOPT, "the page's own makes room by itself");
         // One that may come back, and was not waited for any longer.

@@ -354,6 +354,55 @@ test("a renewal tries the cookie, then the refresh token, and says in what turn 
   ]);
 });
 
+test("what is renewed too late is revoked: a refresh token with all that stands on it, what a cookie brought alone", async (t) => {
+  const tokens = { access_token: "t1", token_type: "Bearer", expires_in: 60, refresh_token: "r1" };
+  const nobody = [401, { error: "login_required" }];
+  for (const [answers, revoked] of [
+    [[[200, { ...tokens, access_token: "t2", refresh_token: undefined }]], "t2"],
+    [[nobody, [200, { ...tokens, access_token: "t2", refresh_token: "r2" }]], "r2"],
+  ]) {
+    const asked = answering(t, [200, tokens], [200, info()], ...answers, [200, info()], [200, {}]);
+    const step = (session, event) => session.act({ [table.CAME]: table.TAKE, [table.RENEWED]: table.DISCARD }[event] ?? 0, "");
+    const { session } = started({ step });
+    session.takeCode("s", "code", "verifier", "uri", null);
+    await settle();
+    session.act(table.ASK, "");
+    await settle();
+    assert.deepEqual([asked.at(-1)[0], asked.at(-1)[1].body.get("token")], ["/oauth/revoke/", revoked]);
+    t.mock.restoreAll();
+  }
+});
+
+test("a session that opens too late is closed before the next one opens", async (t) => {
+  const asked = [];
+  const waiting = [];
+  t.mock.method(globalThis, "fetch", async (path, { method, body }) => {
+    if (path == "/api/0/") return Response.json(info());
+    asked.push(`${method} ${body?.get("handle") ?? ""}`.trim());
+    await new Promise((done) => waiting.push(done));
+    return new Response(null, { status: 204 });
+  });
+  let opened = 0;
+  const step = (session, event) => {
+    if (event == table.CAME) session.act(table.TAKE | table.OPEN, "");
+    if (event == table.OPENED) session.act(opened++ ? table.MARK : table.CLOSE, "");
+  };
+  const { session } = started({ step });
+  for (const handle of ["a", "b"]) {
+    session.takeToken("s", "t", 60, handle);
+    await settle();
+  }
+  for (const expected of [["POST a"], ["POST a", "DELETE"], ["POST a", "DELETE", "POST b"]]) {
+    assert.deepEqual(asked, expected);
+    waiting.shift()();
+    await settle();
+  }
+  assert.equal(opened, 2);
+  // Whoever signs out may leave the page at once: what waits for nothing is asked for at once.
+  session.act(table.CLOSE, "");
+  assert.equal(asked.length, 4);
+});
+
 test("a refresh token that came with a token nobody could look at is the next one", async (t) => {
   const tokens = { access_token: "t1", token_type: "Bearer", expires_in: 60, refresh_token: "r1" };
   const nobody = [401, { error: "login_required" }];
