@@ -54,8 +54,7 @@ const hands = {
     if (keeps) calls ??= loadCalls();
     return session.begin(origin, keeps);
   },
-  // Whatever became of another sign-in, who is signed in stays so.
-  show: (isSigningIn, code) => (!isSigningIn && session.shown ? toolbar.showSignedIn(session.shown) : toolbar.showSignedOut(isSigningIn, code)),
+  show: (isSigningIn, code) => toolbar.showAttempt(isSigningIn, code, !!session.account),
   prepare: () => prepare().then((request) => core.prepared(...request), () => core.unprepared()),
   act: (actions, code) => session.act(actions, code),
   takeToken: (...given) => session.takeToken(...given),

@@ -93,11 +93,6 @@ export class Session {
     return this.#keeps;
   }
 
-  /** Whose session it is. */
-  get shown() {
-    return this.#held?.session;
-  }
-
   /** The token, and the organization that it opens. */
   get account() {
     return this.#held && { token: this.#held.token, organization: this.#held.session.organization.slug };

@@ -26,6 +26,7 @@ export const SAME = 16;
 export const HANDLE = 32;
 export const OTHERWISE = 64;
 export const REPLACES = 128;
+export const EXPIRED = 256;
 
 export const DISCARD = 2;
 export const TAKE = 4;

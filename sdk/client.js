@@ -30,6 +30,7 @@ import {
   POST_ENDED,
   POST_SIGNED_OUT,
   PREPARED,
+  RAN_OUT,
   REFUSED,
   REJECT,
   RENEW,
@@ -56,6 +57,8 @@ import {
 
 const WAS_CUT_OFF =
   "The sign-in window closed at once. If it is still open, this site's Cross-Origin-Opener-Policy cut it off: send same-origin-allow-popups, or give redirectUri.";
+
+const REDIRECTED = "fetch: the platform answered with a redirect, which is not followed. Give the path that it leads to.";
 
 const TAKEN_OFF = "The toolbar's frame, which keeps the token, is not on the page any more.";
 
@@ -93,12 +96,14 @@ export class Client extends EventTarget {
   /** The refresh token, where no frame keeps it. */
   #refresh;
   #delivery;
+  /** What that is while the page is not left. */
+  #usual;
   #setupUrl;
   /** Requests for the next clicks, and the one that is out, with the redirect URI it went to. */
   #stock = [];
   #request;
   #redirectUri;
-  /** A request for leaving the page, where no window opens. */
+  /** A request for leaving the page, where no window opens and there is a page to come back to. */
   #spare;
   #ask;
   #popup;
@@ -150,7 +155,6 @@ export class Client extends EventTarget {
   }
 
   async logout() {
-    if (!this.#session) return;
     const token = this.#token;
     this.#tell(SIGN_OUT);
     await (token && this.#revoked);
@@ -170,7 +174,8 @@ export class Client extends EventTarget {
     }
     let request;
     try {
-      request = new Request(url, { ...init, credentials: "omit" });
+      // A browser would take the token along to wherever it is sent on to.
+      request = new Request(url, { ...init, credentials: "omit", redirect: "manual" });
       if (token) request.headers.set("Authorization", "Bearer " + token);
     } catch {
       throw invalid("fetch: the second argument takes what the browser's own fetch takes");
@@ -179,7 +184,10 @@ export class Client extends EventTarget {
       if (error instanceof LatchkeyError) throw error;
       throw request.signal.aborted ? aborted() : new LatchkeyError("network_error");
     });
-    if (token && response.status == 401 && token == this.#token) this.#over(new LatchkeyError("session_expired"));
+    if (response.type == "opaqueredirect") throw new LatchkeyError("network_error", REDIRECTED);
+    // A token that ran out on its way is as it is: another one may come.
+    const isRefused = token && response.status == 401 && token == this.#token;
+    if (isRefused && this.#session.expiresAt > Date.now()) this.#over(new LatchkeyError("session_expired"));
     return response;
   }
 
@@ -222,16 +230,17 @@ export class Client extends EventTarget {
     }
     if (does(OPEN)) this.#request = this.#stock.pop();
     if (does(FOLLOW)) this.#request = offer;
-    if (does(OPEN | REOPEN)) this.#open();
+    if (does(OPEN | REOPEN)) this.#open(does(OPEN));
     if (does(FOCUS)) this.#popup?.focus();
     const { state } = this.#request ?? {};
     if (does(POST_BEGAN) && state) this.#post({ type: "began", state });
     if (does(POST_ENDED) && state) this.#post({ type: "ended", state, code: failure.code });
-    if (does(POST_SIGNED_OUT)) this.#post({ type: "signed_out" });
+    if (does(POST_SIGNED_OUT)) this.#post({ type: "signed_out", expired: !!does(RAN_OUT) });
     if (does(RESTOCK)) this.#stock.push(this.#request);
     if (does(CLOSE)) {
       this.#popup?.close();
       this.#popup = this.#request = undefined;
+      this.#delivery = this.#usual;
     }
     // With a refresh token goes whatever came of its sign-in.
     const last = this.#refresh ?? this.#token;
@@ -294,9 +303,9 @@ export class Client extends EventTarget {
     this.#tell(FAILED, 0, error);
   }
 
-  /** The session is over, and not because this page signed out. */
+  /** The platform does not take the session's token any more. */
   #over(error) {
-    this.#post({ type: "signed_out" });
+    this.#post({ type: "signed_out", expired: false });
     this.#tell(OVER, 1, error);
   }
 
@@ -306,7 +315,7 @@ export class Client extends EventTarget {
     const { mode, tokens, platform, hasRedirectUri, redirectUri } = this.#options;
     const { signal } = this.#ended;
     const framed = mode == "auto" || mode == "iframe";
-    this.#delivery = mode == "redirect" ? mode : "opener";
+    this.#delivery = this.#usual = mode == "redirect" ? mode : "opener";
     this.#core = new Core(framed, Date.now() + ms);
     this.#wake();
     const ready = this.#wait("init", () => {});
@@ -334,8 +343,8 @@ export class Client extends EventTarget {
     if (redirect_uri === "registered") {
       this.#channel = new BroadcastChannel(pendingKey(this.#options.clientId));
       this.#channel.onmessage = ({ data }) => this.#returned(data);
-      if (cuts || opener === "cut") this.#delivery = "channel";
-      if (mode == "auto" && tokens == "page") this.#spare = await prepare(this.#options.responseType);
+      if (cuts || opener === "cut") this.#delivery = this.#usual = "channel";
+      if (mode == "auto" && tokens == "page") await this.#reserve();
     }
     if (status.ok && allowed === true) this.#tell(ALLOWED);
     else this.#tell(REFUSED, 0, status.error ?? refused(error, error_description));
@@ -359,6 +368,11 @@ export class Client extends EventTarget {
     } catch {
       // Without a secure context there is no digest, and no platform allows such a site.
     }
+  }
+
+  /** Makes a request ready for leaving the page. */
+  async #reserve() {
+    this.#spare = await prepare(this.#options.responseType);
   }
 
   /** Requests JSON: `{ ok, body }`, or with an error where there is no answer. A form is posted. */
@@ -505,26 +519,35 @@ export class Client extends EventTarget {
 
   // The window.
 
-  /** Opens the window, in the page's own click and before anything is awaited; or leaves the page. */
-  #open() {
+  /** Opens the window, in the page's own click and before anything is awaited; or leaves the page, unless one is open. */
+  #open(isFirst) {
     const { redirectUri } = this.#options;
     const isCallback = this.#delivery == "opener";
     this.#redirectUri = isCallback ? toolbar(this.#options, "callback/") : redirectUri;
     const url = authorizeUrl(this.#options, this.#request, this.#ask, this.#redirectUri, isCallback);
-    if (this.#delivery == "redirect") return this.#leave(url);
+    if (this.#delivery == "redirect") {
+      this.#leave(url);
+      // Who comes back by the Back button, or could not leave, clicks again.
+      if (this.#usual == "redirect") this.#prepare();
+      return;
+    }
     const [width, height] = [480, 720];
     const left = screenX + (outerWidth - width) / 2;
     const top = screenY + (outerHeight - height) / 2;
     // A name could be another window's: a page that opened this one, or a frame in it, may bear it.
-    this.#popup = open(url, "_blank", `popup,width=${width},height=${height},left=${left},top=${top}`);
+    const popup = open(url, "_blank", `popup,width=${width},height=${height},left=${left},top=${top}`);
     // In mode auto a page that may not open windows is left, if there is one to come back to.
-    if (!this.#popup && this.#spare) {
+    if (isFirst && !popup && this.#spare) {
+      // Nothing left with the request that was meant for the window.
+      this.#tell(PREPARED, 0, undefined, this.#request);
       this.#request = this.#spare;
+      this.#reserve();
       this.#delivery = "redirect";
       return this.#open();
     }
-    this.#tell(this.#popup ? OPENED : BLOCKED, isCallback ? 0 : 1);
-    if (!this.#frame) this.#prepare();
+    if (popup) this.#popup = popup;
+    this.#tell(popup ? OPENED : BLOCKED, isCallback ? 0 : 1);
+    if (isFirst && popup && !this.#frame) this.#prepare();
   }
 
   #leave(url) {

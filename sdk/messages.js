@@ -37,7 +37,7 @@ const SHAPES = {
   head: "id:n status:n headers:h",
   chunk: "id:n data:b",
   end: "id:n",
-  broken: "id:n code:c",
+  broken: "id:n code:c description:T",
 };
 IS.d = Number.isFinite;
 

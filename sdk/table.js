@@ -45,7 +45,8 @@ export const REVOKE_OFFER = 131072;
 export const REPORT = 262144;
 export const RENEW = 524288;
 export const CUT_OFF = 1048576;
-export const FOLLOW = 2097152;
+export const RAN_OUT = 2097152;
+export const FOLLOW = 4194304;
 
 /** By the number that the core gives its state. */
 export const STATES = ["loading", "signed-out", "signing-in", "signed-in"];

@@ -33,7 +33,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn greet(this: &Hands, origin: &str, keeps: bool) -> u32;
 
-    /// Shows that nobody is signed in, and why the last attempt failed, if it did; or that somebody is about to.
+    /// Shows that somebody is about to sign in; or that nobody is any more, and why the last attempt failed, if it did.
+    /// Who was signed in before still is.
     #[wasm_bindgen(method)]
     pub(crate) fn show(this: &Hands, is_signing_in: bool, code: &str);
 
@@ -47,13 +48,7 @@ extern "C" {
 
     /// Takes a token that came in the fragment.
     #[wasm_bindgen(method, js_name = takeToken)]
-    pub(crate) fn take_token(
-        this: &Hands,
-        state: &str,
-        token: &str,
-        expires_in: u32,
-        handle: Option<&str>,
-    );
+    pub(crate) fn take_token(this: &Hands, state: &str, token: &str, expires_in: u32, handle: Option<&str>);
 
     /// Exchanges a code that came, with the verifier that never leaves this page.
     #[wasm_bindgen(method, js_name = takeCode)]

@@ -131,7 +131,11 @@ mod tests {
             "https://shop.example https://other.example",
         ] {
             assert_eq!(page().judge(from(origin), &hello(VERSION, "c1"), None), Verdict::Ignore, "{origin}");
-            assert_eq!(page().judge(from(origin), &hello(VERSION + 1, "c1"), None), Verdict::Ignore, "{origin}");
+            assert_eq!(
+                page().judge(from(origin), &hello(VERSION + 1, "c1"), None),
+                Verdict::Ignore,
+                "{origin}"
+            );
         }
     }
 

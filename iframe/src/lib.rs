@@ -225,7 +225,10 @@ impl Frame {
                 }
             }
             ToFrame::Ended { state, code } => self.end(&state, code),
-            ToFrame::SignedOut => self.step(Event::SignedOut, Said::default()),
+            ToFrame::SignedOut { expired } => {
+                let flags = if expired { flag::EXPIRED } else { 0 };
+                self.step(Event::SignedOut, Said { flags, ..Said::default() });
+            }
             ToFrame::Page { path } => self.hands.stand(&path),
             ToFrame::Response { state, response, redirect_uri } => {
                 self.receive_from_site(&state, &response, redirect_uri);

@@ -77,8 +77,10 @@ pub mod flag {
     pub const OTHERWISE: u32 = 64;
     /// With `Handed`: the person signed in just now.
     pub const REPLACES: u32 = 128;
+    /// With `SignedOut`: nobody signed out, the page's token ran out.
+    pub const EXPIRED: u32 = 256;
 }
-use flag::{COOKIE, HANDLE, KEEPS, MARKED, OTHERWISE, REFRESH, REPLACES, SAME};
+use flag::{COOKIE, EXPIRED, HANDLE, KEEPS, MARKED, OTHERWISE, REFRESH, REPLACES, SAME};
 
 /// What to do about it: one bit each. `session.js` does them first, and the core the last four, in the order of the bits.
 pub mod action {
@@ -124,8 +126,9 @@ pub mod action {
     pub const OFFER: u32 = 1 << 20;
 }
 use action::{
-    ADOPT, ASK, CLOSE, CLOSE_OTHERWISE, DISCARD, FORGET, MARK, OFFER, OPEN, POST_ENDED, POST_FAILED, POST_RENEWED, POST_SIGNED_IN,
-    REVOKE_REFRESH, REVOKE_TOKEN, SHOW_OUT, TAKE, TELL_ENDED, TELL_RENEWED, UNMARK,
+    ADOPT, ASK, CLOSE, CLOSE_OTHERWISE, DISCARD, FORGET, MARK, OFFER, OPEN, POST_ENDED, POST_FAILED,
+    POST_RENEWED, POST_SIGNED_IN, REVOKE_REFRESH, REVOKE_TOKEN, SHOW_OUT, TAKE, TELL_ENDED, TELL_RENEWED,
+    UNMARK,
 };
 
 /// What is said with an event.
@@ -154,13 +157,13 @@ pub struct Life {
     taking: Taking,
     /// The frame keeps the token.
     keeps: bool,
+    /// Whether the browser may have a cookie of the frame's, whoever is signed in.
+    marked: bool,
     /// Until when it is waited for a session that may come back. Before that is over the page gets no request.
     resume_until: Option<f64>,
     renewing: bool,
     /// The person clicked *Sign out* here.
     leaving: bool,
-    /// Whether the browser may have the cookie of a session of the frame's own.
-    kept: bool,
     /// The page handed its session over, and it is not known yet whether the frame has one of its own.
     handed: bool,
 }
@@ -256,7 +259,7 @@ impl Life {
                 self.next_turn();
                 self.taking = Taking::Taken;
                 // Nothing of the sign-in before it comes back, whether a session is made of this one or not.
-                let before = self.held.map_or(0, |held| self.revoke(held)) | self.close_noted();
+                let before = self.held.map_or(0, |held| self.revoke(held)) | self.close();
                 let opens = if said.flags & HANDLE > 0 { OPEN } else { 0 };
                 let taken = before | self.take(Held::new(said, now));
                 taken | POST_SIGNED_IN | TELL_RENEWED | opens | self.end_resuming()
@@ -265,7 +268,7 @@ impl Life {
             Event::Opened if is_late => CLOSE,
             Event::Opened => {
                 self.held = self.held.map(|held| Held { cookie: true, ..held }.planned(now));
-                self.kept = true;
+                self.marked = true;
                 MARK
             }
             // Nobody will have it. One that a cookie brought is revoked alone, since the session may be wanted yet.
@@ -280,7 +283,7 @@ impl Life {
             Event::TabRenewed => self.tab_renewed(said, now),
             Event::TabEnded if self.held.is_some() => {
                 // Who said so ended what the cookie stood on.
-                self.kept = false;
+                self.marked = false;
                 self.let_go() | self.over()
             }
             // Who is signed out here stays so until the page is loaded again.
@@ -289,10 +292,10 @@ impl Life {
                 self.leaving = true;
                 0
             }
-            Event::SignedOut => self.sign_out(now),
+            Event::SignedOut => self.sign_out(said.flags & EXPIRED > 0, now),
             Event::Refused if self.held.is_some() => {
                 // With a cookie the next page view asks again.
-                let revoke = if self.kept { 0 } else { self.let_go() & REVOKE_REFRESH };
+                let revoke = if self.marked { 0 } else { self.let_go() & REVOKE_REFRESH };
                 revoke | self.over()
             }
             Event::Refused => 0,
@@ -321,17 +324,16 @@ impl Life {
         self.held = None;
         self.leaving = false;
         self.keeps = flags & KEEPS > 0;
-        let is_marked = flags & MARKED > 0;
-        self.kept = is_marked;
-        self.resume_until = is_marked.then_some(now + RESUME_MS);
+        self.marked = flags & MARKED > 0;
+        self.resume_until = self.marked.then_some(now + RESUME_MS);
         // Who holds the token is the session's for good: with another hello nobody gets at it.
         let close = if flags & OTHERWISE > 0 { CLOSE_OTHERWISE } else { 0 };
-        FORGET | close | if is_marked { ASK } else { SHOW_OUT | OFFER }
+        FORGET | close | if self.marked { ASK } else { SHOW_OUT | OFFER }
     }
 
     fn take(&mut self, held: Held) -> u32 {
         self.leaving = false;
-        self.kept |= held.cookie;
+        self.marked |= held.cookie;
         self.held = Some(held);
         TAKE
     }
@@ -367,16 +369,15 @@ impl Life {
         let is_nobody = code == Some(ErrorCode::LoginRequired);
         if self.is_resuming() {
             // A platform that did not answer is asked again by the next page view.
-            let unmark = if is_final || is_nobody { UNMARK } else { 0 };
-            self.kept &= unmark == 0;
+            let unmark = if is_final || is_nobody { self.unmark() } else { 0 };
             return unmark | self.end_resuming();
         }
         if !core::mem::take(&mut self.renewing) {
             return 0;
         }
-        self.kept &= !is_final && !is_nobody;
+        self.marked &= !is_nobody;
         if is_final {
-            return UNMARK | TELL_ENDED | self.over();
+            return self.unmark() | TELL_ENDED | self.over();
         }
         self.held = self.held.map(|held| {
             if is_nobody {
@@ -388,6 +389,11 @@ impl Life {
             }
         });
         0
+    }
+
+    fn unmark(&mut self) -> u32 {
+        self.marked = false;
+        UNMARK
     }
 
     fn tab_renewed(&mut self, said: Said, now: f64) -> u32 {
@@ -421,30 +427,26 @@ impl Life {
         FORGET | SHOW_OUT | POST_ENDED
     }
 
-    fn sign_out(&mut self, now: f64) -> u32 {
+    fn sign_out(&mut self, expired: bool, now: f64) -> u32 {
         let was_leaving = core::mem::take(&mut self.leaving);
+        if expired && !was_leaving {
+            return self.run_out(now);
+        }
         self.next_turn();
         let shown = FORGET | SHOW_OUT | if self.resume_until.take().is_some() { OFFER } else { 0 };
-        let Some(held) = self.held.take() else { return shown };
-        // A page whose token ran out while nothing could be asked for has not signed out: the next page view asks again.
-        if !was_leaving && now >= held.expires_at {
+        let held = self.held.take();
+        // What ran out before, or is only being waited for, would be back at the next page view.
+        let close = self.close();
+        // The page's own session is no other tab's, and none that was noted.
+        if held.is_none_or(|held| held.adopted) && close == 0 {
             return shown;
         }
-        // The page's own session is no other tab's, and none that comes back; unless it was never known whether the
-        // cookie's does, which who signs out does not want.
-        if held.adopted && !self.kept {
-            return shown;
-        }
-        shown | TELL_ENDED | UNMARK | self.close() | self.revoke(held)
+        shown | TELL_ENDED | UNMARK | close | held.map_or(0, |held| self.revoke(held))
     }
 
     /// Ends what a cookie could bring back.
     fn close(&mut self) -> u32 {
-        if core::mem::take(&mut self.kept) { CLOSE } else { 0 }
-    }
-
-    fn close_noted(&mut self) -> u32 {
-        if self.kept { UNMARK | self.close() } else { 0 }
+        if core::mem::take(&mut self.marked) { CLOSE | UNMARK } else { 0 }
     }
 
     /// Ends what would live on of a session that is let go: all of a sign-in goes with its cookie, or its refresh token.
@@ -462,11 +464,20 @@ impl Life {
         match core::mem::take(&mut self.taking) {
             Taking::Nothing | Taking::Asked => 0,
             // The page heard of it too late to want it, and there is nothing else that it could go back to.
-            Taking::Taken => {
-                self.leaving = true;
-                self.sign_out(now) | POST_ENDED
-            }
+            Taking::Taken => self.sign_out(false, now) | POST_ENDED,
         }
+    }
+
+    /// The page's token ran out while nothing could be asked for. Nobody has signed out: the next page view asks again.
+    fn run_out(&mut self, now: f64) -> u32 {
+        // The next one is on its way to the page, or may be.
+        if self.is_resuming() || self.held.is_some_and(|held| now < held.expires_at) {
+            return 0;
+        }
+        self.next_turn();
+        // What only this page knows would be known to nobody.
+        let is_lost = self.held.take().is_some_and(|held| held.refresh && !held.cookie);
+        FORGET | SHOW_OUT | if is_lost { REVOKE_REFRESH } else { 0 }
     }
 
     fn tick(&mut self, now: f64) -> u32 {
@@ -504,7 +515,7 @@ impl Life {
 
     /// Somebody signed in in the page: whatever session the frame has is not theirs, or not the one they mean.
     fn make_room(&mut self) -> u32 {
-        if !self.has_own() && !self.kept {
+        if !self.has_own() && !self.marked {
             return 0;
         }
         self.next_turn();
@@ -656,7 +667,11 @@ mod tests {
         assert_eq!(again(Table::signed_in(0), 0), told, "the page revokes its token");
         assert_eq!(again(keeping(0), 0), told | REVOKE_TOKEN);
         assert_eq!(again(keeping(REFRESH), 0), told | REVOKE_REFRESH);
-        assert_eq!(again(Table::renewing(0), 0), told | UNMARK | CLOSE, "nothing takes the place of the cookie");
+        assert_eq!(
+            again(Table::renewing(0), 0),
+            told | UNMARK | CLOSE,
+            "nothing takes the place of the cookie"
+        );
         assert_eq!(again(Table::renewing(0), HANDLE), told | UNMARK | CLOSE | OPEN);
         let mut opened = keeping(HANDLE);
         opened.now(Event::Opened, 0);
@@ -795,22 +810,51 @@ mod tests {
         keeping.now(Event::Taking, 0);
         keeping.now(Event::Came, 0);
         assert_eq!(keeping.now(Event::SignedOut, 0), ended | REVOKE_TOKEN);
+        let mut keeping = Table::greeted(KEEPS | MARKED);
+        keeping.failed(1.0, ErrorCode::NetworkError);
+        assert_eq!(keeping.now(Event::SignedOut, 0), ended | CLOSE, "and what it may have kept");
     }
 
     #[test]
-    fn a_token_that_ran_out_is_no_signing_out_unless_somebody_clicked() {
+    fn a_token_that_ran_out_is_no_signing_out_unless_somebody_says_so() {
         let out = FORGET | SHOW_OUT;
-        assert_eq!(Table::renewing(0).at(HOUR, Event::SignedOut, 0), out);
+        let signed_out = out | TELL_ENDED | UNMARK | CLOSE;
+        let mut table = Table::renewing(0);
+        assert_eq!(table.at(HOUR, Event::SignedOut, EXPIRED), out);
+        assert_eq!(table.at(HOUR, Event::SignedOut, 0), signed_out, "it would be back at the next page view");
+        assert_eq!(table.at(HOUR, Event::SignedOut, 0), out, "and that was all there was");
+        assert_eq!(Table::renewing(0).at(HOUR, Event::SignedOut, 0), signed_out);
         let mut table = Table::renewing(0);
         assert_eq!(table.at(HOUR, Event::Leaving, 0), 0);
-        assert_eq!(table.at(HOUR, Event::SignedOut, 0), out | TELL_ENDED | UNMARK | CLOSE);
+        assert_eq!(table.at(HOUR, Event::SignedOut, EXPIRED), signed_out, "somebody clicked");
+        let mut table = Table::signed_in(REFRESH);
+        let lost = out | REVOKE_REFRESH;
+        assert_eq!(table.at(HOUR, Event::SignedOut, EXPIRED), lost, "nothing brings it back");
     }
 
     #[test]
-    fn a_page_that_signs_out_while_a_session_may_come_back_gets_its_request() {
+    fn a_page_whose_token_ran_out_while_another_is_on_its_way_waits_for_that_one() {
+        assert_eq!(Table::signed_in(0).at(HOUR - 1.0, Event::SignedOut, EXPIRED), 0);
         let mut table = Table::greeted(MARKED);
-        assert_eq!(table.now(Event::SignedOut, 0), FORGET | SHOW_OUT | OFFER);
+        assert_eq!(table.now(Event::SignedOut, EXPIRED), 0);
+        assert_eq!(table.now(Event::Renewed, COOKIE), TAKE | POST_RENEWED | TELL_RENEWED | OFFER);
+    }
+
+    #[test]
+    fn a_page_that_signs_out_while_a_session_may_come_back_ends_it_and_gets_its_request() {
+        let signed_out = FORGET | SHOW_OUT | TELL_ENDED | UNMARK | CLOSE;
+        let mut table = Table::greeted(MARKED);
+        assert_eq!(table.now(Event::SignedOut, 0), signed_out | OFFER);
         assert!(!table.0.is_resuming());
+        let mut table = Table::greeted(MARKED);
+        table.failed(1.0, ErrorCode::NetworkError);
+        assert_eq!(table.now(Event::SignedOut, 0), signed_out, "the platform did not answer");
+        let mut table = Table::greeted(MARKED);
+        table.failed(1.0, ErrorCode::LoginRequired);
+        assert_eq!(table.now(Event::SignedOut, 0), FORGET | SHOW_OUT, "there is none");
+        let mut table = Table::renewing(0);
+        table.now(Event::Refused, 0);
+        assert_eq!(table.now(Event::SignedOut, 0), signed_out, "its token alone was refused");
     }
 
     #[test]
@@ -831,9 +875,16 @@ mod tests {
             handed.now(Event::Adopted, 0);
             assert_eq!(handed.now(event, 0), OVER, "{event:?}: the page revokes its own");
         }
-        assert_eq!(Table::renewing(REFRESH).at(LATE, Event::Renewed, COOKIE), OVER | DISCARD | REVOKE_REFRESH);
+        assert_eq!(
+            Table::renewing(REFRESH).at(LATE, Event::Renewed, COOKIE),
+            OVER | DISCARD | REVOKE_REFRESH
+        );
         assert_eq!(Table::signed_in(REFRESH).now(Event::Refused, 0), OVER | REVOKE_REFRESH);
-        assert_eq!(Table::renewing(REFRESH).at(LATE, Event::Refused, 0), OVER, "its cookie may bring it back");
+        assert_eq!(
+            Table::renewing(REFRESH).at(LATE, Event::Refused, 0),
+            OVER,
+            "its cookie may bring it back"
+        );
         // The same person: what the tab brought takes the place of a token, and a refresh token stays.
         assert_eq!(Table::signed_in(REFRESH).now(Event::TabRenewed, SAME), TAKE | POST_RENEWED);
         let mut keeping = Table::greeted(KEEPS);
@@ -854,7 +905,11 @@ mod tests {
         assert_eq!(table.now(Event::Adopted, REFRESH | COOKIE), TAKE);
         assert!(table.0.wake_after(0.0).is_infinite());
         assert_eq!(table.now(Event::Handed, 0), ADOPT, "the page has another token");
-        assert_eq!(table.now(Event::SignedOut, 0), FORGET | SHOW_OUT, "no other tab's, and none that was noted");
+        assert_eq!(
+            table.now(Event::SignedOut, 0),
+            FORGET | SHOW_OUT,
+            "no other tab's, and none that was noted"
+        );
         let mut table = Table::greeted(MARKED);
         table.now(Event::Handed, 0);
         assert_eq!(table.at(RESUME_MS, Event::Tick, 0), SHOW_OUT | OFFER | ADOPT);
@@ -913,6 +968,7 @@ mod tests {
             ("HANDLE", HANDLE),
             ("OTHERWISE", OTHERWISE),
             ("REPLACES", REPLACES),
+            ("EXPIRED", EXPIRED),
             ("DISCARD", DISCARD),
             ("TAKE", TAKE),
             ("FORGET", FORGET),

@@ -28,7 +28,7 @@ fn whole(message: &JsValue, name: &str) -> Option<u32> {
     Some(message.unchecked_ref::<Message>().get(name).as_f64()? as u32)
 }
 
-/// Reads a property that is yes or no.
+/// Reads a property that is true or false.
 fn yes_or_no(message: &JsValue, name: &str) -> Option<bool> {
     message.unchecked_ref::<Message>().get(name).as_bool()
 }
@@ -75,7 +75,7 @@ pub fn read_to_frame(message: &JsValue) -> Option<ToFrame> {
             state: text(message, "state")?,
             code: ErrorCode::parse(&text(message, "code")?)?,
         },
-        "signed_out" => ToFrame::SignedOut,
+        "signed_out" => ToFrame::SignedOut { expired: yes_or_no(message, "expired")? },
         "page" => ToFrame::Page { path: text(message, "path")? },
         "response" => ToFrame::Response {
             state: text(message, "state")?,

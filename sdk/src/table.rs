@@ -125,15 +125,17 @@ pub mod action {
     pub const RENEW: u32 = 1 << 19;
     /// With [`REJECT`]: it was the browser that cut the window off.
     pub const CUT_OFF: u32 = 1 << 20;
+    /// With [`POST_SIGNED_OUT`]: nobody signed out, the session ran out.
+    pub const RAN_OUT: u32 = 1 << 21;
     /// The request that is out is the frame's own, of which it told.
-    pub const FOLLOW: u32 = 1 << 21;
+    pub const FOLLOW: u32 = 1 << 22;
 
     /// Where the code of the failure stands, plus one; nothing there means the failure that came with the event.
     pub const CODE_SHIFT: u32 = 24;
 }
 use action::{
-    CHANGED, CLOSE, CUT_OFF, DROP, FOCUS, FOLLOW, KEEP, OPEN, POST_BEGAN, POST_ENDED, POST_SIGNED_OUT, REJECT, RENEW,
-    REOPEN, REPORT, RESTOCK, REVOKE_LAST, REVOKE_OFFER, SETTLE, START, STOP, TAKE,
+    CHANGED, CLOSE, CUT_OFF, DROP, FOCUS, FOLLOW, KEEP, OPEN, POST_BEGAN, POST_ENDED, POST_SIGNED_OUT,
+    RAN_OUT, REJECT, RENEW, REOPEN, REPORT, RESTOCK, REVOKE_LAST, REVOKE_OFFER, SETTLE, START, STOP, TAKE,
 };
 
 /// Where a client is.
@@ -142,6 +144,8 @@ pub struct State {
     stage: Stage,
     stock: u8,
     session: Option<Session>,
+    /// The session ran out, and the frame may still bring it back.
+    ran_out: bool,
     attempt: Option<Attempt>,
     /// The frame loaded anew, and may come back to a session that the browser has: this page's, or another tab's.
     resuming: bool,
@@ -207,8 +211,10 @@ impl State {
 
     /// In how many milliseconds time matters next; infinity for never.
     pub fn wake_after(&self, now: f64) -> f64 {
-        if let Stage::Loading { deadline, .. } = self.stage {
-            return deadline - now;
+        match self.stage {
+            Stage::Loading { deadline, .. } => return deadline - now,
+            Stage::Ended => return f64::INFINITY,
+            Stage::Ready => {}
         }
         if self.attempt.is_some() {
             return LOOK_MS;
@@ -236,13 +242,10 @@ impl State {
         match event {
             Event::Allowed => *allowed = true,
             Event::Refused => return self.stop(0),
-            Event::FrameLoaded => {
-                *welcomed = false;
+            Event::FrameLoaded | Event::FrameKeptOut => {
+                *welcomed = event == Event::FrameKeptOut;
                 self.stock = 0;
-            }
-            Event::FrameKeptOut => {
-                *welcomed = true;
-                self.stock = 0;
+                self.attempt = None;
             }
             Event::Welcome if value > 0.0 => *welcomed = true,
             Event::Welcome => return self.stop(failure(ErrorCode::ProtocolMismatch)),
@@ -251,25 +254,22 @@ impl State {
             Event::Renewed => actions = self.take(value, now),
             Event::Over => actions = self.over(0.0),
             Event::Swapped => actions = self.swapped(),
+            Event::SignOut => actions = self.sign_out(),
             Event::Tick if now >= *deadline => {
                 let code = if *allowed { ErrorCode::FrameBlocked } else { ErrorCode::Timeout };
                 return self.stop(failure(code));
             }
-            Event::Destroy => {
-                self.session = None;
-                return self.stop(failure(ErrorCode::Aborted)) | DROP;
-            }
+            Event::Destroy => return self.stop(failure(ErrorCode::Aborted)),
             Event::Login => return reject(ErrorCode::InteractionInProgress),
-            Event::SignedIn => return POST_SIGNED_OUT | REVOKE_OFFER,
+            // The frame's own button needs no page that is ready.
+            Event::SigningIn | Event::Answered | Event::SignedIn | Event::Failed => {
+                actions = self.run(event, value, now);
+            }
             Event::Tick
             | Event::Opened
             | Event::Blocked
-            | Event::SigningIn
             | Event::Returned
-            | Event::Answered
-            | Event::Failed
             | Event::Abort
-            | Event::SignOut
             | Event::Alive
             | Event::Unrenewed => {}
         }
@@ -282,9 +282,10 @@ impl State {
         actions
     }
 
+    /// A session that came back meanwhile is the frame's to keep, for the next page view.
     fn stop(&mut self, failure: u32) -> u32 {
-        self.stage = Stage::Ended;
-        STOP | failure
+        *self = Self::default();
+        STOP | DROP | failure
     }
 
     fn run(&mut self, event: Event, value: f64, now: f64) -> u32 {
@@ -336,18 +337,16 @@ impl State {
                 let last = if self.session.is_some() { REVOKE_LAST } else { 0 };
                 CLOSE | self.take(value, now) | SETTLE | CHANGED | last
             }
-            // As after a reload of the page: to refuse it would end it for every tab.
-            Event::Renewed if self.session.is_some() || self.resuming => self.take(value, now) | CHANGED,
+            // After it loaded anew, as after a reload of the page: to refuse it would end it for every tab.
+            Event::Renewed if self.session.is_some() || self.ran_out || self.resuming => {
+                self.take(value, now) | CHANGED
+            }
             // Given up or signed out meanwhile: nobody waits for this token, and it must not live on.
             Event::SignedIn | Event::Renewed => POST_SIGNED_OUT | REVOKE_OFFER,
             Event::Failed if self.attempt.is_some() => self.end(0),
             Event::Failed => REPORT,
             Event::Abort => self.end(failure(ErrorCode::Aborted)),
-            Event::SignOut if self.session.is_some() => {
-                self.session = None;
-                self.resuming = false;
-                POST_SIGNED_OUT | DROP | CHANGED | REVOKE_LAST
-            }
+            Event::SignOut => self.sign_out(),
             Event::Over => self.over(value),
             Event::Swapped => self.swapped(),
             Event::Unrenewed => {
@@ -360,13 +359,8 @@ impl State {
                 *self = Self::default();
                 actions | DROP | CHANGED
             }
-            // Two windows at once, nobody to sign out, and what only matters while loading.
-            Event::SigningIn
-            | Event::SignOut
-            | Event::Allowed
-            | Event::Refused
-            | Event::FrameKeptOut
-            | Event::Welcome => 0,
+            // Two windows at once, and what only matters while loading.
+            Event::SigningIn | Event::Allowed | Event::Refused | Event::FrameKeptOut | Event::Welcome => 0,
         }
     }
 
@@ -394,6 +388,10 @@ impl State {
 
     /// The frame says in words what happened.
     fn blocked(&mut self) -> u32 {
+        // The window that is lost may still answer, whatever became of the one in its place.
+        if self.attempt.is_some_and(|attempt| attempt.closed_at.is_some()) {
+            return REPORT | failure(ErrorCode::PopupBlocked);
+        }
         if self.attempt.take().is_none() {
             return 0;
         }
@@ -404,7 +402,21 @@ impl State {
     fn take(&mut self, expires_at: f64, now: f64) -> u32 {
         let renew_at = now + (expires_at - now) * 0.8;
         self.session = Some(Session { expires_at, renew_at, extended: false, failed: false });
+        self.ran_out = false;
         TAKE
+    }
+
+    /// The frame ends what it keeps, whether or not the page has a session: one that ran out could be back at the next
+    /// page view.
+    fn sign_out(&mut self) -> u32 {
+        self.ran_out = false;
+        self.resuming = false;
+        match self.session.take() {
+            Some(_) => POST_SIGNED_OUT | DROP | CHANGED | REVOKE_LAST,
+            // The sign-in under way takes the place of whatever the frame kept.
+            None if self.attempt.is_some() => 0,
+            None => POST_SIGNED_OUT,
+        }
     }
 
     /// Ends the sign-in under way without a session. Who waits is settled before anyone is told: who is told may
@@ -418,6 +430,7 @@ impl State {
     }
 
     fn over(&mut self, reported: f64) -> u32 {
+        self.ran_out = false;
         if self.session.take().is_none() {
             return 0;
         }
@@ -454,8 +467,10 @@ impl State {
                 renew = RENEW;
             } else if now >= session.expires_at {
                 self.session = None;
+                self.ran_out = true;
                 self.resuming = false;
-                return POST_SIGNED_OUT | DROP | CHANGED | REPORT | failure(ErrorCode::SessionExpired);
+                let ended = DROP | CHANGED | REPORT | failure(ErrorCode::SessionExpired);
+                return POST_SIGNED_OUT | RAN_OUT | ended;
             }
         }
         renew | self.look(closed, now)
@@ -544,6 +559,12 @@ mod tests {
             Self::open().at(2_000.0, Event::Answered, 0.0).at(2_000.0, Event::SignedIn, EXPIRES_AT)
         }
 
+        /// Twice an hour's token later, and nothing brought another one.
+        fn ran_out() -> Self {
+            let run = Self::signed_in().at(2.0 * EXPIRES_AT, Event::Tick, 0.0);
+            run.at(2.0 * EXPIRES_AT + RENEW_MS, Event::Tick, 0.0)
+        }
+
         fn at(mut self, now: f64, event: Event, value: f64) -> Self {
             self.1 = self.0.step(event, value, now);
             self
@@ -589,15 +610,22 @@ mod tests {
 
     #[test]
     fn init_fails_with_what_stood_in_its_way() {
-        let stop = |code| STOP | failure(code);
+        let stop = |code| STOP | DROP | failure(code);
         Run::loading().at(1.0, Event::Welcome, 0.0).is("signed-out", stop(ErrorCode::ProtocolMismatch));
-        Run::loading().at(1.0, Event::Refused, 0.0).is("signed-out", STOP);
+        Run::loading().at(1.0, Event::Refused, 0.0).is("signed-out", STOP | DROP);
         let run = Run::loading().at(9_999.0, Event::Tick, 0.0);
         run.is("loading", 0);
         run.at(10_000.0, Event::Tick, 0.0).is("signed-out", stop(ErrorCode::Timeout));
         let run = Run::loading().at(1.0, Event::Allowed, 0.0);
         run.at(10_000.0, Event::Tick, 0.0).is("signed-out", stop(ErrorCode::FrameBlocked));
-        Run::loading().at(1.0, Event::Destroy, 0.0).is("signed-out", stop(ErrorCode::Aborted) | DROP);
+        Run::loading().at(1.0, Event::Destroy, 0.0).is("signed-out", stop(ErrorCode::Aborted));
+    }
+
+    #[test]
+    fn a_client_that_never_started_sleeps_for_ever_whatever_came_back_meanwhile() {
+        let run = Run::loading().at(1.0, Event::Renewed, 2.0).at(3.0, Event::Refused, 0.0);
+        run.is("signed-out", STOP | DROP);
+        assert_eq!(run.0.wake_after(4.0), f64::INFINITY);
     }
 
     #[test]
@@ -685,7 +713,15 @@ mod tests {
         let run = run.at(3_000.0, Event::Opened, 1.0);
         run.is("signing-in", POST_BEGAN | CHANGED);
         run.at(3_100.0, Event::Login, LIMIT).is("signing-in", FOCUS);
-        let answered = open().at(2_000.0, Event::Tick, 1.0).at(2_500.0, Event::Answered, 0.0);
+        let lost = || open().at(2_000.0, Event::Tick, 1.0);
+        let run = lost().at(3_000.0, Event::Login, LIMIT).at(3_000.0, Event::Blocked, 0.0);
+        run.is("signing-in", REPORT | failure(ErrorCode::PopupBlocked));
+        assert!(run.0.awaits(), "the first window may still answer");
+        let run = run.at(4_000.0, Event::Login, LIMIT);
+        run.is("signing-in", REOPEN);
+        let run = run.at(4_000.0, Event::Blocked, 0.0).at(5_000.0, Event::Answered, 0.0);
+        assert_eq!(run.at(5_000.0, Event::SignedIn, EXPIRES_AT).name(), "signed-in");
+        let answered = lost().at(2_500.0, Event::Answered, 0.0);
         answered.at(3_000.0, Event::Login, LIMIT).is("signing-in", FOCUS);
     }
 
@@ -737,6 +773,31 @@ mod tests {
     }
 
     #[test]
+    fn a_click_on_the_frames_own_button_counts_before_init_has_succeeded() {
+        let run = Run::loading().at(1.0, Event::Welcome, 1.0).at(1.0, Event::Prepared, 0.0);
+        let run = run.at(2.0, Event::SigningIn, 0.0);
+        run.is("loading", FOLLOW | CHANGED);
+        let ready = run.at(3.0, Event::Allowed, 0.0);
+        ready.is("signing-in", START | CHANGED);
+        assert_eq!(ready.at(4.0, Event::SignedIn, EXPIRES_AT).name(), "signed-in");
+        let clicked = || {
+            let run = Run::loading().at(1.0, Event::Welcome, 1.0).at(1.0, Event::Prepared, 0.0);
+            run.at(2.0, Event::SigningIn, 0.0)
+        };
+        let run = clicked().at(3.0, Event::Answered, 0.0).at(4.0, Event::SignedIn, EXPIRES_AT);
+        run.is("loading", CLOSE | TAKE | SETTLE | CHANGED);
+        run.at(5.0, Event::Allowed, 0.0).is("signed-in", START | CHANGED);
+        let run = clicked().at(3.0, Event::Failed, 0.0);
+        run.is("loading", CLOSE | POST_ENDED | REJECT | CHANGED);
+        run.at(5.0, Event::Allowed, 0.0).is("signed-out", START | CHANGED);
+        let run = clicked().at(3.0, Event::FrameLoaded, 0.0).at(4.0, Event::Allowed, 0.0);
+        run.at(4.0, Event::Welcome, 1.0)
+            .at(4.0, Event::Prepared, 0.0)
+            .is("signed-out", KEEP | START | CHANGED);
+        clicked().at(9.0, Event::Refused, 0.0).is("signed-out", STOP | DROP);
+    }
+
+    #[test]
     fn a_frame_that_loads_anew_has_forgotten_its_requests() {
         Run::open().at(2_000.0, Event::FrameLoaded, 0.0).ended_with(ErrorCode::Aborted);
         let run = Run::ready().at(2_000.0, Event::FrameLoaded, 0.0).at(2_000.0, Event::Login, LIMIT);
@@ -771,7 +832,31 @@ mod tests {
     fn signing_out_drops_the_session_at_once_and_revokes_its_token() {
         let run = Run::signed_in().at(3_000.0, Event::SignOut, 0.0);
         run.is("signed-out", POST_SIGNED_OUT | DROP | CHANGED | REVOKE_LAST);
-        run.at(3_001.0, Event::SignOut, 0.0).is("signed-out", 0);
+        run.at(3_001.0, Event::SignOut, 0.0).is("signed-out", POST_SIGNED_OUT);
+        Run::open().at(3_000.0, Event::SignOut, 0.0).is("signing-in", 0);
+    }
+
+    #[test]
+    fn who_signs_out_after_the_session_ran_out_or_before_init_succeeded_is_signed_out_all_the_same() {
+        let run = Run::signed_in().at(EXPIRES_AT + 1.0, Event::Tick, 0.0);
+        let run = run.at(EXPIRES_AT + 2.0, Event::SignOut, 0.0);
+        run.is("signed-out", POST_SIGNED_OUT | DROP | CHANGED | REVOKE_LAST);
+        let run = Run::ran_out().at(3.0 * EXPIRES_AT, Event::SignOut, 0.0);
+        run.is("signed-out", POST_SIGNED_OUT);
+        run.at(3.0 * EXPIRES_AT, Event::Renewed, 4.0 * EXPIRES_AT)
+            .is("signed-out", POST_SIGNED_OUT | REVOKE_OFFER);
+        let run = Run::loading().at(1.0, Event::Renewed, EXPIRES_AT).at(2.0, Event::SignOut, 0.0);
+        run.is("loading", POST_SIGNED_OUT | DROP | CHANGED | REVOKE_LAST);
+    }
+
+    #[test]
+    fn a_session_that_ran_out_may_come_back_while_nobody_has_signed_out() {
+        let run = Run::ran_out().at(3.0 * EXPIRES_AT, Event::Renewed, 4.0 * EXPIRES_AT);
+        run.is("signed-in", TAKE | CHANGED);
+        let run = Run::ran_out().at(3.0 * EXPIRES_AT, Event::Over, 1.0);
+        run.is("signed-out", 0);
+        run.at(3.0 * EXPIRES_AT, Event::Renewed, 4.0 * EXPIRES_AT)
+            .is("signed-out", POST_SIGNED_OUT | REVOKE_OFFER);
     }
 
     #[test]
@@ -836,7 +921,11 @@ mod tests {
     fn a_session_that_cannot_be_renewed_ends_however_often_it_is_tried() {
         let mut run = Run::signed_in().at(5.0 * EXPIRES_AT, Event::Tick, 0.0);
         run = run.at(5.0 * EXPIRES_AT + 1_000.0, Event::Unrenewed, 0.0);
-        run = run.at(5.0 * EXPIRES_AT + 6_000.0, Event::Tick, 0.0).at(5.0 * EXPIRES_AT + 7_000.0, Event::Unrenewed, 0.0);
+        run = run.at(5.0 * EXPIRES_AT + 6_000.0, Event::Tick, 0.0).at(
+            5.0 * EXPIRES_AT + 7_000.0,
+            Event::Unrenewed,
+            0.0,
+        );
         run.is("signed-in", 0);
         let run = run.at(5.0 * EXPIRES_AT + RENEW_MS, Event::Tick, 0.0);
         assert_eq!(run.name(), "signed-out");
@@ -844,7 +933,7 @@ mod tests {
 
     #[test]
     fn a_session_ends_when_its_token_expires() {
-        let over = POST_SIGNED_OUT | DROP | CHANGED | REPORT | failure(ErrorCode::SessionExpired);
+        let over = POST_SIGNED_OUT | RAN_OUT | DROP | CHANGED | REPORT | failure(ErrorCode::SessionExpired);
         let run = Run::signed_in().at(EXPIRES_AT - 20_000.0, Event::Tick, 1.0);
         run.is("signed-in", RENEW);
         assert_eq!(run.0.wake_after(EXPIRES_AT - 1.0), 1.0);
@@ -907,6 +996,7 @@ mod tests {
             ("REPORT", REPORT),
             ("RENEW", RENEW),
             ("CUT_OFF", CUT_OFF),
+            ("RAN_OUT", RAN_OUT),
             ("FOLLOW", FOLLOW),
         ];
         let events = Event::ALL.iter().map(|event| (name_of(event), *event as u32));
@@ -970,6 +1060,26 @@ mod tests {
             }
             settled += (run.at(1e9, Event::Tick, 0.0).1 & (START | STOP)).count_ones();
             prop_assert_eq!(settled, 1);
+        }
+
+        #[test]
+        fn whatever_happens_time_that_matters_changes_something(events in prop::collection::vec(any_event(), 0..60)) {
+            let (mut run, mut now) = (Run::loading(), 0.0);
+            for (event, value) in events {
+                now += 100.0;
+                run = run.at(now, event, value);
+            }
+            // Who is woken and finds nothing to do sleeps again: or it would be woken at once, again and again.
+            for _ in 0..20 {
+                let wait = run.0.wake_after(now);
+                if wait.is_infinite() {
+                    break;
+                }
+                now += wait.max(0.0);
+                let before = format!("{:?}", run.0);
+                run = run.at(now, Event::Tick, 1.0);
+                prop_assert!(run.0.wake_after(now) > 0.0 || before != format!("{:?}", run.0), "{before}");
+            }
         }
 
         #[test]

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use latchkey_journeys::data::{ADA, GRACE};
+use serde_json::json;
 
 use crate::journey::{Journey, journeys};
 
@@ -40,6 +41,41 @@ impl Journey {
         self.browser.enter_toolbar().await?;
         self.browser.until("Object.keys(localStorage).some((key) => key.startsWith('session '))").await?;
         self.browser.leave_frame().await
+    }
+
+    /// So much time passes, in seconds, for the page and for its frame.
+    async fn time_passes(&self, secs: u32) -> Result<()> {
+        let script =
+            format!("const before = Date.now.bind(Date); Date.now = () => before() + {secs} * 1000;");
+        self.browser.run(&script).await?;
+        self.browser.enter_toolbar().await?;
+        self.browser.run(&script).await?;
+        self.browser.leave_frame().await
+    }
+
+    /// Whether the platform still gives the frame a token for the session that it keeps there.
+    async fn is_kept_at_the_platform(&self) -> Result<bool> {
+        self.browser.enter_toolbar().await?;
+        let body = json!({ "origin": self.stage.site("customer") });
+        let status = self.browser.run(&format!(
+            "return fetch(`${{location.pathname}}session/token/`, {{ method: 'POST', headers: {{ 'Latchkey-Frame': '1' }},
+                 body: new URLSearchParams({body}) }}).then(({{ status }}) => status)"
+        )).await?;
+        self.browser.leave_frame().await?;
+        Ok(status == 200)
+    }
+
+    /// The person is signed out, here, at the next page view, and at the platform.
+    async fn is_signed_out_for_good(&self) -> Result<()> {
+        self.browser.enter_toolbar().await?;
+        self.browser.see("#sign-in").await?;
+        self.browser.until("!Object.keys(localStorage).some((key) => key.startsWith('session '))").await?;
+        self.browser.leave_frame().await?;
+        self.browser.reload().await?;
+        let state = self.with_client("return client.state").await?;
+        ensure!(state == "signed-out", "the next page view is {state}");
+        ensure!(!self.is_kept_at_the_platform().await?, "the platform still knows the session");
+        Ok(())
     }
 
     async fn sign_in_with(&self, options: &str) -> Result<()> {
@@ -145,8 +181,40 @@ journeys! {
         journey.browser.read("#status", "You are signed out.").await?;
     }
 
+    fn who_signs_out_when_the_token_has_just_run_out_is_signed_out_for_good(journey) on Loopback {
+        journey.sign_in(ADA).await?;
+        journey.keeps_session().await?;
+        ensure!(journey.is_kept_at_the_platform().await?);
+        let token = journey.token().await?;
+        journey.time_passes(3601).await?;
+        journey.with_client("await client.logout()").await?;
+        journey.is_signed_out_for_good().await?;
+        ensure!(journey.ask(&token, "").await? == 401, "the token lives on");
+    }
+
+    fn a_session_that_ran_out_is_back_at_the_next_page_view_unless_somebody_signs_out(journey) on Loopback {
+        journey.sign_in(ADA).await?;
+        journey.keeps_session().await?;
+        for signs_out in [false, true] {
+            journey.time_passes(3601).await?;
+            // It is waited for another token, for a while, and nothing brings one.
+            journey.with_client("window.asked = client.fetch('projects/').catch(({ code }) => code)").await?;
+            journey.time_passes(11).await?;
+            let codes = journey.with_client("return Promise.all([asked, client.fetch('projects/').catch(({ code }) => code)])").await?;
+            ensure!(codes == json!(["login_required", "login_required"]), "{codes}");
+            journey.browser.read("#status", "You are signed out.").await?;
+            if signs_out {
+                journey.with_client("await client.logout()").await?;
+                journey.is_signed_out_for_good().await?;
+            } else {
+                journey.browser.reload().await?;
+                journey.browser.read("#status", ADA.name).await?;
+            }
+        }
+    }
+
     fn a_page_that_leaves_the_token_to_the_frame_never_sees_one(journey) on Loopback {
-        journey.sign_in_with("{ tokens: 'frame' }").await?;
+        journey.sign_in_with("{ tokens: 'frame', headless: false }").await?;
         journey.is_told("return String(await other.getToken())", "null").await?;
         journey.is_told("return (await (await other.fetch('projects/')).text()).includes('web-shop') ? 'yes' : 'no'", "yes").await?;
         journey.is_told("const reader = (await other.fetch('projects/')).body.getReader();
@@ -166,6 +234,12 @@ journeys! {
             return [await refused('/api/0/%2e%2e/login/'), await refused('a%2fb/'), await refused('projects/', { headers: { Authorization: 'x' } }),
                 await refused('projects/', { headers: { 'X-Forwarded-For': '::1' } })].join()",
             "invalid_options,invalid_options,invalid_options,invalid_options").await?;
+        journey.browser.enter_toolbar().await?;
+        journey.browser.run("const real = fetch;
+            window.fetch = (url, init) => { window.fetch = real; return real('/account/', init); }").await?;
+        journey.browser.leave_frame().await?;
+        journey.is_told("return other.fetch('projects/').then((r) => `${r.status}`, (error) => `${error.code} ${/redirect/.test(error.message)}`)",
+            "network_error true").await?;
         journey.is_told("return seen.some((text) => text.includes('lkat_')) || seen.length < 3 ? 'told' : 'kept'", "kept").await?;
         journey.is_told("const { length } = seen; await other.logout(); return other.state", "signed-out").await?;
     }
@@ -211,6 +285,17 @@ journeys! {
         journey.is_told("return `${other.state} ${other.session} ${window.outcome}`", "signing-in null undefined").await?;
         journey.log_in_and_allow(&page, ADA).await?;
         journey.browser.until("window.outcome === 'Ada Lovelace'").await?;
+    }
+
+    fn what_the_platform_says_of_a_token_that_it_refuses_is_read_through_the_frame(journey) on Loopback {
+        journey.sign_in_with("{ tokens: 'frame' }").await?;
+        let client = journey.stage.clients.acme.clone();
+        journey.stage.latchkey.run(&["app", "disable", "--client-id", &client]).await?;
+        journey.is_told("for (;;) {
+                const response = await other.fetch('projects/');
+                if (!response.ok) return `${response.status} ${typeof (await response.json()).error} ${other.state}`;
+                await response.text();
+            }", "401 string signed-out").await?;
     }
 
     fn a_frame_that_is_taken_off_the_page_fails_what_waits_for_it_and_what_comes_later(journey) on Loopback {

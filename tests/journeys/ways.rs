@@ -121,6 +121,54 @@ journeys! {
         journey.browser.read("#projects", "web-shop").await?;
     }
 
+    fn a_page_that_was_left_and_is_gone_back_to_signs_in_as_before(journey) on Loopback {
+        for kept in ["no", "yes"] {
+            journey.open_site("/redirect.html").await?;
+            journey.browser.until("document.body.dataset.ready").await?;
+            // What a browser may not keep, such as a page that listens to this, is loaded anew.
+            let spoil = if kept == "yes" { "" } else { "addEventListener('unload', () => {});" };
+            journey.browser.run(&format!("window.isKept = 'yes'; {spoil}")).await?;
+            journey.browser.click("#sign-in").await?;
+            journey.browser.see("#email").await?;
+            journey.browser.back().await?;
+            journey.browser.until("document.body.dataset.ready").await?;
+            ensure!(journey.browser.run("return window.isKept ?? 'no'").await? == kept, "{kept}");
+            if kept == "yes" {
+                journey.browser.read("#projects", "aborted").await?;
+            }
+        }
+        journey.browser.click("#sign-in").await?;
+        journey.log_in(ADA).await?;
+        journey.browser.click("#allow").await?;
+        journey.browser.read("#projects", "web-shop").await?;
+    }
+
+    fn a_page_that_was_left_since_no_window_opened_may_open_one_when_it_is_gone_back_to(journey) on Loopback with blocks_popups {
+        let address = format!("{}/clients/back.html", journey.stage.site("customer"));
+        let client = journey.stage.clients.acme.clone();
+        journey.stage.latchkey.run(&["app", "update", "--client-id", &client, "--redirect-uri", &address]).await?;
+        journey.open_site("/clients/back.html").await?;
+        let page = journey.browser.window().await?;
+        journey.browser.read("#status", "signed-out").await?;
+        // A browser may not keep a page with a frame for the Back button: here it is stopped before it is left.
+        for back in ["dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))", "controller.abort()"] {
+            journey.browser.run(
+                "window.controller = new AbortController();
+                 window.outcome = undefined;
+                 client.login({ signal: controller.signal }).catch(({ code }) => { window.outcome = code; });
+                 window.stop();"
+            ).await?;
+            journey.says("return client.delivery", "redirect").await?;
+            journey.browser.run(back).await?;
+            journey.browser.until("window.outcome === 'aborted'").await?;
+            journey.says("return client.delivery", "opener").await?;
+        }
+        journey.browser.run("document.getElementById('status').onclick = () => client.login()").await?;
+        journey.browser.click("#status").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.read("#status", ADA.name).await?;
+    }
+
     fn after_a_redirect_the_toolbar_shows_who_is_signed_in(journey) on Loopback with blocks_popups {
         let address = format!("{}/clients/back.html", journey.stage.site("customer"));
         let client = journey.stage.clients.acme.clone();
@@ -389,6 +437,31 @@ journeys! {
         }
     }
 
+    fn a_click_in_the_toolbar_counts_before_the_platform_has_answered(journey) on Loopback {
+        let page = journey.open_site("/popup.html").await?;
+        journey.with_client(
+            "client.destroy();
+             const real = fetch;
+             const answered = new Promise((done) => { window.answer = done; });
+             window.fetch = async (url, init) => {
+                 if (String(url).includes('/status/')) await answered;
+                 return real(url, init);
+             };
+             sdk.init({ clientId, platform, timeoutMs: 60_000 }).then((client) => { window.other = client; })"
+        ).await?;
+        journey.browser.enter_toolbar().await?;
+        journey.browser.click("#sign-in:enabled").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.enter_toolbar().await?;
+        journey.browser.read("#name", ADA.name).await?;
+        journey.browser.leave_frame().await?;
+        journey.browser.run("answer()").await?;
+        journey.browser.until("window.other?.session?.user.name === 'Ada Lovelace'").await?;
+        journey.says(PROJECTS, "200 ").await?;
+        journey.browser.enter_toolbar().await?;
+        journey.browser.see("#sign-out").await?;
+    }
+
     fn who_has_given_up_before_opens_no_window(journey) on Loopback {
         journey.open_site("/popup.html").await?;
         let told = journey.with_client(
@@ -488,6 +561,15 @@ journeys! {
             })()"
         ).await?;
         ensure!(sent == "200 1 omit Bearer lkat_", "{sent}");
+        // A folder of the site's sends on to its own address with a slash.
+        let sent_on = journey.browser.run(
+            "return (async () => {
+                const real = fetch;
+                window.fetch = ({ redirect }) => { window.fetch = real; return real(new Request('/hostile', { redirect })); };
+                return other.fetch('projects/').then((r) => r.status, ({ code, message }) => `${code} ${/redirect/.test(message)}`);
+            })()"
+        ).await?;
+        ensure!(sent_on == "network_error true", "{sent_on}");
     }
 }
 

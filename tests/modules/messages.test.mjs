@@ -28,7 +28,7 @@ const MESSAGES = [
   { type: "head", id: 1, status: 200, headers: [["a", "b"]] },
   { type: "chunk", id: 1, data: new Uint8Array(2) },
   { type: "end", id: 1 },
-  { type: "broken", id: 1, code: "aborted" },
+  { type: "broken", id: 1, code: "aborted", description: null },
   { type: "place", corner: "top-left" },
   { type: "move", dx: -1.5, dy: 2 },
   { type: "drop" },

@@ -205,6 +205,8 @@ pub enum FromFrame<Data = ()> {
         id: u32,
         /// Why: `network_error`, `aborted`, `invalid_options` or `login_required`.
         code: ErrorCode,
+        /// The same in a sentence, where the code does not say enough.
+        description: Option<String>,
     },
     /// Where a person had put the toolbar the last time.
     Place {
@@ -239,7 +241,11 @@ pub enum ToFrame<Body = ()> {
         code: ErrorCode,
     },
     /// The page has no session any more: signed out, or refused by the server.
-    SignedOut,
+    SignedOut {
+        /// Nobody signed out: the token ran out, and nothing brought another one in time. The frame forgets it, and the
+        /// next page view may have another. Otherwise the session that the frame keeps ends as well, whoever holds it.
+        expired: bool,
+    },
     /// Where the page stands: at the hello, and whenever it moves on without loading anew.
     Page {
         /// Its path, as in `/checkout/`; neither the query nor the fragment, which may hold a person's secrets.
@@ -377,7 +383,7 @@ pub mod literals {
         r#"{"type":"head","id":1,"status":200,"headers":[["content-type","application/json"]]}"#,
         r#"{"type":"chunk","id":1,"data":{"0":104,"1":105}}"#,
         r#"{"type":"end","id":1}"#,
-        r#"{"type":"broken","id":1,"code":"network_error"}"#,
+        r#"{"type":"broken","id":1,"code":"network_error","description":"No answer"}"#,
         r#"{"type":"place","corner":"bottom-left"}"#,
         r#"{"type":"move","dx":-3,"dy":4}"#,
         r#"{"type":"drop"}"#,
@@ -386,7 +392,7 @@ pub mod literals {
     pub const TO_FRAME: [&str; 10] = [
         r#"{"type":"began","state":"s1"}"#,
         r#"{"type":"ended","state":"s1","code":"popup_closed"}"#,
-        r#"{"type":"signed_out"}"#,
+        r#"{"type":"signed_out","expired":false}"#,
         r#"{"type":"page","path":"/checkout/"}"#,
         r#"{"type":"response","state":"s","response":"error=e&state=s","redirect_uri":"https://a.com/back"}"#,
         r#"{"type":"fetch","id":1,"method":"GET","path":"projects/","headers":[["accept","application/json"]],"body":null}"#,
