@@ -24,9 +24,9 @@ const TO_FRAME = {
   ended: { state: isText, code: isText },
   signed_out: { expired: isYesOrNo },
   page: { path: isText },
-  response: { response: isText, redirect_uri: isMaybeText },
+  response: { state: isText, response: isText, redirect_uri: isMaybeText },
   placed: { corner: isText },
-  adopt: { access_token: isText, expires_in: isWhole },
+  adopt: { access_token: isText, expires_in: isWhole, replaces: isYesOrNo },
 };
 
 /** Of the port, where the frame calls the platform for the page. */
@@ -63,11 +63,11 @@ export const readCall = (data) => read(data, CALLS);
 const SAID = {
   welcome: "version",
   prepared: "state nonce code_challenge",
-  signing_in: "",
-  answered: "",
-  signed_in: "access_token session",
+  signing_in: "state",
+  answered: "state",
+  signed_in: "state access_token session",
   renewed: "access_token session",
-  failed: "code description",
+  failed: "state code description",
   ended: "code",
   sign_out: "",
   resize: "width height",

@@ -18,6 +18,7 @@ import {
   DROP,
   FAILED,
   FOCUS,
+  FOLLOW,
   FRAME_KEPT_OUT,
   FRAME_LOADED,
   KEEP,
@@ -47,8 +48,10 @@ import {
   START,
   STATES,
   STOP,
+  SWAPPED,
   TAKE,
   TICK,
+  UNRENEWED,
   WELCOME,
 } from "./table.js";
 
@@ -58,6 +61,9 @@ const WAS_CUT_OFF =
 const REDIRECTED = "fetch: the platform answered with a redirect, which is not followed. Give the path that it leads to.";
 
 const TAKEN_OFF = "The toolbar's frame, which keeps the token, is not on the page any more.";
+
+/** How long the platform may take to answer. It repeats what was lost for twice as long. */
+const LIMIT_MS = 15_000;
 
 const within = (least, value, most) => Math.min(Math.max(value, least), most);
 
@@ -242,6 +248,7 @@ export class Client extends EventTarget {
       this.#settle("init", Object.assign(failure, this.#setupUrl && { setupUrl: this.#setupUrl }));
     }
     if (does(OPEN)) this.#request = this.#stock.pop();
+    if (does(FOLLOW)) this.#request = offer;
     if (does(OPEN | REOPEN)) this.#open(does(OPEN));
     if (does(FOCUS)) this.#popup?.focus();
     const { state } = this.#request ?? {};
@@ -395,7 +402,7 @@ export class Client extends EventTarget {
   async #send(url, token, fields) {
     const headers = token ? { authorization: "Bearer " + token } : {};
     // The page may be left in the same moment as it signs out: the form outlives it.
-    const init = { credentials: "omit", cache: "no-store", headers, signal: AbortSignal.timeout(30_000) };
+    const init = { credentials: "omit", cache: "no-store", headers, signal: AbortSignal.timeout(LIMIT_MS) };
     if (fields) Object.assign(init, { method: "POST", keepalive: true, body: form(fields) });
     try {
       const response = await fetch(url, init);
@@ -468,14 +475,20 @@ export class Client extends EventTarget {
   }
 
   /** The frame may not know of the session: it was loaded anew, or the page has the token from elsewhere. */
-  #handOver() {
+  #handOver(replaces = false) {
     const expires_in = Math.floor((this.#session?.expiresAt - Date.now()) / 1000);
-    if (this.#token && expires_in > 0) this.#post({ type: "adopt", access_token: this.#token, expires_in });
+    if (this.#token && expires_in > 0) this.#post({ type: "adopt", access_token: this.#token, expires_in, replaces });
   }
 
   /** The frame is told where it stands now, unless that is the site's to say. */
   #placed(corner) {
     if (corner) this.#post({ type: "placed", corner });
+  }
+
+  /** Whether it is not whose session there is. */
+  #isOther({ user, organization }) {
+    const held = this.#session;
+    return held && (held.user.id != user.id || held.organization.id != organization.id);
   }
 
   #post(message) {
@@ -485,20 +498,27 @@ export class Client extends EventTarget {
   /** The frame says something. */
   #hear(message) {
     const offer = message?.session && { session: readSession(message.session, message.session.expires_at), token: message.access_token ?? null };
+    // Of the sign-in that is under way, and not of one that was given up.
+    const isOut = message?.state === this.#request?.state;
     switch (message?.type) {
       case "welcome":
         return this.#tell(WELCOME, message.version == VERSION ? 1 : 0);
       case "prepared":
         return this.#tell(PREPARED, 0, undefined, message);
       case "signing_in":
-        return this.#tell(SIGNING_IN);
+        return this.#tell(SIGNING_IN, 0, undefined, message);
       case "answered":
-        return this.#tell(ANSWERED);
+        return isOut && this.#tell(ANSWERED);
       case "signed_in":
+        // Given up meanwhile: nobody waits for it, and it must not live on, here or there.
+        if (!isOut) return this.#post({ type: "ended", state: message.state, code: "aborted" }), this.#revoke(offer.token);
+        return this.#tell(SIGNED_IN, +offer.session.expiresAt, undefined, offer);
       case "renewed":
-        return this.#tell(message.type == "renewed" ? RENEWED : SIGNED_IN, +offer.session.expiresAt, undefined, offer);
+        return this.#tell(this.#isOther(offer.session) ? SWAPPED : RENEWED, +offer.session.expiresAt, undefined, offer);
       case "failed":
-        return this.#fail(refused(message.code, message.description));
+        if (isOut) this.#fail(refused(message.code, message.description));
+        else if (!message.state) this.#report(refused(message.code, message.description));
+        return;
       case "ended":
         return this.#tell(OVER, message.code ? 1 : 0, message.code && refused(message.code));
       case "sign_out":
@@ -586,7 +606,7 @@ export class Client extends EventTarget {
     const response = text(data.response);
     if (this.#frame) {
       this.#tell(ANSWERED);
-      this.#post({ type: "response", response, redirect_uri: this.#redirectUri });
+      this.#post({ type: "response", state: data.state, response, redirect_uri: this.#redirectUri });
     } else if (!this.#receive(response)) return;
     this.#channel.postMessage({ type: "latchkey.received", version: VERSION, state: data.state });
   }
@@ -642,7 +662,8 @@ export class Client extends EventTarget {
     const session = ok && readSession(body, expiresAt);
     if (!session) return this.#fail(error ?? refused(body?.error, body?.error_description));
     this.#tell(SIGNED_IN, expiresAt, undefined, { session, token, refresh });
-    this.#handOver();
+    // Whoever was signed in in the frame is not who signed in here.
+    if (this.#token == token) this.#handOver(true);
   }
 
   /** The token endpoint's answer (RFC 6749 §5.1), or its error. */
@@ -658,7 +679,7 @@ export class Client extends EventTarget {
     if (!refresh_token) return;
     const { token, expiresIn, refresh, error, isFinal } = await this.#exchange({ grant_type: "refresh_token", refresh_token });
     if (this.#refresh != refresh_token) return this.#revoke(refresh ?? token);
-    if (error) return isFinal && this.#over(new LatchkeyError("session_expired"));
+    if (error) return isFinal ? this.#over(new LatchkeyError("session_expired")) : this.#tell(UNRENEWED);
     const expiresAt = new Date(Date.now() + expiresIn * 1000);
     this.#tell(RENEWED, +expiresAt, undefined, { session: { ...this.#session, expiresAt }, token, refresh });
     this.#handOver();

@@ -81,6 +81,10 @@ export interface Options {
   /**
    * Where the access token is kept. With `"page"` (the default) the page has it; with `"frame"` it never leaves the
    * platform's frame, {@link Client.fetch} asks through the frame, and {@link Client.getToken} answers `null`.
+   *
+   * A session stays where it began: when a site changes this option, people sign in once more. With `"frame"` a script
+   * that gets into the page can use the session through the frame while it runs, and can ask the person to sign in anew
+   * for a token of its own; it cannot take the session's token along.
    */
   tokens?: "page" | "frame";
   /**

@@ -78,6 +78,7 @@ pub fn read_to_frame(message: &JsValue) -> Option<ToFrame> {
         "signed_out" => ToFrame::SignedOut { expired: yes_or_no(message, "expired")? },
         "page" => ToFrame::Page { path: text(message, "path")? },
         "response" => ToFrame::Response {
+            state: text(message, "state")?,
             response: text(message, "response")?,
             redirect_uri: text(message, "redirect_uri"),
         },
@@ -85,6 +86,7 @@ pub fn read_to_frame(message: &JsValue) -> Option<ToFrame> {
         "adopt" => ToFrame::Adopt {
             access_token: text(message, "access_token")?,
             expires_in: whole(message, "expires_in")?,
+            replaces: yes_or_no(message, "replaces")?,
         },
         _ => return None,
     })

@@ -16,8 +16,11 @@ const CUT_OFF_MS: f64 = 3_000.0;
 const ANSWERED_MS: f64 = 30_000.0;
 /// How long the frame's own window may take; the frame counts for itself, and this is for a frame that is gone.
 const FRAMES_OWN_MS: f64 = 600_000.0;
-/// How long after a failed renewal the next one is tried.
+/// How long after a renewal was asked for the next one is tried.
 const RENEW_AGAIN_MS: f64 = 30_000.0;
+/// How long after the first one failed: where only the answer was lost, the platform repeats it for half a minute
+/// (RFC 9700 §4.14.2), and calls it theft after that.
+const RENEW_SOON_MS: f64 = 5_000.0;
 /// How long a session outlives its token while a new one is asked for: after a sleep both ends of its time are over.
 const RENEW_MS: f64 = 10_000.0;
 /// How many prepared requests are kept; a frame that sends more is not heard.
@@ -71,6 +74,10 @@ events! {
         Destroy = 19,
         /// The page's own policy keeps the frame out, and the client may do without.
         FrameKeptOut = 20,
+        /// The frame goes on with the session of somebody else than the page's.
+        Swapped = 21,
+        /// Asking for a new token brought none for the moment.
+        Unrenewed = 22,
     }
 }
 
@@ -120,13 +127,15 @@ pub mod action {
     pub const CUT_OFF: u32 = 1 << 20;
     /// With [`POST_SIGNED_OUT`]: nobody signed out, the session ran out.
     pub const RAN_OUT: u32 = 1 << 21;
+    /// The request that is out is the frame's own, of which it told.
+    pub const FOLLOW: u32 = 1 << 22;
 
     /// Where the code of the failure stands, plus one; nothing there means the failure that came with the event.
     pub const CODE_SHIFT: u32 = 24;
 }
 use action::{
-    CHANGED, CLOSE, CUT_OFF, DROP, FOCUS, KEEP, OPEN, POST_BEGAN, POST_ENDED, POST_SIGNED_OUT, RAN_OUT, REJECT, RENEW,
-    REOPEN, REPORT, RESTOCK, REVOKE_LAST, REVOKE_OFFER, SETTLE, START, STOP, TAKE,
+    CHANGED, CLOSE, CUT_OFF, DROP, FOCUS, FOLLOW, KEEP, OPEN, POST_BEGAN, POST_ENDED, POST_SIGNED_OUT,
+    RAN_OUT, REJECT, RENEW, REOPEN, REPORT, RESTOCK, REVOKE_LAST, REVOKE_OFFER, SETTLE, START, STOP, TAKE,
 };
 
 /// Where a client is.
@@ -138,6 +147,8 @@ pub struct State {
     /// The session ran out, and the frame may still bring it back.
     ran_out: bool,
     attempt: Option<Attempt>,
+    /// The frame loaded anew, and may come back to a session that the browser has: this page's, or another tab's.
+    resuming: bool,
 }
 
 #[derive(Debug, Default)]
@@ -158,6 +169,10 @@ enum Stage {
 struct Session {
     expires_at: f64,
     renew_at: f64,
+    /// Whether it outlives its token already, for a new one that was asked for.
+    extended: bool,
+    /// Whether asking failed.
+    failed: bool,
 }
 
 /// A sign-in under way.
@@ -215,7 +230,7 @@ impl State {
             Stage::Ended => match event {
                 Event::Login | Event::Returned => reject(ErrorCode::Aborted),
                 // A token that comes too late for anyone must not live on.
-                Event::SignedIn | Event::Renewed => REVOKE_OFFER,
+                Event::SignedIn | Event::Renewed | Event::Swapped => REVOKE_OFFER,
                 _ => 0,
             },
         }
@@ -238,6 +253,7 @@ impl State {
             // The frame comes back to the session it kept.
             Event::Renewed => actions = self.take(value, now),
             Event::Over => actions = self.over(0.0),
+            Event::Swapped => actions = self.swapped(),
             Event::SignOut => actions = self.sign_out(),
             Event::Tick if now >= *deadline => {
                 let code = if *allowed { ErrorCode::FrameBlocked } else { ErrorCode::Timeout };
@@ -254,7 +270,8 @@ impl State {
             | Event::Blocked
             | Event::Returned
             | Event::Abort
-            | Event::Alive => {}
+            | Event::Alive
+            | Event::Unrenewed => {}
         }
         if let Stage::Loading { allowed: true, welcomed: true, .. } = self.stage
             && self.stock > 0
@@ -273,9 +290,13 @@ impl State {
 
     fn run(&mut self, event: Event, value: f64, now: f64) -> u32 {
         match event {
-            Event::Prepared => self.keep(),
+            Event::Prepared => {
+                self.resuming = false;
+                self.keep()
+            }
             Event::FrameLoaded => {
                 self.stock = 0;
+                self.resuming = true;
                 self.end(failure(ErrorCode::Aborted))
             }
             Event::Login => self.login(value, now),
@@ -291,7 +312,7 @@ impl State {
             Event::Blocked => self.blocked(),
             Event::SigningIn if self.attempt.is_none() => {
                 self.attempt = Some(Attempt::new(false, now, now + FRAMES_OWN_MS));
-                CHANGED
+                FOLLOW | CHANGED
             }
             Event::Returned => {
                 let attempt = Attempt::new(false, now, now + ANSWERED_MS);
@@ -316,7 +337,10 @@ impl State {
                 let last = if self.session.is_some() { REVOKE_LAST } else { 0 };
                 CLOSE | self.take(value, now) | SETTLE | CHANGED | last
             }
-            Event::Renewed if self.session.is_some() || self.ran_out => self.take(value, now) | CHANGED,
+            // After it loaded anew, as after a reload of the page: to refuse it would end it for every tab.
+            Event::Renewed if self.session.is_some() || self.ran_out || self.resuming => {
+                self.take(value, now) | CHANGED
+            }
             // Given up or signed out meanwhile: nobody waits for this token, and it must not live on.
             Event::SignedIn | Event::Renewed => POST_SIGNED_OUT | REVOKE_OFFER,
             Event::Failed if self.attempt.is_some() => self.end(0),
@@ -324,6 +348,11 @@ impl State {
             Event::Abort => self.end(failure(ErrorCode::Aborted)),
             Event::SignOut => self.sign_out(),
             Event::Over => self.over(value),
+            Event::Swapped => self.swapped(),
+            Event::Unrenewed => {
+                self.unrenewed(now);
+                0
+            }
             Event::Tick => self.tick(value > 0.0, now),
             Event::Destroy => {
                 let actions = self.end(failure(ErrorCode::Aborted));
@@ -331,11 +360,7 @@ impl State {
                 actions | DROP | CHANGED
             }
             // Two windows at once, and what only matters while loading.
-            Event::SigningIn
-            | Event::Allowed
-            | Event::Refused
-            | Event::FrameKeptOut
-            | Event::Welcome => 0,
+            Event::SigningIn | Event::Allowed | Event::Refused | Event::FrameKeptOut | Event::Welcome => 0,
         }
     }
 
@@ -376,7 +401,7 @@ impl State {
 
     fn take(&mut self, expires_at: f64, now: f64) -> u32 {
         let renew_at = now + (expires_at - now) * 0.8;
-        self.session = Some(Session { expires_at, renew_at });
+        self.session = Some(Session { expires_at, renew_at, extended: false, failed: false });
         self.ran_out = false;
         TAKE
     }
@@ -385,6 +410,7 @@ impl State {
     /// page view.
     fn sign_out(&mut self) -> u32 {
         self.ran_out = false;
+        self.resuming = false;
         match self.session.take() {
             Some(_) => POST_SIGNED_OUT | DROP | CHANGED | REVOKE_LAST,
             // The sign-in under way takes the place of whatever the frame kept.
@@ -398,10 +424,8 @@ impl State {
     fn end(&mut self, failure: u32) -> u32 {
         match self.attempt.take() {
             None => 0,
-            Some(attempt) => {
-                let told = if attempt.is_own { POST_ENDED } else { 0 };
-                CLOSE | told | REJECT | CHANGED | failure
-            }
+            // The frame closes the window that it opened itself, and wants nothing of it any more either.
+            Some(_) => CLOSE | POST_ENDED | REJECT | CHANGED | failure,
         }
     }
 
@@ -410,23 +434,50 @@ impl State {
         if self.session.take().is_none() {
             return 0;
         }
-        DROP | CHANGED | if reported > 0.0 { REPORT } else { 0 }
+        // It may have ended at the platform, or only for this page.
+        DROP | CHANGED | REVOKE_LAST | if reported > 0.0 { REPORT } else { 0 }
+    }
+
+    fn unrenewed(&mut self, now: f64) {
+        if let Some(session) = &mut self.session
+            && !core::mem::replace(&mut session.failed, true)
+        {
+            session.renew_at = now + RENEW_SOON_MS;
+        }
+    }
+
+    /// Two people at once, on one page: neither session is what the page believes it to be.
+    fn swapped(&mut self) -> u32 {
+        let last = match self.session.take() {
+            Some(_) => DROP | CHANGED | REVOKE_LAST | REPORT | failure(ErrorCode::SessionExpired),
+            None => 0,
+        };
+        POST_SIGNED_OUT | REVOKE_OFFER | last
     }
 
     fn tick(&mut self, closed: bool, now: f64) -> u32 {
+        let mut renew = 0;
         if let Some(session) = &mut self.session {
             if now >= session.renew_at {
                 session.renew_at = now + RENEW_AGAIN_MS;
-                session.expires_at = later(session.expires_at, now + RENEW_MS);
-                return RENEW;
-            }
-            if now >= session.expires_at {
+                // Once: who cannot ask at all is signed out in the end.
+                if now + RENEW_MS > session.expires_at && !core::mem::replace(&mut session.extended, true) {
+                    session.expires_at = now + RENEW_MS;
+                }
+                renew = RENEW;
+            } else if now >= session.expires_at {
                 self.session = None;
                 self.ran_out = true;
+                self.resuming = false;
                 let ended = DROP | CHANGED | REPORT | failure(ErrorCode::SessionExpired);
                 return POST_SIGNED_OUT | RAN_OUT | ended;
             }
         }
+        renew | self.look(closed, now)
+    }
+
+    /// Looks at the sign-in under way.
+    fn look(&mut self, closed: bool, now: f64) -> u32 {
         let Some(attempt) = &mut self.attempt else { return 0 };
         if now >= attempt.deadline {
             return self.end(failure(ErrorCode::Timeout));
@@ -470,10 +521,6 @@ const fn reject(code: ErrorCode) -> u32 {
 /// Without the care that `f64::min` takes of what is not a number.
 fn earlier(a: f64, b: f64) -> f64 {
     if a < b { a } else { b }
-}
-
-fn later(a: f64, b: f64) -> f64 {
-    if a < b { b } else { a }
 }
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
@@ -717,17 +764,19 @@ mod tests {
     #[test]
     fn the_frames_own_button_signs_in_too() {
         let run = Run::ready().at(1.0, Event::SigningIn, 0.0);
-        run.is("signing-in", CHANGED);
+        run.is("signing-in", FOLLOW | CHANGED);
         assert_eq!(run.at(2.0, Event::SignedIn, EXPIRES_AT).name(), "signed-in");
         Run::ready().at(1.0, Event::Failed, 0.0).is("signed-out", REPORT);
         Run::open().at(1_100.0, Event::SigningIn, 0.0).is("signing-in", 0);
+        let run = Run::ready().at(1.0, Event::SigningIn, 0.0).at(2.0, Event::Abort, 0.0);
+        run.ended_with(ErrorCode::Aborted);
     }
 
     #[test]
     fn a_click_on_the_frames_own_button_counts_before_init_has_succeeded() {
         let run = Run::loading().at(1.0, Event::Welcome, 1.0).at(1.0, Event::Prepared, 0.0);
         let run = run.at(2.0, Event::SigningIn, 0.0);
-        run.is("loading", CHANGED);
+        run.is("loading", FOLLOW | CHANGED);
         let ready = run.at(3.0, Event::Allowed, 0.0);
         ready.is("signing-in", START | CHANGED);
         assert_eq!(ready.at(4.0, Event::SignedIn, EXPIRES_AT).name(), "signed-in");
@@ -739,10 +788,12 @@ mod tests {
         run.is("loading", CLOSE | TAKE | SETTLE | CHANGED);
         run.at(5.0, Event::Allowed, 0.0).is("signed-in", START | CHANGED);
         let run = clicked().at(3.0, Event::Failed, 0.0);
-        run.is("loading", CLOSE | REJECT | CHANGED);
+        run.is("loading", CLOSE | POST_ENDED | REJECT | CHANGED);
         run.at(5.0, Event::Allowed, 0.0).is("signed-out", START | CHANGED);
         let run = clicked().at(3.0, Event::FrameLoaded, 0.0).at(4.0, Event::Allowed, 0.0);
-        run.at(4.0, Event::Welcome, 1.0).at(4.0, Event::Prepared, 0.0).is("signed-out", KEEP | START | CHANGED);
+        run.at(4.0, Event::Welcome, 1.0)
+            .at(4.0, Event::Prepared, 0.0)
+            .is("signed-out", KEEP | START | CHANGED);
         clicked().at(9.0, Event::Refused, 0.0).is("signed-out", STOP | DROP);
     }
 
@@ -752,6 +803,19 @@ mod tests {
         let run = Run::ready().at(2_000.0, Event::FrameLoaded, 0.0).at(2_000.0, Event::Login, LIMIT);
         run.is("signed-out", reject(ErrorCode::InteractionInProgress));
         assert_eq!(Run::signed_in().at(3_000.0, Event::FrameLoaded, 0.0).name(), "signed-in");
+    }
+
+    #[test]
+    fn a_frame_that_loads_anew_may_come_back_to_a_session() {
+        let loaded = || Run::ready().at(2_000.0, Event::FrameLoaded, 0.0);
+        let run = loaded().at(2_001.0, Event::Renewed, EXPIRES_AT);
+        run.is("signed-in", TAKE | CHANGED);
+        run.at(2_002.0, Event::Prepared, 0.0).is("signed-in", KEEP);
+        // From its first request on it is known that there was none.
+        let run = loaded().at(2_001.0, Event::Prepared, 0.0);
+        run.at(2_002.0, Event::Renewed, EXPIRES_AT).is("signed-out", POST_SIGNED_OUT | REVOKE_OFFER);
+        let run = Run::signed_in().at(3_000.0, Event::FrameLoaded, 0.0).at(3_001.0, Event::SignOut, 0.0);
+        run.at(3_002.0, Event::Renewed, EXPIRES_AT).is("signed-out", POST_SIGNED_OUT | REVOKE_OFFER);
     }
 
     #[test]
@@ -797,8 +861,9 @@ mod tests {
 
     #[test]
     fn a_session_that_ends_elsewhere_is_dropped_and_its_reason_told() {
-        Run::signed_in().at(3_000.0, Event::Over, 0.0).is("signed-out", DROP | CHANGED);
-        Run::signed_in().at(3_000.0, Event::Over, 1.0).is("signed-out", DROP | CHANGED | REPORT);
+        let dropped = DROP | CHANGED | REVOKE_LAST;
+        Run::signed_in().at(3_000.0, Event::Over, 0.0).is("signed-out", dropped);
+        Run::signed_in().at(3_000.0, Event::Over, 1.0).is("signed-out", dropped | REPORT);
         Run::ready().at(3_000.0, Event::Over, 1.0).is("signed-out", 0);
     }
 
@@ -808,6 +873,16 @@ mod tests {
             Run::signed_in().at(3_000.0, Event::SigningIn, 0.0).at(3_000.0, Event::SignedIn, EXPIRES_AT);
         run.is("signed-in", CLOSE | TAKE | SETTLE | CHANGED | REVOKE_LAST);
         run.at(4_000.0, Event::Renewed, 2.0 * EXPIRES_AT).is("signed-in", TAKE | CHANGED);
+    }
+
+    #[test]
+    fn somebody_else_s_session_is_no_renewal() {
+        let both = POST_SIGNED_OUT | REVOKE_OFFER;
+        let over = both | DROP | CHANGED | REVOKE_LAST | REPORT | failure(ErrorCode::SessionExpired);
+        Run::signed_in().at(3_000.0, Event::Swapped, EXPIRES_AT).is("signed-out", over);
+        Run::ready().at(3_000.0, Event::Swapped, EXPIRES_AT).is("signed-out", both);
+        let run = Run::loading().at(2.0, Event::Renewed, EXPIRES_AT).at(3.0, Event::Swapped, EXPIRES_AT);
+        run.is("loading", over);
     }
 
     #[test]
@@ -822,6 +897,38 @@ mod tests {
         let run = run.at(renew_at + 1.0, Event::Tick, 0.0);
         run.is("signed-in", 0);
         run.at(renew_at + RENEW_AGAIN_MS, Event::Tick, 0.0).is("signed-in", RENEW);
+    }
+
+    #[test]
+    fn a_renewal_that_fails_is_tried_again_while_the_platform_repeats_its_answer() {
+        let renew_at = 2_000.0 + (EXPIRES_AT - 2_000.0) * 0.8;
+        let run = Run::signed_in().at(renew_at, Event::Tick, 0.0).at(renew_at, Event::Unrenewed, 0.0);
+        run.is("signed-in", 0);
+        assert_eq!(run.0.wake_after(renew_at), RENEW_SOON_MS);
+        let again = renew_at + RENEW_SOON_MS;
+        let run = run.at(again, Event::Tick, 0.0);
+        run.is("signed-in", RENEW);
+        let run = run.at(again, Event::Unrenewed, 0.0);
+        assert_eq!(run.0.wake_after(again), RENEW_AGAIN_MS, "from then on with patience");
+        // Once there is a token all is as before.
+        let run = run.at(again, Event::Renewed, 2.0 * EXPIRES_AT).at(2.0 * EXPIRES_AT, Event::Tick, 0.0);
+        let run = run.at(2.0 * EXPIRES_AT, Event::Unrenewed, 0.0);
+        assert_eq!(run.0.wake_after(2.0 * EXPIRES_AT), RENEW_SOON_MS);
+        Run::ready().at(1.0, Event::Unrenewed, 0.0).is("signed-out", 0);
+    }
+
+    #[test]
+    fn a_session_that_cannot_be_renewed_ends_however_often_it_is_tried() {
+        let mut run = Run::signed_in().at(5.0 * EXPIRES_AT, Event::Tick, 0.0);
+        run = run.at(5.0 * EXPIRES_AT + 1_000.0, Event::Unrenewed, 0.0);
+        run = run.at(5.0 * EXPIRES_AT + 6_000.0, Event::Tick, 0.0).at(
+            5.0 * EXPIRES_AT + 7_000.0,
+            Event::Unrenewed,
+            0.0,
+        );
+        run.is("signed-in", 0);
+        let run = run.at(5.0 * EXPIRES_AT + RENEW_MS, Event::Tick, 0.0);
+        assert_eq!(run.name(), "signed-out");
     }
 
     #[test]
@@ -890,6 +997,7 @@ mod tests {
             ("RENEW", RENEW),
             ("CUT_OFF", CUT_OFF),
             ("RAN_OUT", RAN_OUT),
+            ("FOLLOW", FOLLOW),
         ];
         let events = Event::ALL.iter().map(|event| (name_of(event), *event as u32));
         let expected: Vec<_> = events.chain(actions.map(|(name, bit)| (name.to_owned(), bit))).collect();
@@ -917,7 +1025,7 @@ mod tests {
         (events, prop::bool::ANY).prop_map(|(event, yes)| {
             let value = match event {
                 Event::Login => LIMIT,
-                Event::SignedIn | Event::Renewed => EXPIRES_AT,
+                Event::SignedIn | Event::Renewed | Event::Swapped => EXPIRES_AT,
                 _ => f64::from(u8::from(yes)),
             };
             (event, value)
@@ -979,13 +1087,12 @@ mod tests {
             // What the page holds, and what lives: the numbers stand for tokens.
             let (mut run, mut held, mut alive) = (Run::ready(), None, Vec::new());
             for (offer, (event, value)) in events.into_iter().enumerate() {
-                // A session that is over ended at the platform, and who destroys a client keeps it there; a renewed
-                // token follows the one before.
-                if matches!(event, Event::Over | Event::Destroy | Event::Renewed | Event::Tick) {
+                // Who destroys a client keeps its session at the platform; a renewed token follows the one before.
+                if matches!(event, Event::Destroy | Event::Renewed | Event::Tick) {
                     continue;
                 }
                 run = run.at(1_000.0, event, value);
-                if event == Event::SignedIn {
+                if matches!(event, Event::SignedIn | Event::Swapped) {
                     alive.push(offer);
                 }
                 let last = held;

@@ -6,14 +6,25 @@ use serde_json::json;
 
 use crate::journey::{Journey, journeys};
 
-/// Keeps what the frame says to the page, as text, in `seen`.
+/// Keeps what the frame says to the page, as text, in `seen`, and the ports on which it does in `ports`.
 const OVERHEAR: &str = "const Channel = MessageChannel;
     window.seen = [];
+    window.ports = [];
     window.MessageChannel = class extends Channel {
         constructor() {
             super();
+            ports.push(this.port1);
             this.port1.addEventListener('message', ({ data }) => seen.push(JSON.stringify(data)));
         }
+    };";
+
+/// Says hello to this window, as a page that wants the token itself, and keeps whatever is answered, as text.
+const GREET: &str = "window.answers = [];
+    window.greet = (target, platform, client_id) => {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = ({ data }) => answers.push(JSON.stringify(data));
+        const hello = { type: 'latchkey.hello', version: 1, client_id, scope: '', response_type: 'token', tokens: 'page' };
+        target.postMessage(hello, platform, [port2]);
     };";
 
 /// A client of the page's with these options takes the button.
@@ -126,6 +137,33 @@ journeys! {
         )).await?;
     }
 
+    // The frame finds what another tab has kept meanwhile: the page that did not know of it must not end it.
+    fn a_frame_that_is_loaded_anew_leaves_the_other_tab_signed_in(journey) on Loopback {
+        let first = journey.open_site("/").await?;
+        journey.browser.read("#status", "You are signed out.").await?;
+        journey.browser.run("window.open(location.href)").await?;
+        journey.browser.switch_to_popup(&first).await?;
+        let second = journey.browser.window().await?;
+        journey.browser.click("#sign-in").await?;
+        journey.browser.switch_to_another(&[&first, &second]).await?;
+        journey.log_in(ADA).await?;
+        journey.browser.click("#allow").await?;
+        journey.browser.switch_to(&second).await?;
+        journey.browser.read("#status", ADA.name).await?;
+        journey.keeps_session().await?;
+        journey.browser.switch_to(&first).await?;
+        journey.browser.read("#status", "You are signed out.").await?;
+        journey.browser.run("const frame = document.querySelector('latchkey-toolbar iframe'); frame.src = frame.src;").await?;
+        journey.browser.read("#status", ADA.name).await?;
+        let token = journey.token().await?;
+        ensure!(journey.ask(&token, "").await? == 200);
+        journey.browser.switch_to(&second).await?;
+        journey.browser.read("#status", ADA.name).await?;
+        let token = journey.token().await?;
+        ensure!(journey.ask(&token, "").await? == 200, "the other tab is signed out");
+        journey.keeps_session().await?;
+    }
+
     fn a_token_is_replaced_before_it_expires_and_a_member_who_left_gets_no_other(journey) on Loopback {
         journey.stage.restart_server("access_token_secs = 5\n").await?;
         journey.sign_in(GRACE).await?;
@@ -204,6 +242,49 @@ journeys! {
             "network_error true").await?;
         journey.is_told("return seen.some((text) => text.includes('lkat_')) || seen.length < 3 ? 'told' : 'kept'", "kept").await?;
         journey.is_told("const { length } = seen; await other.logout(); return other.state", "signed-out").await?;
+    }
+
+    // A script that got into the page can do what the page can, as long as it runs. It cannot take the token along.
+    fn no_later_hello_gets_at_the_token_that_a_frame_keeps(journey) on Loopback {
+        journey.sign_in_with("{ tokens: 'frame' }").await?;
+        journey.keeps_session().await?;
+        journey.browser.reload().await?;
+        journey.with_client(&format!("const options = {{ tokens: 'frame' }}; {OTHERWISE}")).await?;
+        journey.is_told("return `${other.state} ${await other.getToken()}`", "signed-in null").await?;
+        journey.browser.run(GREET).await?;
+        // To the frame that is there.
+        journey.with_client("const [frame] = document.querySelectorAll('latchkey-toolbar iframe');
+            greet(frame.contentWindow, platform, clientId)").await?;
+        journey.is_told("return (await other.fetch('projects/')).status + ' ' + answers.length", "200 0").await?;
+        // And to one of its own, which does not get the session, and leaves none behind.
+        journey.with_client("const frame = document.createElement('iframe');
+            frame.src = `${platform}/toolbar/${clientId}/`;
+            frame.onload = () => greet(frame.contentWindow, platform, clientId);
+            document.body.append(frame);").await?;
+        journey.browser.until("answers.some((text) => text.includes('\"prepared\"'))").await?;
+        journey.is_told("return answers.some((text) => /lkat_|renewed|signed_in/.test(text)) ? 'told' : 'kept'", "kept").await?;
+        journey.browser.until("await other.fetch('projects/').then(({ status }) => status == 401, () => true)").await?;
+        journey.browser.until("other.state === 'signed-out'").await?;
+    }
+
+    // What was on its way when the page gave a sign-in up arrives while the next one is under way.
+    fn what_is_said_of_a_sign_in_that_was_given_up_settles_no_other(journey) on Loopback {
+        let page = journey.open_site("/popup.html").await?;
+        journey.browser.run(OVERHEAR).await?;
+        journey.with_client(&format!("const options = {{}}; {OTHERWISE}")).await?;
+        journey.browser.click("#sign-in").await?;
+        journey.browser.switch_to_popup(&page).await?;
+        journey.browser.see("#email").await?;
+        journey.browser.switch_to(&page).await?;
+        journey.browser.run("const late = (data) => ports.at(-1).dispatchEvent(new MessageEvent('message', { data }));
+            const session = { organization: { id: 'o', slug: 'o', name: 'O' }, user: { id: 'm', name: 'Mallory' }, scopes: [], expires_at: Date.now() + 60000 };
+            late({ type: 'answered', state: 'another' });
+            late({ type: 'failed', state: 'another', code: 'server_error', description: null });
+            late({ type: 'signed_in', state: 'another', access_token: null, session });
+            late({ type: 'failed', state: null, code: 'server_error', description: null });").await?;
+        journey.is_told("return `${other.state} ${other.session} ${window.outcome}`", "signing-in null undefined").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.until("window.outcome === 'Ada Lovelace'").await?;
     }
 
     fn what_the_platform_says_of_a_token_that_it_refuses_is_read_through_the_frame(journey) on Loopback {

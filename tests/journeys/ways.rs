@@ -238,6 +238,42 @@ journeys! {
         )).await?;
     }
 
+    fn who_signs_in_by_redirect_takes_the_place_of_whom_the_toolbar_kept_signed_in(journey) on Loopback with blocks_popups {
+        let address = format!("{}/clients/back.html", journey.stage.site("customer"));
+        let client = journey.stage.clients.acme.clone();
+        journey.stage.latchkey.run(&["app", "update", "--client-id", &client, "--redirect-uri", &address]).await?;
+        let page = journey.open_site("/clients/back.html").await?;
+        journey.browser.read("#status", "signed-out").await?;
+        journey.browser.enter_toolbar().await?;
+        journey.browser.click("#sign-in").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.read("#status", ADA.name).await?;
+        let before = journey.browser.run("return client.getToken()").await?;
+        journey.browser.enter_toolbar().await?;
+        journey.browser.until("Object.keys(localStorage).some((key) => key.startsWith('session '))").await?;
+        journey.browser.leave_frame().await?;
+        // As somebody else, in the page.
+        journey.browser.run("client.login({ prompt: 'login' })").await?;
+        journey.log_in(GRACE).await?;
+        journey.browser.click("#allow").await?;
+        journey.browser.read("#status", GRACE.name).await?;
+        journey.browser.enter_toolbar().await?;
+        journey.browser.read("#name", GRACE.name).await?;
+        let noted = journey.browser.run("return Object.keys(localStorage).some((key) => key.startsWith('session '))").await?;
+        ensure!(noted == false, "the toolbar's own session is noted still");
+        journey.browser.leave_frame().await?;
+        journey.browser.until(&format!(
+            "(await fetch('{}/api/0/', {{ headers: {{ Authorization: 'Bearer {}' }} }})).status === 401",
+            journey.stage.platform(),
+            before.as_str().unwrap_or_default()
+        )).await?;
+        let name = journey.browser.run("return client.session.user.name").await?;
+        ensure!(name == GRACE.name, "{name} is signed in");
+        // And whom the toolbar kept does not come back.
+        journey.browser.reload().await?;
+        journey.browser.read("#status", "signed-out").await?;
+    }
+
     fn a_frame_that_is_loaded_anew_and_kept_nothing_learns_of_the_session_from_the_page(journey) on Loopback {
         journey.sign_in(ADA).await?;
         let before = journey.token().await?;
@@ -278,7 +314,7 @@ journeys! {
                  port1.onmessage = ({{ data }}) => answers.push(data.type);
                  const hello = {{ type: 'latchkey.hello', version: 1, client_id, scope: '', response_type: 'token', tokens: 'page' }};
                  frame.contentWindow.postMessage(hello, platform, [port2]);
-                 port1.postMessage({{ type: 'adopt', access_token: '{token}', expires_in: 3600 }});
+                 port1.postMessage({{ type: 'adopt', access_token: '{token}', expires_in: 3600, replaces: false }});
              }};
              document.body.prepend(frame);"
         );
