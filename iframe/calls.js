@@ -11,6 +11,11 @@ const PREFIX = "/api/0/";
 const MAX = 8 * 1024;
 /** How many calls may be open at a time. The one that nobody reads for longest makes room. */
 const MOST_CALLS = 64;
+/** What a code does not say. */
+const WRONG = "fetch: the frame sends no such path, method, header or body. The documentation of fetch says which it does.";
+const FULL = `fetch: ${MOST_CALLS} calls are open, and each waits for its answer.`;
+const MADE_ROOM = `fetch: of ${MOST_CALLS} open calls this one was not read for longest, and made room for another.`;
+const REDIRECTED = "fetch: the platform answered with a redirect, which is not followed. Give the path that it leads to.";
 /** The most headers of an answer. */
 const MOST_HEADERS = 256;
 
@@ -122,7 +127,8 @@ export function requested({ method, path, headers: pairs, body }, { token, organ
   try {
     const headers = new Headers(pairs);
     headers.set("Authorization", "Bearer " + token);
-    return [url, { method, headers, body, signal, credentials: "omit" }];
+    // A browser would take the token along to wherever it is sent on to.
+    return [url, { method, headers, body, signal, credentials: "omit", redirect: "manual" }];
   } catch {
     // A value that no header can have.
   }
@@ -154,20 +160,21 @@ export class Calls {
     if (call?.type == "cancel") this.#forget(call.id);
   }
 
-  /** Whatever is under way is over; the page is told with a code. */
+  /** Whatever is under way is over; the page is told with a code. What the platform said of a token that it refused stays. */
   end(code) {
-    for (const id of [...this.#calls.keys()]) {
+    for (const [id, call] of [...this.#calls]) {
+      if (code && call.isRefusal) continue;
       this.#forget(id);
       if (code) this.#refuse(id, code);
     }
   }
 
-  #refuse(id, code) {
-    this.#post(write("broken", id, code));
+  #refuse(id, code, description = null) {
+    this.#post(write("broken", id, code, description));
   }
 
-  #fail(id, code) {
-    if (this.#forget(id)) this.#refuse(id, code);
+  #fail(id, code, description) {
+    if (this.#forget(id)) this.#refuse(id, code, description);
   }
 
   #forget(id) {
@@ -183,12 +190,14 @@ export class Calls {
     if (this.#calls.has(id)) return;
     const abort = new AbortController();
     const request = requested(asked, account, abort.signal);
-    if (!request || !this.#makeRoom()) return this.#refuse(id, "invalid_options");
-    const call = { abort, reader: undefined, isReading: false };
+    if (!request) return this.#refuse(id, "invalid_options", WRONG);
+    if (!this.#makeRoom()) return this.#refuse(id, "invalid_options", FULL);
+    const call = { abort, reader: undefined, isReading: false, isRefusal: false };
     this.#calls.set(id, call);
     try {
       const response = await fetch(...request);
-      // Wherever it was sent on to, an answer comes from where the call went.
+      if (response.type == "opaqueredirect") return this.#fail(id, "network_error", REDIRECTED);
+      // An answer comes from where the call went.
       if (!response.url.startsWith(location.origin + PREFIX)) throw response;
       if (this.#calls.get(id) == call) this.#answer(id, call, response);
       if (response.status == 401) this.#refused(account.token);
@@ -201,12 +210,13 @@ export class Calls {
   #makeRoom() {
     if (this.#calls.size < MOST_CALLS) return true;
     const [id] = [...this.#calls].find(([, { reader, isReading }]) => reader && !isReading) ?? [];
-    if (id) this.#fail(id, "network_error");
+    if (id) this.#fail(id, "network_error", MADE_ROOM);
     return !!id;
   }
 
   #answer(id, call, response) {
     const { status, body } = response;
+    call.isRefusal = status == 401;
     const headers = [...response.headers];
     call.reader = body?.getReader();
     this.#post(write("head", id, status, headers.length > MOST_HEADERS ? [] : shown(headers)));

@@ -54,7 +54,7 @@ const hands = {
     if (keeps) calls ??= loadCalls();
     return session.begin(origin, keeps);
   },
-  show: (isSigningIn, code) => toolbar.showSignedOut(isSigningIn, code),
+  show: (isSigningIn, code) => toolbar.showAttempt(isSigningIn, code, !!session.account),
   prepare: () => prepare().then((request) => core.prepared(...request), () => core.unprepared()),
   act: (actions, code) => session.act(actions, code),
   takeToken: (...given) => session.takeToken(...given),

@@ -3,6 +3,7 @@
 
 export const isText = (value) => typeof value == "string";
 export const isWhole = (value) => Number.isInteger(value) && value >>> 0 == value;
+const isYesOrNo = (value) => typeof value == "boolean";
 const isMaybeText = (value) => value === undefined || isText(value);
 
 /** A header: its name and its value. */
@@ -21,11 +22,11 @@ const TO_FRAME = {
   __proto__: null,
   began: { state: isText },
   ended: { state: isText, code: isText },
-  signed_out: {},
+  signed_out: { expired: isYesOrNo },
   page: { path: isText },
-  response: { response: isText, redirect_uri: isMaybeText },
+  response: { state: isText, response: isText, redirect_uri: isMaybeText },
   placed: { corner: isText },
-  adopt: { access_token: isText, expires_in: isWhole },
+  adopt: { access_token: isText, expires_in: isWhole, replaces: isYesOrNo },
 };
 
 /** Of the port, where the frame calls the platform for the page. */
@@ -62,18 +63,18 @@ export const readCall = (data) => read(data, CALLS);
 const SAID = {
   welcome: "version",
   prepared: "state nonce code_challenge",
-  signing_in: "",
-  answered: "",
-  signed_in: "access_token session",
+  signing_in: "state",
+  answered: "state",
+  signed_in: "state access_token session",
   renewed: "access_token session",
-  failed: "code description",
+  failed: "state code description",
   ended: "code",
   sign_out: "",
   resize: "width height",
   head: "id status headers",
   chunk: "id data",
   end: "id",
-  broken: "id code",
+  broken: "id code description",
   place: "corner",
   move: "dx dy",
   drop: "",

@@ -53,10 +53,10 @@ export async function exchange(fields) {
 /** Ends a token, a refresh token with all that stands on its grant (RFC 7009). */
 export const revoke = (client_id, token) => send("/oauth/revoke/", { fields: { client_id, token } });
 
-/** What was issued, with whose it is. */
+/** What was issued, with whose it is; `whole` is what ends all that came with it. */
 export async function describe({ code, token, expiresAt, refresh }) {
   if (code) return { code };
   const { code: refused, body } = await send("/api/0/", { token });
   const session = !refused && readSession(body, expiresAt);
-  return session ? { token, session, refresh, clientId: body.client_id } : { code: refused ?? "server_error" };
+  return session ? { token, session, refresh, whole: refresh ?? token, clientId: body.client_id } : { code: refused ?? "server_error" };
 }

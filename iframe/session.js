@@ -8,21 +8,25 @@ import {
   ASK,
   CAME,
   CLOSE,
+  CLOSE_OTHERWISE,
   COOKIE,
   DISCARD,
+  FAILED,
   FORGET,
   HANDED,
   HANDLE,
   LEAVING,
   MARK,
+  MARKED,
   OPEN,
   OPENED,
+  OTHERWISE,
   POST_RENEWED,
   POST_SIGNED_IN,
   REFRESH,
   REFUSED,
   RENEWED,
-  REVOKE_BEFORE,
+  REPLACES,
   REVOKE_REFRESH,
   REVOKE_TOKEN,
   SAME,
@@ -68,6 +72,8 @@ export class Session {
   #handed;
   #origin;
   #keeps = false;
+  /** What is being asked for about the cookie, and what is to be asked after that. */
+  #steps = [];
   #channel;
 
   constructor(clientId, signedIn, forgotten) {
@@ -92,28 +98,37 @@ export class Session {
     return this.#held && { token: this.#held.token, organization: this.#held.session.organization.slug };
   }
 
-  /** A page of this origin said hello. Returns whether the browser may have a session. */
+  /** A page of this origin said hello. Returns what sessions the browser may have. */
   begin(origin, keeps) {
     this.#origin = origin;
     this.#keeps = keeps;
     this.#handed = undefined;
     this.#channel?.close();
     try {
-      this.#channel = new BroadcastChannel("latchkey " + this.#place);
+      this.#channel = new BroadcastChannel("latchkey " + this.#place());
       this.#channel.onmessage = ({ data }) => this.#hearTab(data);
     } catch {
       this.#channel = undefined;
     }
-    return !!stored((storage) => storage.getItem(this.#key));
+    const isMarked = (keeps) => stored((storage) => storage.getItem(this.#key(keeps)));
+    return (isMarked(keeps) ? MARKED : 0) | (isMarked(!keeps) ? OTHERWISE : 0);
   }
 
-  /** One application on one site. */
-  get #place() {
-    return `${this.#clientId} ${this.#origin}`;
+  /**
+   * One application on one site; and where the frame keeps the token, apart from where it does not: what it says and
+   * notes then no frame hears or finds that hands tokens out.
+   */
+  #place(keeps = this.#keeps) {
+    return `${this.#clientId} ${this.#origin}${keeps ? " frame" : ""}`;
   }
 
-  get #key() {
-    return "session " + this.#place;
+  #key(keeps) {
+    return "session " + this.#place(keeps);
+  }
+
+  /** What the platform is told of the frame that asks: the cookie is by these. */
+  #fields(keeps = this.#keeps) {
+    return { origin: this.#origin, tokens: keeps ? "frame" : "page" };
   }
 
   get #path() {
@@ -129,35 +144,45 @@ export class Session {
     if (this.#held?.token === token) this.#tell(REFUSED, { code: "session_expired" });
   }
 
-  takeToken(token, expires_in, handle) {
-    this.#take({ token, expiresAt: Date.now() + expires_in * 1000 }, handle);
+  takeToken(state, token, expires_in, handle) {
+    this.#take(state, { token, expiresAt: Date.now() + expires_in * 1000 }, handle);
   }
 
   /** Exchanges a code, with the verifier that never leaves this page. */
-  takeCode(code, code_verifier, redirect_uri, handle) {
+  takeCode(state, code, code_verifier, redirect_uri, handle) {
     const fields = { grant_type: "authorization_code", client_id: this.#clientId, code, redirect_uri, code_verifier };
-    this.#take(exchange(fields), handle);
+    this.#take(state, exchange(fields), handle);
   }
 
-  async #take(asked, handle) {
-    const turn = this.#core.turn();
-    const offer = await describe(await asked);
-    if (offer.code) return this.#core.fail(offer.code);
-    this.#tell(CAME, { turn, flags: handle ? HANDLE : 0 }, { ...offer, handle });
+  async #take(state, asked, handle) {
+    const turn = this.#core.attempt();
+    const answer = await asked;
+    const offer = await this.#describe(answer);
+    if (offer.code) {
+      // Nobody will have what was issued.
+      if (answer.token) this.discard(answer.refresh ?? answer.token);
+      return this.#tell(FAILED, { turn, code: offer.code });
+    }
+    this.#tell(CAME, { turn, flags: handle ? HANDLE : 0 }, { ...offer, state, handle });
   }
 
-  /** The page hands its own session over. */
-  hand(token, expires_in) {
+  /** The page hands its own session over, which may take the place of this one. */
+  hand(token, expires_in, replaces) {
     this.#handed = { token, expiresAt: Date.now() + expires_in * 1000 };
-    this.#tell(HANDED);
+    this.#tell(HANDED, { flags: replaces ? REPLACES : 0 });
   }
 
-  /** A token must be of this application, whatever the page says of it. */
+  /** What was issued, with whose it is. It must be of this application, wherever it comes from. */
+  async #describe(answer) {
+    const offer = await describe(answer);
+    return offer.code || offer.clientId === this.#clientId ? offer : { code: "server_error" };
+  }
+
   async #adopt() {
     const turn = this.#core.turn();
     const handed = this.#handed;
-    const offer = await describe(handed);
-    if (!offer.code && offer.clientId === this.#clientId && handed == this.#handed) this.#tell(ADOPTED, { turn }, offer);
+    const offer = await this.#describe(handed);
+    if (!offer.code && handed == this.#handed) this.#tell(ADOPTED, { turn }, offer);
   }
 
   discard(token) {
@@ -183,9 +208,9 @@ export class Session {
   act(actions, code) {
     const does = (action) => actions & action;
     const [before, offer] = [this.#held, this.#offer];
-    if (does(REVOKE_BEFORE | REVOKE_REFRESH) && before) this.discard(before.refresh);
+    if (does(REVOKE_REFRESH) && before) this.discard(before.refresh);
     if (does(REVOKE_TOKEN) && before) this.discard(before.token);
-    if (does(DISCARD)) this.discard(offer.token);
+    if (does(DISCARD)) this.discard(offer.whole);
     if (does(TAKE)) {
       this.#held = offer;
       this.#signedIn(offer);
@@ -196,40 +221,72 @@ export class Session {
     }
     if (does(POST_SIGNED_IN | POST_RENEWED)) {
       const token = this.#keeps ? null : offer.token;
-      this.#core.post(write(does(POST_RENEWED) ? "renewed" : "signed_in", token, offer.session));
+      const { state, session } = offer;
+      this.#core.post(does(POST_RENEWED) ? write("renewed", token, session) : write("signed_in", state, token, session));
     }
     if (does(TELL_RENEWED)) this.#channel?.postMessage({ type: "renewed", access_token: offer.token, session: offer.session });
     if (does(TELL_ENDED)) this.#channel?.postMessage({ type: "ended", code: code || null });
+    if (does(MARK)) stored((storage) => storage.setItem(this.#key(), "1"));
+    if (does(UNMARK)) this.#unmark();
+    if (does(CLOSE)) this.#inOrder(() => this.#close());
     if (does(OPEN)) this.#open(offer.handle);
-    if (does(MARK)) stored((storage) => storage.setItem(this.#key, "1"));
-    if (does(UNMARK)) stored((storage) => storage.removeItem(this.#key));
-    if (does(CLOSE)) send(`${this.#path}?${form({ origin: this.#origin })}`, { isFrame: true, method: "DELETE" });
+    if (does(CLOSE_OTHERWISE)) {
+      this.#close(!this.#keeps);
+      this.#unmark(!this.#keeps);
+    }
     if (does(ASK)) this.#ask();
     if (does(ADOPT)) this.#adopt();
   }
 
   // The session that this frame keeps at the platform, in a cookie that no script sees (SECURITY 45a).
 
-  async #open(handle) {
+  /** One after the other: whatever is opened or closed is in the one cookie that there is. */
+  async #inOrder(step) {
+    this.#steps.push(step);
+    if (this.#steps.length > 1) return;
+    while (this.#steps.length) {
+      await this.#steps[0]();
+      this.#steps.shift();
+    }
+  }
+
+  #open(handle) {
     const turn = this.#core.turn();
-    const { code } = await send(this.#path, { isFrame: true, fields: { handle, origin: this.#origin } });
-    if (!code) this.#tell(OPENED, { turn });
+    const fields = { handle, ...this.#fields() };
+    this.#inOrder(async () => {
+      const { code } = await send(this.#path, { isFrame: true, fields });
+      if (code) return;
+      // What comes too late is closed before the next one opens.
+      const next = this.#steps.splice(1);
+      this.#tell(OPENED, { turn });
+      this.#steps.push(...next);
+    });
+  }
+
+  #close(keeps) {
+    return send(`${this.#path}?${form(this.#fields(keeps))}`, { isFrame: true, method: "DELETE" });
+  }
+
+  #unmark(keeps) {
+    stored((storage) => storage.removeItem(this.#key(keeps)));
   }
 
   /** Asks for another token, by the cookie or by the refresh token; one tab at a time. */
   async #ask() {
     const turn = this.#core.turn();
     const before = this.#held?.token;
-    await alone("latchkey " + this.#place, async () => {
+    await alone("latchkey " + this.#place(), async () => {
       if (this.#held?.token !== before) return this.#tell(SHARED, { turn });
       const refresh = this.#held?.refresh;
       let answer = { code: "login_required" };
-      if (this.#core.tries_cookie()) answer = issued(await send(this.#path + "token/", { isFrame: true, fields: { origin: this.#origin } }));
+      if (this.#core.tries_cookie()) answer = issued(await send(this.#path + "token/", { isFrame: true, fields: this.#fields() }));
       const flags = answer.code ? 0 : COOKIE;
       if (answer.code == "login_required" && refresh) {
         answer = await exchange({ grant_type: "refresh_token", client_id: this.#clientId, refresh_token: refresh });
       }
-      const offer = await describe(answer);
+      const offer = await this.#describe(answer);
+      // Whatever else fails: the one before it has served.
+      if (answer.refresh && this.#held?.refresh === refresh) this.#held.refresh = answer.refresh;
       if (offer.code) this.#tell(UNRENEWED, { turn, code: offer.code });
       else this.#tell(RENEWED, { turn, flags }, { ...offer, refresh: offer.refresh ?? refresh });
     });

@@ -15,6 +15,8 @@ export const REFUSED = 11;
 export const TICK = 12;
 export const HANDED = 13;
 export const ADOPTED = 14;
+export const FAILED = 15;
+export const GIVEN_UP = 16;
 
 export const MARKED = 1;
 export const KEEPS = 2;
@@ -22,8 +24,10 @@ export const REFRESH = 4;
 export const COOKIE = 8;
 export const SAME = 16;
 export const HANDLE = 32;
+export const OTHERWISE = 64;
+export const REPLACES = 128;
+export const EXPIRED = 256;
 
-export const REVOKE_BEFORE = 1;
 export const DISCARD = 2;
 export const TAKE = 4;
 export const FORGET = 8;
@@ -39,3 +43,4 @@ export const REVOKE_REFRESH = 4096;
 export const REVOKE_TOKEN = 8192;
 export const ASK = 16384;
 export const ADOPT = 32768;
+export const CLOSE_OTHERWISE = 65536;

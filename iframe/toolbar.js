@@ -7,6 +7,7 @@ const HEIGHT = 60;
 /** The size of the pill that it collapses to. */
 const PILL = 52;
 
+const SIGNED_IN = "You are signed in.";
 const DID_NOT_WORK = "Signing in did not work. Try again in a moment.";
 const ENDED = "Your session has ended. Sign in again.";
 const NOT_ALLOWED = "Access was not allowed. Sign in again to change your mind.";
@@ -61,18 +62,22 @@ export class Toolbar {
     new ResizeObserver(resized).observe(this.#toolbar);
   }
 
-  /** Nobody is signed in, and maybe why the last attempt failed; or a window is open, or its response is looked at. */
-  showSignedOut(isSigningIn, code) {
-    if (isSigningIn) this.#show("Continue in the window that opened.", { isSigningIn });
-    else if (code) this.#show(words(code), { isFailure: true });
-    else this.#show("You are signed out.", {});
+  /**
+   * How signing in goes: a window is open, or its response is looked at; or why the last attempt failed, if it did. Who was
+   * signed in before still is.
+   */
+  showAttempt(isSigningIn, code, isSignedIn) {
+    const isFailure = !isSigningIn && !!code;
+    const rest = isSignedIn ? SIGNED_IN : "You are signed out.";
+    const status = isSigningIn ? "Continue in the window that opened." : isFailure ? words(code) : rest;
+    this.#show(status, { isSignedIn, isSigningIn, isFailure });
   }
 
   showSignedIn({ user, organization }) {
     find("avatar").textContent = find("face").textContent = initials(user.name);
     find("name").textContent = user.name;
     find("organization").textContent = organization.name;
-    this.#show("You are signed in.", { isSignedIn: true });
+    this.#show(SIGNED_IN, { isSignedIn: true });
   }
 
   #show(status, { isSignedIn = false, isSigningIn = false, isFailure = false }) {
@@ -84,7 +89,7 @@ export class Toolbar {
     this.#signOut.disabled = false;
     this.#signIn.hidden = isSignedIn;
     this.#signIn.disabled = isSigningIn;
-    this.#idle.classList.toggle("visually-hidden", isSignedIn);
+    this.#idle.classList.toggle("visually-hidden", isSignedIn && !isSigningIn && !isFailure);
     // The button that had the focus may be gone: who works by keyboard goes on with the other one.
     if (this.#toolbar.contains(active) && !active.offsetWidth) (isSignedIn ? this.#signOut : this.#signIn).focus();
   }

@@ -18,6 +18,7 @@ import {
   DROP,
   FAILED,
   FOCUS,
+  FOLLOW,
   FRAME_KEPT_OUT,
   FRAME_LOADED,
   KEEP,
@@ -29,6 +30,7 @@ import {
   POST_ENDED,
   POST_SIGNED_OUT,
   PREPARED,
+  RAN_OUT,
   REFUSED,
   REJECT,
   RENEW,
@@ -46,19 +48,24 @@ import {
   START,
   STATES,
   STOP,
+  SWAPPED,
   TAKE,
   TICK,
+  UNRENEWED,
   WELCOME,
 } from "./table.js";
 
 const WAS_CUT_OFF =
   "The sign-in window closed at once. If it is still open, this site's Cross-Origin-Opener-Policy cut it off: send same-origin-allow-popups, or give redirectUri.";
 
+const REDIRECTED = "fetch: the platform answered with a redirect, which is not followed. Give the path that it leads to.";
+
 const TAKEN_OFF = "The toolbar's frame, which keeps the token, is not on the page any more.";
 
-const within = (least, value, most) => Math.min(Math.max(value, least), most);
+/** How long the platform may take to answer. It repeats what was lost for twice as long. */
+const LIMIT_MS = 15_000;
 
-const aborted = () => new LatchkeyError("aborted");
+const within = (least, value, most) => Math.min(Math.max(value, least), most);
 
 /** A Cross-Origin-Opener-Policy that cuts the windows a page opens off from it. */
 const CUTS = /^\s*(same-origin|noopener-allow-popups)\s*(;|$)/;
@@ -87,12 +94,14 @@ export class Client extends EventTarget {
   /** The refresh token, where no frame keeps it. */
   #refresh;
   #delivery;
+  /** What that is while the page is not left. */
+  #usual;
   #setupUrl;
   /** Requests for the next clicks, and the one that is out, with the redirect URI it went to. */
   #stock = [];
   #request;
   #redirectUri;
-  /** A request for leaving the page, where no window opens. */
+  /** A request for leaving the page, where no window opens and there is a page to come back to. */
   #spare;
   #ask;
   #popup;
@@ -102,6 +111,8 @@ export class Client extends EventTarget {
   #dock;
   #port;
   #relay;
+  /** The page's own calls that have no answer yet. */
+  #calls = new Set();
   /** The response that the page came back with. */
   #response;
   #left;
@@ -130,7 +141,7 @@ export class Client extends EventTarget {
 
   async login(given) {
     const { signal, ...ask } = checkLogin(given, this.#options);
-    if (signal?.aborted) throw aborted();
+    if (signal?.aborted) throw this.#aborted();
     // A window that is open already stays as it was asked for.
     if (!this.#waiting.login.length) this.#ask = ask;
     return this.#wait("login", () => this.#tell(LOGIN, ask.limit), signal);
@@ -144,7 +155,6 @@ export class Client extends EventTarget {
   }
 
   async logout() {
-    if (!this.#session) return;
     const token = this.#token;
     this.#tell(SIGN_OUT);
     await (token && this.#revoked);
@@ -153,34 +163,57 @@ export class Client extends EventTarget {
   async fetch(path, init) {
     // After a sleep the token is over, and its successor on the way.
     while (this.#session?.expiresAt <= Date.now()) await this.#wait("token", () => this.#tell(TICK));
+    const isOver = () => this.#ended.signal.aborted;
+    if (isOver()) throw this.#aborted();
     if (!this.#session) throw new LatchkeyError("login_required");
     const { platform } = this.#options;
     const token = this.#token;
     if (!token && !this.#frame?.isConnected) throw new LatchkeyError("network_error", TAKEN_OFF);
     const url = this.#resolve(path);
     // The browser's own reading of the path: dot segments, backslashes and user names are no longer what they were.
-    if (!url.startsWith(platform + "/api/")) {
-      throw invalid('fetch: give a path below the organization, such as "projects/", or one that begins with "/api/"');
+    if (!url.startsWith(platform + "/api/0/")) {
+      throw invalid('fetch: give a path below the organization, such as "projects/", or one that begins with "/api/0/"');
     }
     let request;
     try {
-      request = new Request(url, { ...init, credentials: "omit" });
+      // A browser would take the token along to wherever it is sent on to.
+      request = new Request(url, { ...init, credentials: "omit", redirect: "manual" });
       if (token) request.headers.set("Authorization", "Bearer " + token);
     } catch {
       throw invalid("fetch: the second argument takes what the browser's own fetch takes");
     }
-    const response = await (token ? fetch(request) : this.#relay.fetch(request, url.slice(platform.length))).catch((error) => {
+    const response = await (token ? this.#call(request) : this.#relay.fetch(request, url.slice(platform.length))).catch((error) => {
       if (error instanceof LatchkeyError) throw error;
-      throw request.signal.aborted ? aborted() : new LatchkeyError("network_error");
+      throw request.signal.aborted || isOver() ? this.#aborted() : new LatchkeyError("network_error");
     });
-    if (token && response.status == 401 && token == this.#token) this.#over(new LatchkeyError("session_expired"));
+    if (response.type == "opaqueredirect") throw new LatchkeyError("network_error", REDIRECTED);
+    // A token that ran out on its way is as it is: another one may come.
+    const isRefused = token && response.status == 401 && token == this.#token;
+    if (isRefused && this.#session.expiresAt > Date.now()) this.#over(new LatchkeyError("session_expired"));
     return response;
+  }
+
+  /** Calls the platform, until the client is destroyed. */
+  async #call(request) {
+    const { signal } = request;
+    const call = new AbortController();
+    signal.addEventListener("abort", () => call.abort());
+    if (signal.aborted) call.abort();
+    this.#calls.add(call);
+    try {
+      return await fetch(request, { signal: call.signal });
+    } finally {
+      this.#calls.delete(call);
+    }
   }
 
   /** The absolute address of a path below the session's organization, or below the platform; empty for none. */
   #resolve(path) {
     try {
-      return new URL(path, `${this.#options.platform}/api/0/organizations/${encodeURIComponent(this.#session.organization.slug)}/`).href;
+      const url = new URL(path, `${this.#options.platform}/api/0/organizations/${encodeURIComponent(this.#session.organization.slug)}/`);
+      // It is the page's own, and travels nowhere.
+      url.hash = "";
+      return url.href;
     } catch {
       return "";
     }
@@ -215,16 +248,18 @@ export class Client extends EventTarget {
       this.#settle("init", Object.assign(failure, this.#setupUrl && { setupUrl: this.#setupUrl }));
     }
     if (does(OPEN)) this.#request = this.#stock.pop();
-    if (does(OPEN | REOPEN)) this.#open();
+    if (does(FOLLOW)) this.#request = offer;
+    if (does(OPEN | REOPEN)) this.#open(does(OPEN));
     if (does(FOCUS)) this.#popup?.focus();
     const { state } = this.#request ?? {};
     if (does(POST_BEGAN) && state) this.#post({ type: "began", state });
     if (does(POST_ENDED) && state) this.#post({ type: "ended", state, code: failure.code });
-    if (does(POST_SIGNED_OUT)) this.#post({ type: "signed_out" });
+    if (does(POST_SIGNED_OUT)) this.#post({ type: "signed_out", expired: !!does(RAN_OUT) });
     if (does(RESTOCK)) this.#stock.push(this.#request);
     if (does(CLOSE)) {
       this.#popup?.close();
       this.#popup = this.#request = undefined;
+      this.#delivery = this.#usual;
     }
     // With a refresh token goes whatever came of its sign-in.
     const last = this.#refresh ?? this.#token;
@@ -243,6 +278,10 @@ export class Client extends EventTarget {
     if (does(REPORT)) this.#report(failure);
     if (does(RENEW)) this.#renew();
     this.#wake();
+  }
+
+  #aborted() {
+    return new LatchkeyError("aborted", this.#why("aborted"));
   }
 
   #why(code) {
@@ -267,7 +306,7 @@ export class Client extends EventTarget {
         if (!waiting.includes(entry)) return;
         if (waiting.length == 1) return this.#tell(ABORT);
         waiting.splice(waiting.indexOf(entry), 1);
-        reject(aborted());
+        reject(this.#aborted());
       }, { signal: this.#ended.signal });
       begin();
     });
@@ -287,9 +326,9 @@ export class Client extends EventTarget {
     this.#tell(FAILED, 0, error);
   }
 
-  /** The session is over, and not because this page signed out. */
+  /** The platform does not take the session's token any more. */
   #over(error) {
-    this.#post({ type: "signed_out" });
+    this.#post({ type: "signed_out", expired: false });
     this.#tell(OVER, 1, error);
   }
 
@@ -299,7 +338,7 @@ export class Client extends EventTarget {
     const { mode, tokens, platform, hasRedirectUri, redirectUri } = this.#options;
     const { signal } = this.#ended;
     const framed = mode == "auto" || mode == "iframe";
-    this.#delivery = mode == "redirect" ? mode : "opener";
+    this.#delivery = this.#usual = mode == "redirect" ? mode : "opener";
     this.#core = new Core(framed, Date.now() + ms);
     this.#wake();
     const ready = this.#wait("init", () => {});
@@ -327,8 +366,8 @@ export class Client extends EventTarget {
     if (redirect_uri === "registered") {
       this.#channel = new BroadcastChannel(pendingKey(this.#options.clientId));
       this.#channel.onmessage = ({ data }) => this.#returned(data);
-      if (cuts || opener === "cut") this.#delivery = "channel";
-      if (mode == "auto" && tokens == "page") this.#spare = await prepare(this.#options.responseType);
+      if (cuts || opener === "cut") this.#delivery = this.#usual = "channel";
+      if (mode == "auto" && tokens == "page") await this.#reserve();
     }
     if (status.ok && allowed === true) this.#tell(ALLOWED);
     else this.#tell(REFUSED, 0, status.error ?? refused(error, error_description));
@@ -354,11 +393,16 @@ export class Client extends EventTarget {
     }
   }
 
+  /** Makes a request ready for leaving the page. */
+  async #reserve() {
+    this.#spare = await prepare(this.#options.responseType);
+  }
+
   /** Requests JSON: `{ ok, body }`, or with an error where there is no answer. A form is posted. */
   async #send(url, token, fields) {
     const headers = token ? { authorization: "Bearer " + token } : {};
     // The page may be left in the same moment as it signs out: the form outlives it.
-    const init = { credentials: "omit", cache: "no-store", headers, signal: AbortSignal.timeout(30_000) };
+    const init = { credentials: "omit", cache: "no-store", headers, signal: AbortSignal.timeout(LIMIT_MS) };
     if (fields) Object.assign(init, { method: "POST", keepalive: true, body: form(fields) });
     try {
       const response = await fetch(url, init);
@@ -431,14 +475,20 @@ export class Client extends EventTarget {
   }
 
   /** The frame may not know of the session: it was loaded anew, or the page has the token from elsewhere. */
-  #handOver() {
+  #handOver(replaces = false) {
     const expires_in = Math.floor((this.#session?.expiresAt - Date.now()) / 1000);
-    if (this.#token && expires_in > 0) this.#post({ type: "adopt", access_token: this.#token, expires_in });
+    if (this.#token && expires_in > 0) this.#post({ type: "adopt", access_token: this.#token, expires_in, replaces });
   }
 
   /** The frame is told where it stands now, unless that is the site's to say. */
   #placed(corner) {
     if (corner) this.#post({ type: "placed", corner });
+  }
+
+  /** Whether it is not whose session there is. */
+  #isOther({ user, organization }) {
+    const held = this.#session;
+    return held && (held.user.id != user.id || held.organization.id != organization.id);
   }
 
   #post(message) {
@@ -448,20 +498,27 @@ export class Client extends EventTarget {
   /** The frame says something. */
   #hear(message) {
     const offer = message?.session && { session: readSession(message.session, message.session.expires_at), token: message.access_token ?? null };
+    // Of the sign-in that is under way, and not of one that was given up.
+    const isOut = message?.state === this.#request?.state;
     switch (message?.type) {
       case "welcome":
         return this.#tell(WELCOME, message.version == VERSION ? 1 : 0);
       case "prepared":
         return this.#tell(PREPARED, 0, undefined, message);
       case "signing_in":
-        return this.#tell(SIGNING_IN);
+        return this.#tell(SIGNING_IN, 0, undefined, message);
       case "answered":
-        return this.#tell(ANSWERED);
+        return isOut && this.#tell(ANSWERED);
       case "signed_in":
+        // Given up meanwhile: nobody waits for it, and it must not live on, here or there.
+        if (!isOut) return this.#post({ type: "ended", state: message.state, code: "aborted" }), this.#revoke(offer.token);
+        return this.#tell(SIGNED_IN, +offer.session.expiresAt, undefined, offer);
       case "renewed":
-        return this.#tell(message.type == "renewed" ? RENEWED : SIGNED_IN, +offer.session.expiresAt, undefined, offer);
+        return this.#tell(this.#isOther(offer.session) ? SWAPPED : RENEWED, +offer.session.expiresAt, undefined, offer);
       case "failed":
-        return this.#fail(refused(message.code, message.description));
+        if (isOut) this.#fail(refused(message.code, message.description));
+        else if (!message.state) this.#report(refused(message.code, message.description));
+        return;
       case "ended":
         return this.#tell(OVER, message.code ? 1 : 0, message.code && refused(message.code));
       case "sign_out":
@@ -485,26 +542,35 @@ export class Client extends EventTarget {
 
   // The window.
 
-  /** Opens the window, in the page's own click and before anything is awaited; or leaves the page. */
-  #open() {
+  /** Opens the window, in the page's own click and before anything is awaited; or leaves the page, unless one is open. */
+  #open(isFirst) {
     const { redirectUri } = this.#options;
     const isCallback = this.#delivery == "opener";
     this.#redirectUri = isCallback ? toolbar(this.#options, "callback/") : redirectUri;
     const url = authorizeUrl(this.#options, this.#request, this.#ask, this.#redirectUri, isCallback);
-    if (this.#delivery == "redirect") return this.#leave(url);
+    if (this.#delivery == "redirect") {
+      this.#leave(url);
+      // Who comes back by the Back button, or could not leave, clicks again.
+      if (this.#usual == "redirect") this.#prepare();
+      return;
+    }
     const [width, height] = [480, 720];
     const left = screenX + (outerWidth - width) / 2;
     const top = screenY + (outerHeight - height) / 2;
     // A name could be another window's: a page that opened this one, or a frame in it, may bear it.
-    this.#popup = open(url, "_blank", `popup,width=${width},height=${height},left=${left},top=${top}`);
+    const popup = open(url, "_blank", `popup,width=${width},height=${height},left=${left},top=${top}`);
     // In mode auto a page that may not open windows is left, if there is one to come back to.
-    if (!this.#popup && this.#spare) {
+    if (isFirst && !popup && this.#spare) {
+      // Nothing left with the request that was meant for the window.
+      this.#tell(PREPARED, 0, undefined, this.#request);
       this.#request = this.#spare;
+      this.#reserve();
       this.#delivery = "redirect";
       return this.#open();
     }
-    this.#tell(this.#popup ? OPENED : BLOCKED, isCallback ? 0 : 1);
-    if (!this.#frame) this.#prepare();
+    if (popup) this.#popup = popup;
+    this.#tell(popup ? OPENED : BLOCKED, isCallback ? 0 : 1);
+    if (isFirst && popup && !this.#frame) this.#prepare();
   }
 
   #leave(url) {
@@ -540,7 +606,7 @@ export class Client extends EventTarget {
     const response = text(data.response);
     if (this.#frame) {
       this.#tell(ANSWERED);
-      this.#post({ type: "response", response, redirect_uri: this.#redirectUri });
+      this.#post({ type: "response", state: data.state, response, redirect_uri: this.#redirectUri });
     } else if (!this.#receive(response)) return;
     this.#channel.postMessage({ type: "latchkey.received", version: VERSION, state: data.state });
   }
@@ -596,7 +662,8 @@ export class Client extends EventTarget {
     const session = ok && readSession(body, expiresAt);
     if (!session) return this.#fail(error ?? refused(body?.error, body?.error_description));
     this.#tell(SIGNED_IN, expiresAt, undefined, { session, token, refresh });
-    this.#handOver();
+    // Whoever was signed in in the frame is not who signed in here.
+    if (this.#token == token) this.#handOver(true);
   }
 
   /** The token endpoint's answer (RFC 6749 §5.1), or its error. */
@@ -612,7 +679,7 @@ export class Client extends EventTarget {
     if (!refresh_token) return;
     const { token, expiresIn, refresh, error, isFinal } = await this.#exchange({ grant_type: "refresh_token", refresh_token });
     if (this.#refresh != refresh_token) return this.#revoke(refresh ?? token);
-    if (error) return isFinal && this.#over(new LatchkeyError("session_expired"));
+    if (error) return isFinal ? this.#over(new LatchkeyError("session_expired")) : this.#tell(UNRENEWED);
     const expiresAt = new Date(Date.now() + expiresIn * 1000);
     this.#tell(RENEWED, +expiresAt, undefined, { session: { ...this.#session, expiresAt }, token, refresh });
     this.#handOver();
@@ -634,7 +701,8 @@ export class Client extends EventTarget {
   #clear() {
     this.#ended.abort();
     clearTimeout(this.#timer);
-    this.#relay?.end(aborted());
+    this.#relay?.end(this.#aborted());
+    for (const call of this.#calls) call.abort();
     this.#channel?.close();
     this.#popup?.close();
     this.#unmount();

@@ -81,6 +81,10 @@ export interface Options {
   /**
    * Where the access token is kept. With `"page"` (the default) the page has it; with `"frame"` it never leaves the
    * platform's frame, {@link Client.fetch} asks through the frame, and {@link Client.getToken} answers `null`.
+   *
+   * A session stays where it began: when a site changes this option, people sign in once more. With `"frame"` a script
+   * that gets into the page can use the session through the frame while it runs, and can ask the person to sign in anew
+   * for a token of its own; it cannot take the session's token along.
    */
   tokens?: "page" | "frame";
   /**
@@ -183,8 +187,11 @@ export interface Client extends EventTarget {
    * awaited before.
    *
    * While a sign-in is under way, a second call brings its window to the front and settles together with the first;
-   * its `signal` then gives up waiting, and the last one that waits takes the window along.
-   * In mode `"redirect"` the page is left, and the promise settles only if that fails.
+   * its `signal` then gives up waiting, and the last one that waits takes the window along. Where the browser has cut
+   * that window off, the second call opens another one; if that is blocked, an `error` event says so, and the first
+   * window may still answer.
+   * In mode `"redirect"` the page is left, and the promise settles only if that fails, or with `aborted` if the person
+   * comes back to this page by the Back button.
    *
    * Rejects with `popup_blocked`, `popup_closed`, `access_denied`, `membership_required`, `timeout`, `aborted`, …
    */
@@ -199,9 +206,13 @@ export interface Client extends EventTarget {
   handleRedirect(): Promise<Session | null>;
 
   /**
-   * Signs the person out of this site: the session is gone at once, and the platform revokes its token.
+   * Signs the person out of this site: the session is gone at once, here and in the other tabs, and the platform revokes
+   * its token. Where `session` is `null` already, since its token expired while no other could be had, it keeps that
+   * session from coming back with the next page view.
    *
-   * Rejects with `network_error` where the platform could not be told; the session is gone nevertheless.
+   * Rejects with `network_error` where the platform could not be told of the token; the session is gone nevertheless.
+   * What the frame keeps, the token itself with `tokens: "frame"`, the frame ends at the platform: the promise does not
+   * wait for that, and does not reject where it fails.
    */
   logout(): Promise<void>;
 
@@ -209,13 +220,23 @@ export interface Client extends EventTarget {
    * The browser's own `fetch` with the session's token.
    *
    * A relative path stands below the session's organization: `client.fetch("projects/")`. A path that begins with
-   * `/api/` stands below the platform. The token goes nowhere else, and cookies are never sent.
+   * `/api/0/`, or the platform's whole address of one, stands as it is; every other path is refused with
+   * `invalid_options`. A fragment is left out. The token goes nowhere else: a redirect is not followed, and rejects with
+   * `network_error`, whatever `init.redirect` says. Cookies are never sent.
    *
-   * A response with status 401 ends the session; it is returned all the same. `init.signal`, streams in both directions
-   * and whatever else the browser's `fetch` takes work as there; with `tokens: "frame"` the body of the request is
-   * read whole before it is sent.
+   * A response with status 401 ends the session, unless its token has just expired and another one is on its way; it is
+   * returned all the same, with its body. `init.signal`, streams in both directions and whatever else the browser's
+   * `fetch` takes work as there.
    *
-   * Rejects with `login_required`, `invalid_options`, `network_error` and `aborted`.
+   * With `tokens: "frame"` the frame sends the method (`GET`, `HEAD`, `POST`, `PUT`, `PATCH` or `DELETE`), the headers and
+   * the body, which is read whole before, and nothing else of `init`. It refuses with `invalid_options` a path with
+   * anything that could lead elsewhere, such as an encoded slash, space or dot segment, and the headers that are a
+   * browser's or a proxy's to write, such as `Cookie` or `X-Forwarded-For`. At most 64 calls may be open: for one more,
+   * the call whose body was not read for longest fails with `network_error`; where all of them still wait for an answer,
+   * the new one is refused with `invalid_options`.
+   *
+   * Rejects with `login_required`, `invalid_options`, `network_error` and `aborted`; after {@link Client.destroy}, and for
+   * who waits for an answer then, with `aborted`.
    */
   fetch(path: string | URL, init?: RequestInit): Promise<Response>;
 
@@ -228,7 +249,11 @@ export interface Client extends EventTarget {
   /** {@link diagnose} with this client's options. */
   diagnose(): Promise<Diagnosis>;
 
-  /** Takes the toolbar off the page and rejects what is pending with `aborted`. The next {@link init} starts anew. */
+  /**
+   * Takes the toolbar off the page and rejects what is pending with `aborted`, and each later {@link Client.login} and
+   * {@link Client.fetch}. Signs nobody out: the next {@link init} starts anew, and where the frame keeps a session has it
+   * again. A body that is being read ends with `tokens: "frame"`, and otherwise is read to its end.
+   */
   destroy(): void;
 
   addEventListener<K extends keyof ClientEventMap>(

@@ -23,11 +23,11 @@ const SHAPES = {
   __proto__: null,
   welcome: "version:n",
   prepared: "state:f nonce:t code_challenge:t",
-  signing_in: "",
-  answered: "",
-  signed_in: "access_token:F session:s",
+  signing_in: "state:f",
+  answered: "state:f",
+  signed_in: "state:f access_token:F session:s",
   renewed: "access_token:F session:s",
-  failed: "code:c description:T",
+  failed: "state:F code:c description:T",
   ended: "code:C",
   sign_out: "",
   resize: "width:n height:n",
@@ -37,7 +37,7 @@ const SHAPES = {
   head: "id:n status:n headers:h",
   chunk: "id:n data:b",
   end: "id:n",
-  broken: "id:n code:c",
+  broken: "id:n code:c description:T",
 };
 IS.d = Number.isFinite;
 

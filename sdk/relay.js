@@ -39,7 +39,7 @@ export class Relay {
   }
 
   /** Takes a message of the frame's; one for a call that is over, or never was, passes in silence. */
-  hear({ type, id, status, headers, data, code }) {
+  hear({ type, id, status, headers, data, code, description }) {
     const call = this.#calls.get(id);
     if (!call) return;
     if (type == "head") {
@@ -50,7 +50,7 @@ export class Relay {
       call.stream.close();
       this.#forget(id);
     } else {
-      this.#break(id, this.#error(type == "broken" ? code : "network_error"));
+      this.#break(id, this.#error(type == "broken" ? code : "network_error", description));
     }
   }
 

@@ -21,6 +21,8 @@ export const ALIVE = 17;
 export const TICK = 18;
 export const DESTROY = 19;
 export const FRAME_KEPT_OUT = 20;
+export const SWAPPED = 21;
+export const UNRENEWED = 22;
 
 export const KEEP = 1;
 export const START = 2;
@@ -43,6 +45,8 @@ export const REVOKE_OFFER = 131072;
 export const REPORT = 262144;
 export const RENEW = 524288;
 export const CUT_OFF = 1048576;
+export const RAN_OUT = 2097152;
+export const FOLLOW = 4194304;
 
 /** By the number that the core gives its state. */
 export const STATES = ["loading", "signed-out", "signing-in", "signed-in"];

@@ -29,11 +29,12 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn call(this: &Hands, data: &JsValue);
 
-    /// Begins with a page of this origin. Returns whether the browser may have a session.
+    /// Begins with a page of this origin. Returns what sessions the browser may have: [`crate::life::flag`]s.
     #[wasm_bindgen(method)]
-    pub(crate) fn greet(this: &Hands, origin: &str, keeps: bool) -> bool;
+    pub(crate) fn greet(this: &Hands, origin: &str, keeps: bool) -> u32;
 
-    /// Shows that nobody is signed in, and why the last attempt failed, if it did; or that somebody is about to.
+    /// Shows that somebody is about to sign in; or that nobody is any more, and why the last attempt failed, if it did.
+    /// Who was signed in before still is.
     #[wasm_bindgen(method)]
     pub(crate) fn show(this: &Hands, is_signing_in: bool, code: &str);
 
@@ -47,21 +48,22 @@ extern "C" {
 
     /// Takes a token that came in the fragment.
     #[wasm_bindgen(method, js_name = takeToken)]
-    pub(crate) fn take_token(this: &Hands, token: &str, expires_in: u32, handle: Option<&str>);
+    pub(crate) fn take_token(this: &Hands, state: &str, token: &str, expires_in: u32, handle: Option<&str>);
 
     /// Exchanges a code that came, with the verifier that never leaves this page.
     #[wasm_bindgen(method, js_name = takeCode)]
     pub(crate) fn take_code(
         this: &Hands,
+        state: &str,
         code: &str,
         verifier: &str,
         redirect_uri: &str,
         handle: Option<&str>,
     );
 
-    /// Takes the session that the page hands over.
+    /// Takes the session that the page hands over, in the place of another one or where there is none.
     #[wasm_bindgen(method)]
-    pub(crate) fn hand(this: &Hands, token: &str, expires_in: u32);
+    pub(crate) fn hand(this: &Hands, token: &str, expires_in: u32, replaces: bool);
 
     /// Revokes a token that came in a way it should not.
     #[wasm_bindgen(method)]

@@ -50,8 +50,11 @@ pub struct Parent {
 }
 
 impl Page {
-    /// Judges a hello.
-    pub fn judge(&self, sender: Sender<'_>, hello: &Hello) -> Verdict {
+    /// Judges a hello, after the one of `before`.
+    ///
+    /// A document that kept the token from its page once never hands one out: whatever script says hello anew gets no
+    /// more than the page had.
+    pub fn judge(&self, sender: Sender<'_>, hello: &Hello, before: Option<&Parent>) -> Verdict {
         let is_allowed = sender.origin == self.issuer || self.origins.iter().any(|own| own == sender.origin);
         if !sender.is_parent || !is_allowed {
             return Verdict::Ignore;
@@ -59,7 +62,8 @@ impl Page {
         if hello.version != VERSION {
             return Verdict::OtherVersion;
         }
-        if hello.client_id != self.client_id {
+        let was_kept = before.is_some_and(|before| before.tokens == Tokens::Frame);
+        if hello.client_id != self.client_id || was_kept && hello.tokens == Tokens::Page {
             return Verdict::Ignore;
         }
         Verdict::Accept(Parent {
@@ -108,7 +112,7 @@ mod tests {
                 response_type: ResponseType::Code,
                 tokens: Tokens::Frame,
             };
-            assert_eq!(page().judge(from(origin), &hello(VERSION, "c1")), Verdict::Accept(parent));
+            assert_eq!(page().judge(from(origin), &hello(VERSION, "c1"), None), Verdict::Accept(parent));
         }
     }
 
@@ -126,29 +130,52 @@ mod tests {
             "https://SHOP.example",
             "https://shop.example https://other.example",
         ] {
-            assert_eq!(page().judge(from(origin), &hello(VERSION, "c1")), Verdict::Ignore, "{origin}");
-            assert_eq!(page().judge(from(origin), &hello(VERSION + 1, "c1")), Verdict::Ignore, "{origin}");
+            assert_eq!(page().judge(from(origin), &hello(VERSION, "c1"), None), Verdict::Ignore, "{origin}");
+            assert_eq!(
+                page().judge(from(origin), &hello(VERSION + 1, "c1"), None),
+                Verdict::Ignore,
+                "{origin}"
+            );
         }
     }
 
     #[test]
     fn only_the_window_that_frames_this_page_is_heard() {
         let sender = Sender { is_parent: false, origin: SITE };
-        assert_eq!(page().judge(sender, &hello(VERSION, "c1")), Verdict::Ignore);
-        assert_eq!(page().judge(sender, &hello(VERSION + 1, "c1")), Verdict::Ignore);
+        assert_eq!(page().judge(sender, &hello(VERSION, "c1"), None), Verdict::Ignore);
+        assert_eq!(page().judge(sender, &hello(VERSION + 1, "c1"), None), Verdict::Ignore);
     }
 
     #[test]
     fn another_version_is_told_which_one_is_spoken_here() {
         for version in [0, VERSION + 1, u32::MAX] {
-            assert_eq!(page().judge(from(SITE), &hello(version, "c1")), Verdict::OtherVersion);
+            assert_eq!(page().judge(from(SITE), &hello(version, "c1"), None), Verdict::OtherVersion);
         }
     }
 
     #[test]
     fn another_application_is_ignored() {
         for client_id in ["", "c2", "C1"] {
-            assert_eq!(page().judge(from(SITE), &hello(VERSION, client_id)), Verdict::Ignore);
+            assert_eq!(page().judge(from(SITE), &hello(VERSION, client_id), None), Verdict::Ignore);
+        }
+    }
+
+    #[test]
+    fn who_kept_the_token_from_the_page_hands_none_out_later() {
+        let mut before = None;
+        for (tokens, is_accepted) in [
+            (Tokens::Page, true),
+            (Tokens::Page, true),
+            (Tokens::Frame, true),
+            (Tokens::Page, false),
+            (Tokens::Frame, true),
+            (Tokens::Page, false),
+        ] {
+            let hello = Hello { tokens, ..hello(VERSION, "c1") };
+            match page().judge(from(SITE), &hello, before.as_ref()) {
+                Verdict::Accept(parent) if is_accepted => before = Some(parent),
+                verdict => assert!(!is_accepted && verdict == Verdict::Ignore, "{tokens:?}: {verdict:?}"),
+            }
         }
     }
 }

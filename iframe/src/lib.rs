@@ -66,6 +66,7 @@ impl Core {
             owed: Cell::new(0),
             preparing: Cell::new(false),
             popup: RefCell::default(),
+            answered: RefCell::default(),
             messages: RefCell::default(),
         }))
     }
@@ -104,12 +105,7 @@ impl Core {
     /// No request could be made ready.
     pub fn unprepared(&self) {
         self.0.preparing.set(false);
-        self.0.fail(ErrorCode::ServerError, None);
-    }
-
-    /// What was asked for with a response failed, with what the platform calls it.
-    pub fn fail(&self, code: &str) {
-        self.0.fail(parse(code).unwrap_or(ErrorCode::ServerError), None);
+        self.0.fail(None, ErrorCode::ServerError, None);
     }
 
     /// Something happened to the session, by the number of its [`Event`], with what is [`Said`] besides.
@@ -122,6 +118,11 @@ impl Core {
     /// The turn that it is: see [`Life::turn`].
     pub fn turn(&self) -> u32 {
         self.0.life.borrow().turn()
+    }
+
+    /// The attempt to sign in that it is: see [`Life::attempt`].
+    pub fn attempt(&self) -> u32 {
+        self.0.life.borrow().attempt()
     }
 
     /// Whether the cookie may bring another token.
@@ -149,6 +150,8 @@ struct Frame {
     owed: Cell<u32>,
     preparing: Cell<bool>,
     popup: RefCell<Option<Popup>>,
+    /// The `state` of the request whose response came last.
+    answered: RefCell<String>,
     messages: RefCell<Option<EventListener>>,
 }
 
@@ -177,7 +180,9 @@ impl Frame {
         let Ok(port) = event.ports().get(0).dyn_into::<MessagePort>() else { return };
         // A page that frames nothing is its own parent.
         let is_parent = source == *parent.as_ref() && parent != self.window;
-        match self.page.judge(Sender { is_parent, origin: &event.origin() }, hello) {
+        let sender = Sender { is_parent, origin: &event.origin() };
+        let verdict = self.page.judge(sender, hello, self.parent.borrow().as_ref());
+        match verdict {
             Verdict::Ignore => {}
             Verdict::OtherVersion => {
                 let _ = port.post_message(&self.welcome());
@@ -190,8 +195,7 @@ impl Frame {
                 *self.port.borrow_mut() = Some(Port::new(port, move |data| me.obey(&data)));
                 self.post(&self.welcome(), &JsValue::UNDEFINED);
                 self.owed.set(1);
-                let is_marked = self.hands.greet(&origin, keeps);
-                let flags = if keeps { flag::KEEPS } else { 0 } | if is_marked { flag::MARKED } else { 0 };
+                let flags = self.hands.greet(&origin, keeps) | if keeps { flag::KEEPS } else { 0 };
                 self.step(Event::Greeted, Said { flags, ..Said::default() });
             }
         }
@@ -220,16 +224,19 @@ impl Frame {
                     self.hands.show(false, code.as_str());
                 }
             }
-            ToFrame::Ended { state, code } => {
-                if self.requests.borrow_mut().give_up(&state) {
-                    self.hands.show(false, if code == ErrorCode::Aborted { "" } else { code.as_str() });
-                }
+            ToFrame::Ended { state, code } => self.end(&state, code),
+            ToFrame::SignedOut { expired } => {
+                let flags = if expired { flag::EXPIRED } else { 0 };
+                self.step(Event::SignedOut, Said { flags, ..Said::default() });
             }
-            ToFrame::SignedOut => self.step(Event::SignedOut, Said::default()),
             ToFrame::Page { path } => self.hands.stand(&path),
-            ToFrame::Response { response, redirect_uri } => self.receive_from_site(&response, redirect_uri),
+            ToFrame::Response { state, response, redirect_uri } => {
+                self.receive_from_site(&state, &response, redirect_uri);
+            }
             ToFrame::Placed { corner } => self.hands.placed(corner.as_str()),
-            ToFrame::Adopt { access_token, expires_in } => self.hands.hand(&access_token, expires_in),
+            ToFrame::Adopt { access_token, expires_in, replaces } => {
+                self.hands.hand(&access_token, expires_in, replaces);
+            }
             ToFrame::Fetch { .. } | ToFrame::Pull { .. } | ToFrame::Cancel { .. } => {}
         }
     }
@@ -242,21 +249,36 @@ impl Frame {
         if popup.is_some() {
             *self.popup.borrow_mut() = popup;
             self.hands.show(true, "");
-            self.say("signing_in");
+            self.say("signing_in", &request.state);
         } else {
             self.requests.borrow_mut().give_up(&request.state);
-            self.fail(ErrorCode::PopupBlocked, None);
+            self.fail(None, ErrorCode::PopupBlocked, None);
         }
         self.refill();
     }
 
     /// The own window was closed, or took too long.
     fn give_up(&self, over: Over) {
-        if let Some(popup) = self.popup.borrow_mut().take() {
-            self.requests.borrow_mut().give_up(&popup.state);
+        let Some(popup) = self.popup.borrow_mut().take() else { return };
+        self.requests.borrow_mut().give_up(&popup.state);
+        let _ = popup.window.close();
+        self.fail(Some(&popup.state), over.code(), over.description());
+    }
+
+    /// The page wants nothing of a sign-in any more, however far it has come.
+    fn end(self: &Rc<Self>, state: &str, code: ErrorCode) {
+        let own = self.popup.borrow_mut().take_if(|popup| popup.state == state);
+        if let Some(popup) = own {
             let _ = popup.window.close();
         }
-        self.fail(over.code(), over.description());
+        let was_out = self.requests.borrow_mut().give_up(state);
+        let was_answered = *self.answered.borrow() == state;
+        if was_out || was_answered {
+            self.hands.show(false, if code == ErrorCode::Aborted { "" } else { code.as_str() });
+        }
+        if was_answered {
+            self.step(Event::GivenUp, Said::default());
+        }
     }
 
     /// Takes a response that the callback page brings.
@@ -277,7 +299,7 @@ impl Frame {
         if is_own {
             self.popup.borrow_mut().take();
         }
-        self.say("answered");
+        self.say("answered", &accepted.state);
         let received =
             self.write("latchkey.received", &VERSION.into(), &JsValue::UNDEFINED, &JsValue::UNDEFINED);
         let _ = source.unchecked_ref::<Window>().post_message(&received, &self.page.issuer);
@@ -285,33 +307,34 @@ impl Frame {
     }
 
     /// Takes a response that came to a redirect URI of the site's own.
-    fn receive_from_site(self: &Rc<Self>, response: &str, redirect_uri: Option<String>) {
+    fn receive_from_site(self: &Rc<Self>, state: &str, response: &str, redirect_uri: Option<String>) {
         let Some(parent) = self.parent.borrow().clone() else { return };
         let accepted = self.requests.borrow_mut().accept(response, Way::Site, &self.page, &parent);
-        let Some(accepted) = accepted else { return self.fail(ErrorCode::StateMismatch, None) };
-        self.say("answered");
+        let Some(accepted) = accepted else { return self.fail(Some(state), ErrorCode::StateMismatch, None) };
+        self.say("answered", &accepted.state);
         match accepted.outcome {
             // Where the frame keeps the token no page may have had it in its address.
             Outcome::Token { access_token, .. } if parent.tokens == Tokens::Frame => {
                 self.hands.discard(&access_token);
-                self.fail(ErrorCode::InvalidOptions, Some(NEEDS_CODE.into()));
+                self.fail(Some(&accepted.state), ErrorCode::InvalidOptions, Some(NEEDS_CODE.into()));
             }
             _ => self.conclude(accepted, &redirect_uri.unwrap_or_default()),
         }
     }
 
     fn conclude(self: &Rc<Self>, accepted: Accepted, redirect_uri: &str) {
-        let Accepted { outcome, verifier, handle } = accepted;
+        let Accepted { state, outcome, verifier, handle } = accepted;
         if let Outcome::Error { error, error_description } = outcome {
-            return self.fail(ErrorCode::from_oauth(&error), error_description);
+            return self.fail(Some(&state), ErrorCode::from_oauth(&error), error_description);
         }
+        self.answered.borrow_mut().clone_from(&state);
         self.step(Event::Taking, Said::default());
         match outcome {
             Outcome::Token { access_token, expires_in, .. } => {
-                self.hands.take_token(&access_token, expires_in, handle.as_deref());
+                self.hands.take_token(&state, &access_token, expires_in, handle.as_deref());
             }
             Outcome::Code { code } => {
-                self.hands.take_code(&code, &verifier, redirect_uri, handle.as_deref());
+                self.hands.take_code(&state, &code, &verifier, redirect_uri, handle.as_deref());
             }
             Outcome::Error { .. } => {}
         }
@@ -327,10 +350,12 @@ impl Frame {
         }
     }
 
-    fn fail(&self, code: ErrorCode, description: Option<String>) {
+    /// A sign-in failed: the one with this `state`, or one that had no window yet.
+    fn fail(&self, state: Option<&str>, code: ErrorCode, description: Option<String>) {
         self.hands.show(false, code.as_str());
+        let state = state.map_or(JsValue::NULL, JsValue::from_str);
         let description = description.as_deref().map_or(JsValue::NULL, JsValue::from_str);
-        let failed = self.write("failed", &code.as_str().into(), &description, &JsValue::UNDEFINED);
+        let failed = self.write("failed", &state, &code.as_str().into(), &description);
         self.post(&failed, &JsValue::UNDEFINED);
     }
 
@@ -350,6 +375,10 @@ impl Frame {
             let code = said.code.map_or(JsValue::NULL, |code| code.as_str().into());
             let ended = self.write("ended", &code, &JsValue::UNDEFINED, &JsValue::UNDEFINED);
             self.post(&ended, &JsValue::UNDEFINED);
+        }
+        if does(action::POST_FAILED) {
+            let state = self.answered.take();
+            self.fail(Some(&state), said.code.unwrap_or(ErrorCode::ServerError), None);
         }
         self.wake(now);
         // The page takes the first one as a sign that it is known whether a session is back.
@@ -392,8 +421,8 @@ impl Frame {
         self.hands.write(kind, first, second, third)
     }
 
-    fn say(&self, kind: &str) {
-        let message = self.write(kind, &JsValue::UNDEFINED, &JsValue::UNDEFINED, &JsValue::UNDEFINED);
+    fn say(&self, kind: &str, state: &str) {
+        let message = self.write(kind, &state.into(), &JsValue::UNDEFINED, &JsValue::UNDEFINED);
         self.post(&message, &JsValue::UNDEFINED);
     }
 

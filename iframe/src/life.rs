@@ -10,7 +10,10 @@ use latchkey_protocol::{error::ErrorCode, events};
 const RESUME_MS: f64 = 5_000.0;
 /// Which part of a token's lifetime passes before the next one is asked for.
 const RENEW_AT: f64 = 0.8;
-/// How long after a renewal that failed for the moment the next one is tried.
+/// How long after a renewal that failed for the moment the next one is tried. The first time it is soon: where only the
+/// answer was lost, the platform repeats it for half a minute (RFC 9700 §4.14.2), and calls it theft after that.
+const SOON_MS: f64 = 5_000.0;
+/// How long from the second time on.
 const AGAIN_MS: f64 = 30_000.0;
 
 events! {
@@ -48,6 +51,10 @@ events! {
         Handed = 13,
         /// The platform says whose the token is that the page handed over.
         Adopted = 14,
+        /// What a response opens was asked for in vain, and a code says why.
+        Failed = 15,
+        /// The page wants nothing any more of the sign-in whose response came last.
+        GivenUp = 16,
     }
 }
 
@@ -65,14 +72,19 @@ pub mod flag {
     pub const SAME: u32 = 16;
     /// The response brought the handle of a session of the frame's own.
     pub const HANDLE: u32 = 32;
+    /// With `Greeted`: the browser may have the cookie of a session whose token somebody else held, the page in the place
+    /// of the frame or the frame in the place of the page.
+    pub const OTHERWISE: u32 = 64;
+    /// With `Handed`: the person signed in just now.
+    pub const REPLACES: u32 = 128;
+    /// With `SignedOut`: nobody signed out, the page's token ran out.
+    pub const EXPIRED: u32 = 256;
 }
-use flag::{COOKIE, HANDLE, KEEPS, MARKED, REFRESH, SAME};
+use flag::{COOKIE, EXPIRED, HANDLE, KEEPS, MARKED, OTHERWISE, REFRESH, REPLACES, SAME};
 
-/// What to do about it: one bit each. `session.js` does them first, and the core the last three, in the order of the bits.
+/// What to do about it: one bit each. `session.js` does them first, and the core the last four, in the order of the bits.
 pub mod action {
-    /// Revoke the refresh token of the sign-in before this one.
-    pub const REVOKE_BEFORE: u32 = 1;
-    /// Revoke the token that was offered: it came too late.
+    /// Revoke what was offered: it came too late.
     pub const DISCARD: u32 = 1 << 1;
     /// What was offered is who is signed in.
     pub const TAKE: u32 = 1 << 2;
@@ -102,16 +114,21 @@ pub mod action {
     pub const ASK: u32 = 1 << 14;
     /// Ask whose the token is that the page handed over.
     pub const ADOPT: u32 = 1 << 15;
+    /// End the session at the platform whose token somebody else held, and note that there is none.
+    pub const CLOSE_OTHERWISE: u32 = 1 << 16;
     /// Show that nobody is signed in.
-    pub const SHOW_OUT: u32 = 1 << 16;
+    pub const SHOW_OUT: u32 = 1 << 17;
     /// Tell the page that the session is over.
-    pub const POST_ENDED: u32 = 1 << 17;
+    pub const POST_ENDED: u32 = 1 << 18;
+    /// Tell the page that the sign-in failed.
+    pub const POST_FAILED: u32 = 1 << 19;
     /// Hand out the requests that are owed.
-    pub const OFFER: u32 = 1 << 18;
+    pub const OFFER: u32 = 1 << 20;
 }
 use action::{
-    ADOPT, ASK, CLOSE, DISCARD, FORGET, MARK, OFFER, OPEN, POST_ENDED, POST_RENEWED, POST_SIGNED_IN,
-    REVOKE_BEFORE, REVOKE_REFRESH, REVOKE_TOKEN, SHOW_OUT, TAKE, TELL_ENDED, TELL_RENEWED, UNMARK,
+    ADOPT, ASK, CLOSE, CLOSE_OTHERWISE, DISCARD, FORGET, MARK, OFFER, OPEN, POST_ENDED, POST_FAILED,
+    POST_RENEWED, POST_SIGNED_IN, REVOKE_REFRESH, REVOKE_TOKEN, SHOW_OUT, TAKE, TELL_ENDED, TELL_RENEWED,
+    UNMARK,
 };
 
 /// What is said with an event.
@@ -121,7 +138,8 @@ pub struct Said {
     pub flags: u32,
     /// When the token expires.
     pub expires_at: f64,
-    /// The turn in which what comes back was asked for: see [`Life::turn`].
+    /// The turn in which what comes back was asked for: see [`Life::turn`], or [`Life::attempt`] for what comes of a
+    /// response.
     pub turn: u32,
     /// Why.
     pub code: Option<ErrorCode>,
@@ -131,10 +149,16 @@ pub struct Said {
 #[derive(Debug, Default)]
 pub struct Life {
     held: Option<Held>,
-    /// Counts what began and what ended: whoever comes back to another number comes too late.
+    /// Counts the sessions that began and ended: whoever comes back to another number comes too late.
     turn: u32,
+    /// Counts the responses, likewise.
+    attempt: u32,
+    /// How far the last response has come.
+    taking: Taking,
     /// The frame keeps the token.
     keeps: bool,
+    /// Whether the browser may have a cookie of the frame's, whoever is signed in.
+    marked: bool,
     /// Until when it is waited for a session that may come back. Before that is over the page gets no request.
     resume_until: Option<f64>,
     renewing: bool,
@@ -144,11 +168,24 @@ pub struct Life {
     handed: bool,
 }
 
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Taking {
+    /// Nothing came, or nothing came of it.
+    #[default]
+    Nothing,
+    /// What it opens is being asked for.
+    Asked,
+    /// The session there is came of it.
+    Taken,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Held {
     expires_at: f64,
     /// When the next token is asked for; infinity where nothing brings one.
     renew_at: f64,
+    /// Whether asking for it failed for the moment.
+    again: bool,
     /// Whether the browser has the cookie.
     cookie: bool,
     /// Whether there is what brings the next token where no cookie does.
@@ -161,7 +198,8 @@ impl Held {
     fn new(said: Said, now: f64) -> Self {
         let Said { flags, expires_at, .. } = said;
         let (cookie, refresh) = (flags & COOKIE > 0, flags & REFRESH > 0);
-        Self { expires_at, renew_at: f64::INFINITY, cookie, refresh, adopted: false }.planned(now)
+        let renew_at = f64::INFINITY;
+        Self { expires_at, renew_at, again: false, cookie, refresh, adopted: false }.planned(now)
     }
 
     /// With the next renewal planned, where something may bring a token.
@@ -176,6 +214,11 @@ impl Life {
     /// The turn that it is: whoever asks for something says it again with the answer.
     pub fn turn(&self) -> u32 {
         self.turn
+    }
+
+    /// The number of the last response, for whoever asks what it opens.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
     }
 
     /// Whether it is still open if a session comes back.
@@ -197,15 +240,26 @@ impl Life {
     /// One step.
     pub fn step(&mut self, event: Event, said: Said, now: f64) -> u32 {
         let is_late = said.turn != self.turn;
+        let is_unwanted = said.turn != self.attempt || self.taking != Taking::Asked;
         match event {
             Event::Greeted => self.greet(said.flags, now),
             Event::Taking => {
-                self.next_turn();
+                self.attempt = self.attempt.wrapping_add(1);
+                self.taking = Taking::Asked;
                 0
             }
-            Event::Came if is_late => DISCARD,
+            Event::Came if is_unwanted => DISCARD,
+            Event::Failed if is_unwanted => 0,
+            Event::Failed => {
+                self.taking = Taking::Nothing;
+                POST_FAILED
+            }
+            Event::GivenUp => self.given_up(now),
             Event::Came => {
-                let before = if self.held.is_some_and(|held| held.refresh) { REVOKE_BEFORE } else { 0 };
+                self.next_turn();
+                self.taking = Taking::Taken;
+                // Nothing of the sign-in before it comes back, whether a session is made of this one or not.
+                let before = self.held.map_or(0, |held| self.revoke(held)) | self.close();
                 let opens = if said.flags & HANDLE > 0 { OPEN } else { 0 };
                 let taken = before | self.take(Held::new(said, now));
                 taken | POST_SIGNED_IN | TELL_RENEWED | opens | self.end_resuming()
@@ -214,9 +268,12 @@ impl Life {
             Event::Opened if is_late => CLOSE,
             Event::Opened => {
                 self.held = self.held.map(|held| Held { cookie: true, ..held }.planned(now));
+                self.marked = true;
                 MARK
             }
-            Event::Renewed | Event::Shared | Event::Unrenewed | Event::Adopted if is_late => 0,
+            // Nobody will have it. One that a cookie brought is revoked alone, since the session may be wanted yet.
+            Event::Renewed if is_late => DISCARD,
+            Event::Shared | Event::Unrenewed | Event::Adopted if is_late => 0,
             Event::Renewed => self.renewed(said, now),
             Event::Shared => {
                 self.renewing = false;
@@ -224,18 +281,26 @@ impl Life {
             }
             Event::Unrenewed => self.unrenewed(said.code, now),
             Event::TabRenewed => self.tab_renewed(said, now),
-            Event::TabEnded if self.held.is_some() => self.over(),
+            Event::TabEnded if self.held.is_some() => {
+                // Who said so ended what the cookie stood on.
+                self.marked = false;
+                self.let_go() | self.over()
+            }
             // Who is signed out here stays so until the page is loaded again.
             Event::TabEnded => 0,
             Event::Leaving => {
                 self.leaving = true;
                 0
             }
-            Event::SignedOut => self.sign_out(now),
-            Event::Refused if self.held.is_some() => self.over(),
+            Event::SignedOut => self.sign_out(said.flags & EXPIRED > 0, now),
+            Event::Refused if self.held.is_some() => {
+                // With a cookie the next page view asks again.
+                let revoke = if self.marked { 0 } else { self.let_go() & REVOKE_REFRESH };
+                revoke | self.over()
+            }
             Event::Refused => 0,
             Event::Tick => self.tick(now),
-            Event::Handed => self.handed(),
+            Event::Handed => self.handed(said.flags),
             Event::Adopted if self.has_own() => 0,
             Event::Adopted => {
                 let held = Held::new(Said { flags: 0, ..said }, now);
@@ -246,22 +311,29 @@ impl Life {
 
     fn next_turn(&mut self) {
         self.turn = self.turn.wrapping_add(1);
+        if self.taking == Taking::Taken {
+            self.taking = Taking::Nothing;
+        }
         self.renewing = false;
         self.handed = false;
     }
 
     fn greet(&mut self, flags: u32, now: f64) -> u32 {
         self.next_turn();
+        self.taking = Taking::Nothing;
         self.held = None;
         self.leaving = false;
         self.keeps = flags & KEEPS > 0;
-        let is_marked = flags & MARKED > 0;
-        self.resume_until = is_marked.then_some(now + RESUME_MS);
-        FORGET | if is_marked { ASK } else { SHOW_OUT | OFFER }
+        self.marked = flags & MARKED > 0;
+        self.resume_until = self.marked.then_some(now + RESUME_MS);
+        // Who holds the token is the session's for good: with another hello nobody gets at it.
+        let close = if flags & OTHERWISE > 0 { CLOSE_OTHERWISE } else { 0 };
+        FORGET | close | if self.marked { ASK } else { SHOW_OUT | OFFER }
     }
 
     fn take(&mut self, held: Held) -> u32 {
         self.leaving = false;
+        self.marked |= held.cookie;
         self.held = Some(held);
         TAKE
     }
@@ -283,11 +355,11 @@ impl Life {
         let is_back = self.is_resuming();
         if !is_back && !core::mem::take(&mut self.renewing) {
             // Waited for no longer.
-            return 0;
+            return DISCARD;
         }
         // Somebody else signed in meanwhile, in another tab.
         if !is_back && said.flags & SAME == 0 {
-            return self.over();
+            return DISCARD | self.let_go() | self.over();
         }
         self.take(Held::new(said, now)) | POST_RENEWED | TELL_RENEWED | self.end_resuming()
     }
@@ -297,35 +369,54 @@ impl Life {
         let is_nobody = code == Some(ErrorCode::LoginRequired);
         if self.is_resuming() {
             // A platform that did not answer is asked again by the next page view.
-            let unmark = if is_final || is_nobody { UNMARK } else { 0 };
+            let unmark = if is_final || is_nobody { self.unmark() } else { 0 };
             return unmark | self.end_resuming();
         }
         if !core::mem::take(&mut self.renewing) {
             return 0;
         }
+        self.marked &= !is_nobody;
         if is_final {
-            return UNMARK | TELL_ENDED | self.over();
+            return self.unmark() | TELL_ENDED | self.over();
         }
         self.held = self.held.map(|held| {
             if is_nobody {
                 // The browser keeps no such cookie: the token lasts as long as it lasts.
                 Held { cookie: false, ..held }.planned(now)
             } else {
-                Held { renew_at: now + AGAIN_MS, ..held }
+                let wait = if held.again { AGAIN_MS } else { SOON_MS };
+                Held { renew_at: now + wait, again: true, ..held }
             }
         });
         0
     }
 
+    fn unmark(&mut self) -> u32 {
+        self.marked = false;
+        UNMARK
+    }
+
     fn tab_renewed(&mut self, said: Said, now: f64) -> u32 {
         match self.held {
-            Some(_) if said.flags & SAME == 0 => self.over(),
+            Some(_) if said.flags & SAME == 0 => self.let_go() | self.over(),
             None if !self.is_resuming() => 0,
             held => {
+                // A refresh token is kept; a token alone is not needed any more.
+                let before = held.map_or(0, |held| self.revoke(held)) & REVOKE_TOKEN;
                 let kept = if held.is_some_and(|held| held.refresh) { REFRESH } else { 0 };
                 let said = Said { flags: COOKIE | kept, ..said };
-                self.take(Held::new(said, now)) | POST_RENEWED | self.end_resuming()
+                before | self.take(Held::new(said, now)) | POST_RENEWED | self.end_resuming()
             }
+        }
+    }
+
+    /// Ends what lives on of the session, whose page is told that it is over: nobody else will. What a cookie brings is
+    /// for the tab that has the word now.
+    fn let_go(&self) -> u32 {
+        match self.held {
+            Some(Held { refresh: false, cookie: false, adopted: false, .. }) => REVOKE_TOKEN,
+            Some(held) => self.revoke(held),
+            None => 0,
         }
     }
 
@@ -336,23 +427,57 @@ impl Life {
         FORGET | SHOW_OUT | POST_ENDED
     }
 
-    fn sign_out(&mut self, now: f64) -> u32 {
+    fn sign_out(&mut self, expired: bool, now: f64) -> u32 {
         let was_leaving = core::mem::take(&mut self.leaving);
+        if expired && !was_leaving {
+            return self.run_out(now);
+        }
         self.next_turn();
         let shown = FORGET | SHOW_OUT | if self.resume_until.take().is_some() { OFFER } else { 0 };
-        let Some(held) = self.held.take() else { return shown };
-        // A page whose token ran out while nothing could be asked for has not signed out: the next page view asks again.
-        if !was_leaving && now >= held.expires_at {
+        let held = self.held.take();
+        // What ran out before, or is only being waited for, would be back at the next page view.
+        let close = self.close();
+        // The page's own session is no other tab's, and none that was noted.
+        if held.is_none_or(|held| held.adopted) && close == 0 {
             return shown;
         }
-        let close = if held.cookie { CLOSE } else { 0 };
-        // The access token is the page's to revoke, where the page knows it.
-        let revoke = match (held.refresh, held.cookie) {
-            (true, _) => REVOKE_REFRESH,
-            (false, false) if self.keeps => REVOKE_TOKEN,
-            (false, _) => 0,
-        };
-        shown | TELL_ENDED | UNMARK | close | revoke
+        shown | TELL_ENDED | UNMARK | close | held.map_or(0, |held| self.revoke(held))
+    }
+
+    /// Ends what a cookie could bring back.
+    fn close(&mut self) -> u32 {
+        if core::mem::take(&mut self.marked) { CLOSE | UNMARK } else { 0 }
+    }
+
+    /// Ends what would live on of a session that is let go: all of a sign-in goes with its cookie, or its refresh token.
+    fn revoke(&self, held: Held) -> u32 {
+        match held {
+            // The page's is the page's to revoke, and so is an access token that the page knows.
+            Held { adopted: true, .. } => 0,
+            Held { refresh: true, .. } => REVOKE_REFRESH,
+            Held { cookie: false, .. } if self.keeps => REVOKE_TOKEN,
+            Held { .. } => 0,
+        }
+    }
+
+    fn given_up(&mut self, now: f64) -> u32 {
+        match core::mem::take(&mut self.taking) {
+            Taking::Nothing | Taking::Asked => 0,
+            // The page heard of it too late to want it, and there is nothing else that it could go back to.
+            Taking::Taken => self.sign_out(false, now) | POST_ENDED,
+        }
+    }
+
+    /// The page's token ran out while nothing could be asked for. Nobody has signed out: the next page view asks again.
+    fn run_out(&mut self, now: f64) -> u32 {
+        // The next one is on its way to the page, or may be.
+        if self.is_resuming() || self.held.is_some_and(|held| now < held.expires_at) {
+            return 0;
+        }
+        self.next_turn();
+        // What only this page knows would be known to nobody.
+        let is_lost = self.held.take().is_some_and(|held| held.refresh && !held.cookie);
+        FORGET | SHOW_OUT | if is_lost { REVOKE_REFRESH } else { 0 }
     }
 
     fn tick(&mut self, now: f64) -> u32 {
@@ -372,13 +497,31 @@ impl Life {
         self.held.is_some_and(|held| !held.adopted)
     }
 
-    fn handed(&mut self) -> u32 {
-        // A page that never sees a token has none to hand over, and a session of the frame's own is worth more.
-        if self.keeps || self.has_own() {
+    fn handed(&mut self, flags: u32) -> u32 {
+        // A page that never sees a token has none to hand over.
+        if self.keeps {
+            return 0;
+        }
+        if flags & REPLACES > 0 {
+            return ADOPT | self.make_room();
+        }
+        // A session of the frame's own is worth more than what the page had already.
+        if self.has_own() {
             return 0;
         }
         self.handed = self.is_resuming();
         if self.handed { 0 } else { ADOPT }
+    }
+
+    /// Somebody signed in in the page: whatever session the frame has is not theirs, or not the one they mean.
+    fn make_room(&mut self) -> u32 {
+        if !self.has_own() && !self.marked {
+            return 0;
+        }
+        self.next_turn();
+        let offer = if self.resume_until.take().is_some() { OFFER } else { 0 };
+        let revoke = self.held.take().map_or(0, |held| self.revoke(held));
+        FORGET | SHOW_OUT | TELL_ENDED | UNMARK | self.close() | revoke | offer
     }
 }
 
@@ -427,8 +570,9 @@ mod tests {
         }
 
         fn at(&mut self, now: f64, event: Event, flags: u32) -> u32 {
-            let said = Said { flags, expires_at: HOUR, turn: self.0.turn(), code: None };
-            self.0.step(event, said, now)
+            let of_response = matches!(event, Event::Came | Event::Failed);
+            let turn = if of_response { self.0.attempt() } else { self.0.turn() };
+            self.0.step(event, Said { flags, expires_at: HOUR, turn, code: None }, now)
         }
 
         fn failed(&mut self, now: f64, code: ErrorCode) -> u32 {
@@ -453,6 +597,17 @@ mod tests {
     }
 
     #[test]
+    fn a_session_whose_token_somebody_else_held_is_closed_and_does_not_come_back() {
+        for keeps in [0, KEEPS] {
+            let mut table = Table(Life::default());
+            let closed = FORGET | CLOSE_OTHERWISE;
+            assert_eq!(table.now(Event::Greeted, keeps | OTHERWISE), closed | SHOW_OUT | OFFER);
+            assert!(!table.0.is_resuming());
+            assert_eq!(table.now(Event::Greeted, keeps | OTHERWISE | MARKED), closed | ASK);
+        }
+    }
+
+    #[test]
     fn a_session_that_comes_back_is_told_before_the_first_request() {
         let mut table = Table(Life::default());
         assert_eq!(table.now(Event::Greeted, MARKED), FORGET | ASK);
@@ -469,7 +624,7 @@ mod tests {
         assert_eq!(table.at(RESUME_MS - 1.0, Event::Tick, 0), 0);
         assert_eq!(table.0.wake_after(RESUME_MS - 1.0), 1.0);
         assert_eq!(table.at(RESUME_MS, Event::Tick, 0), SHOW_OUT | OFFER);
-        assert_eq!(table.at(RESUME_MS, Event::Renewed, COOKIE), 0, "waited for no longer");
+        assert_eq!(table.at(RESUME_MS, Event::Renewed, COOKIE), DISCARD, "waited for no longer");
     }
 
     #[test]
@@ -491,15 +646,48 @@ mod tests {
         assert_eq!(table.now(Event::Opened, 0), MARK);
         assert_eq!(table.0.wake_after(0.0), LATE);
         assert_eq!(Table::signed_in(REFRESH).0.wake_after(0.0), LATE);
-        assert_eq!(Table::signed_in(REFRESH).now(Event::Came, 0), told | REVOKE_BEFORE);
+        let mut table = Table::signed_in(REFRESH);
+        table.now(Event::Taking, 0);
+        assert_eq!(table.now(Event::Came, 0), told | REVOKE_REFRESH);
+    }
+
+    #[test]
+    fn a_sign_in_leaves_nothing_alive_of_the_one_before_it() {
+        let told = TAKE | POST_SIGNED_IN | TELL_RENEWED;
+        let again = |mut table: Table, flags| {
+            table.now(Event::Taking, 0);
+            table.now(Event::Came, flags)
+        };
+        let keeping = |flags| {
+            let mut table = Table::greeted(KEEPS);
+            table.now(Event::Taking, 0);
+            table.now(Event::Came, flags);
+            table
+        };
+        assert_eq!(again(Table::signed_in(0), 0), told, "the page revokes its token");
+        assert_eq!(again(keeping(0), 0), told | REVOKE_TOKEN);
+        assert_eq!(again(keeping(REFRESH), 0), told | REVOKE_REFRESH);
+        assert_eq!(
+            again(Table::renewing(0), 0),
+            told | UNMARK | CLOSE,
+            "nothing takes the place of the cookie"
+        );
+        assert_eq!(again(Table::renewing(0), HANDLE), told | UNMARK | CLOSE | OPEN);
+        let mut opened = keeping(HANDLE);
+        opened.now(Event::Opened, 0);
+        assert_eq!(again(opened, HANDLE), told | UNMARK | CLOSE | OPEN, "with it goes the token");
+        // One that may come back, and was not waited for.
+        assert_eq!(again(Table::greeted(MARKED), HANDLE), told | UNMARK | CLOSE | OPEN | OFFER);
+        let mut handed = Table::greeted(0);
+        handed.now(Event::Adopted, 0);
+        assert_eq!(again(handed, 0), told, "the page's own is the page's");
     }
 
     #[test]
     fn what_comes_after_its_turn_changes_nothing_and_does_not_live_on() {
         for (event, actions) in [
-            (Event::Came, DISCARD),
             (Event::Opened, CLOSE),
-            (Event::Renewed, 0),
+            (Event::Renewed, DISCARD),
             (Event::Shared, 0),
             (Event::Unrenewed, 0),
             (Event::Adopted, 0),
@@ -512,7 +700,57 @@ mod tests {
         let mut table = Table::greeted(0);
         table.now(Event::Taking, 0);
         table.now(Event::Taking, 0);
-        assert_eq!(table.late(Event::Came), DISCARD, "of two responses the later one counts");
+        let turn = table.0.attempt().wrapping_sub(1);
+        let first = Said { expires_at: HOUR, turn, ..Said::default() };
+        assert_eq!(table.0.step(Event::Failed, first, 0.0), 0, "of two responses the later one counts");
+        assert_eq!(table.0.step(Event::Came, first, 0.0), DISCARD);
+        assert_eq!(table.now(Event::Came, 0), TAKE | POST_SIGNED_IN | TELL_RENEWED);
+        assert_eq!(table.now(Event::Came, 0), DISCARD, "and comes once");
+    }
+
+    #[test]
+    fn a_sign_in_that_the_page_gave_up_is_nobody_s() {
+        let mut table = Table::signed_in(REFRESH);
+        table.now(Event::Taking, 0);
+        assert_eq!(table.now(Event::GivenUp, 0), 0);
+        assert_eq!(table.now(Event::Failed, 0), 0, "who gave up is told nothing");
+        assert_eq!(table.now(Event::Came, 0), DISCARD);
+        assert!(table.0.held.is_some(), "the session before it stays");
+        // Told of it in the moment in which it was given up.
+        let mut table = Table::signed_in(REFRESH);
+        let ended = FORGET | SHOW_OUT | TELL_ENDED | UNMARK | REVOKE_REFRESH | POST_ENDED;
+        assert_eq!(table.now(Event::GivenUp, 0), ended);
+        assert_eq!(table.now(Event::GivenUp, 0), 0);
+        let mut table = Table::signed_in(REFRESH);
+        table.now(Event::SignedOut, 0);
+        assert_eq!(table.now(Event::GivenUp, 0), 0, "it is over already");
+    }
+
+    #[test]
+    fn a_response_whose_session_does_not_open_is_told_once() {
+        let mut table = Table::greeted(0);
+        assert_eq!(table.now(Event::Failed, 0), 0, "nothing came");
+        table.now(Event::Taking, 0);
+        assert_eq!(table.now(Event::Failed, 0), POST_FAILED);
+        assert_eq!(table.now(Event::Failed, 0), 0);
+        assert_eq!(table.now(Event::GivenUp, 0), 0);
+    }
+
+    #[test]
+    fn neither_a_renewal_nor_a_sign_out_stands_in_the_way_of_a_sign_in() {
+        let told = TAKE | POST_SIGNED_IN | TELL_RENEWED;
+        let mut table = Table::renewing(0);
+        table.at(LATE, Event::Taking, 0);
+        assert_eq!(table.at(LATE, Event::Renewed, SAME | COOKIE), TAKE | POST_RENEWED | TELL_RENEWED);
+        assert_eq!(table.at(LATE, Event::Came, 0) & told, told);
+        let mut table = Table::signed_in(0);
+        table.now(Event::Taking, 0);
+        table.now(Event::SignedOut, 0);
+        assert_eq!(table.now(Event::Came, 0), told);
+        let mut table = Table::signed_in(0);
+        table.now(Event::Taking, 0);
+        table.now(Event::Greeted, 0);
+        assert_eq!(table.now(Event::Came, 0), DISCARD, "another page asked for it");
     }
 
     #[test]
@@ -529,7 +767,7 @@ mod tests {
 
     #[test]
     fn another_person_s_token_is_no_renewal() {
-        assert_eq!(Table::renewing(0).at(LATE, Event::Renewed, COOKIE), OVER);
+        assert_eq!(Table::renewing(0).at(LATE, Event::Renewed, COOKIE), OVER | DISCARD);
     }
 
     #[test]
@@ -538,7 +776,7 @@ mod tests {
         assert_eq!(table.at(LATE, Event::TabRenewed, SAME), TAKE | POST_RENEWED);
         assert_eq!(table.at(LATE, Event::Shared, 0), 0);
         assert_eq!(table.at(HOUR, Event::Tick, 0), ASK, "the next one is asked for again");
-        assert_eq!(Table::signed_in(0).now(Event::TabRenewed, 0), OVER, "somebody else signed in");
+        assert_eq!(Table::renewing(0).at(LATE, Event::TabRenewed, 0), OVER, "somebody else signed in");
         assert_eq!(Table::greeted(MARKED).now(Event::TabRenewed, 0), TAKE | POST_RENEWED | OFFER);
         assert_eq!(Table::greeted(0).now(Event::TabRenewed, 0), 0, "who is signed out here stays so");
     }
@@ -550,6 +788,9 @@ mod tests {
             UNMARK | TELL_ENDED | OVER
         );
         let mut table = Table::renewing(0);
+        assert_eq!(table.failed(LATE, ErrorCode::NetworkError), 0);
+        assert_eq!(table.0.wake_after(LATE), SOON_MS, "in time for what the platform repeats");
+        assert_eq!(table.at(LATE + SOON_MS, Event::Tick, 0), ASK);
         assert_eq!(table.failed(LATE, ErrorCode::NetworkError), 0);
         assert_eq!(table.0.wake_after(LATE), AGAIN_MS);
         assert_eq!(table.at(LATE + AGAIN_MS, Event::Tick, 0), ASK);
@@ -566,32 +807,95 @@ mod tests {
         assert_eq!(Table::signed_in(REFRESH).now(Event::SignedOut, 0), ended | REVOKE_REFRESH);
         assert_eq!(Table::renewing(0).at(LATE, Event::SignedOut, 0), ended | CLOSE);
         let mut keeping = Table::greeted(KEEPS);
+        keeping.now(Event::Taking, 0);
         keeping.now(Event::Came, 0);
         assert_eq!(keeping.now(Event::SignedOut, 0), ended | REVOKE_TOKEN);
+        let mut keeping = Table::greeted(KEEPS | MARKED);
+        keeping.failed(1.0, ErrorCode::NetworkError);
+        assert_eq!(keeping.now(Event::SignedOut, 0), ended | CLOSE, "and what it may have kept");
     }
 
     #[test]
-    fn a_token_that_ran_out_is_no_signing_out_unless_somebody_clicked() {
+    fn a_token_that_ran_out_is_no_signing_out_unless_somebody_says_so() {
         let out = FORGET | SHOW_OUT;
-        assert_eq!(Table::renewing(0).at(HOUR, Event::SignedOut, 0), out);
+        let signed_out = out | TELL_ENDED | UNMARK | CLOSE;
+        let mut table = Table::renewing(0);
+        assert_eq!(table.at(HOUR, Event::SignedOut, EXPIRED), out);
+        assert_eq!(table.at(HOUR, Event::SignedOut, 0), signed_out, "it would be back at the next page view");
+        assert_eq!(table.at(HOUR, Event::SignedOut, 0), out, "and that was all there was");
+        assert_eq!(Table::renewing(0).at(HOUR, Event::SignedOut, 0), signed_out);
         let mut table = Table::renewing(0);
         assert_eq!(table.at(HOUR, Event::Leaving, 0), 0);
-        assert_eq!(table.at(HOUR, Event::SignedOut, 0), out | TELL_ENDED | UNMARK | CLOSE);
+        assert_eq!(table.at(HOUR, Event::SignedOut, EXPIRED), signed_out, "somebody clicked");
+        let mut table = Table::signed_in(REFRESH);
+        let lost = out | REVOKE_REFRESH;
+        assert_eq!(table.at(HOUR, Event::SignedOut, EXPIRED), lost, "nothing brings it back");
     }
 
     #[test]
-    fn a_page_that_signs_out_while_a_session_may_come_back_gets_its_request() {
+    fn a_page_whose_token_ran_out_while_another_is_on_its_way_waits_for_that_one() {
+        assert_eq!(Table::signed_in(0).at(HOUR - 1.0, Event::SignedOut, EXPIRED), 0);
         let mut table = Table::greeted(MARKED);
-        assert_eq!(table.now(Event::SignedOut, 0), FORGET | SHOW_OUT | OFFER);
+        assert_eq!(table.now(Event::SignedOut, EXPIRED), 0);
+        assert_eq!(table.now(Event::Renewed, COOKIE), TAKE | POST_RENEWED | TELL_RENEWED | OFFER);
+    }
+
+    #[test]
+    fn a_page_that_signs_out_while_a_session_may_come_back_ends_it_and_gets_its_request() {
+        let signed_out = FORGET | SHOW_OUT | TELL_ENDED | UNMARK | CLOSE;
+        let mut table = Table::greeted(MARKED);
+        assert_eq!(table.now(Event::SignedOut, 0), signed_out | OFFER);
         assert!(!table.0.is_resuming());
+        let mut table = Table::greeted(MARKED);
+        table.failed(1.0, ErrorCode::NetworkError);
+        assert_eq!(table.now(Event::SignedOut, 0), signed_out, "the platform did not answer");
+        let mut table = Table::greeted(MARKED);
+        table.failed(1.0, ErrorCode::LoginRequired);
+        assert_eq!(table.now(Event::SignedOut, 0), FORGET | SHOW_OUT, "there is none");
+        let mut table = Table::renewing(0);
+        table.now(Event::Refused, 0);
+        assert_eq!(table.now(Event::SignedOut, 0), signed_out, "its token alone was refused");
     }
 
     #[test]
     fn only_who_is_signed_in_can_be_over() {
         for event in [Event::TabEnded, Event::Refused] {
-            assert_eq!(Table::signed_in(0).now(event, 0), OVER, "{event:?}");
+            assert_eq!(Table::renewing(0).now(event, 0), OVER, "{event:?}");
             assert_eq!(Table::greeted(0).now(event, 0), 0, "{event:?}");
         }
+    }
+
+    #[test]
+    fn what_is_let_go_for_another_tab_does_not_live_on() {
+        for event in [Event::TabEnded, Event::TabRenewed] {
+            assert_eq!(Table::signed_in(REFRESH).now(event, 0), OVER | REVOKE_REFRESH, "{event:?}");
+            assert_eq!(Table::signed_in(0).now(event, 0), OVER | REVOKE_TOKEN, "{event:?}");
+            assert_eq!(Table::renewing(REFRESH).at(LATE, event, 0), OVER | REVOKE_REFRESH, "{event:?}");
+            let mut handed = Table::greeted(0);
+            handed.now(Event::Adopted, 0);
+            assert_eq!(handed.now(event, 0), OVER, "{event:?}: the page revokes its own");
+        }
+        assert_eq!(
+            Table::renewing(REFRESH).at(LATE, Event::Renewed, COOKIE),
+            OVER | DISCARD | REVOKE_REFRESH
+        );
+        assert_eq!(Table::signed_in(REFRESH).now(Event::Refused, 0), OVER | REVOKE_REFRESH);
+        assert_eq!(
+            Table::renewing(REFRESH).at(LATE, Event::Refused, 0),
+            OVER,
+            "its cookie may bring it back"
+        );
+        // The same person: what the tab brought takes the place of a token, and a refresh token stays.
+        assert_eq!(Table::signed_in(REFRESH).now(Event::TabRenewed, SAME), TAKE | POST_RENEWED);
+        let mut keeping = Table::greeted(KEEPS);
+        keeping.now(Event::Taking, 0);
+        keeping.now(Event::Came, 0);
+        assert_eq!(keeping.now(Event::TabRenewed, SAME), TAKE | POST_RENEWED | REVOKE_TOKEN);
+        // The cookie is not this frame's to end any more.
+        let mut table = Table::renewing(0);
+        table.at(LATE, Event::TabEnded, 0);
+        table.at(LATE, Event::Taking, 0);
+        assert_eq!(table.at(LATE, Event::Came, 0), TAKE | POST_SIGNED_IN | TELL_RENEWED);
     }
 
     #[test]
@@ -601,7 +905,17 @@ mod tests {
         assert_eq!(table.now(Event::Adopted, REFRESH | COOKIE), TAKE);
         assert!(table.0.wake_after(0.0).is_infinite());
         assert_eq!(table.now(Event::Handed, 0), ADOPT, "the page has another token");
-        assert_eq!(table.now(Event::SignedOut, 0), FORGET | SHOW_OUT | TELL_ENDED | UNMARK);
+        assert_eq!(
+            table.now(Event::SignedOut, 0),
+            FORGET | SHOW_OUT,
+            "no other tab's, and none that was noted"
+        );
+        let mut table = Table::greeted(MARKED);
+        table.now(Event::Handed, 0);
+        assert_eq!(table.at(RESUME_MS, Event::Tick, 0), SHOW_OUT | OFFER | ADOPT);
+        table.now(Event::Adopted, 0);
+        let ended = FORGET | SHOW_OUT | TELL_ENDED | UNMARK | CLOSE;
+        assert_eq!(table.now(Event::SignedOut, 0), ended, "the cookie may bring back what nobody waited for");
     }
 
     #[test]
@@ -619,7 +933,26 @@ mod tests {
     }
 
     #[test]
+    fn who_signs_in_in_the_page_takes_the_place_of_the_frame_s_own_session() {
+        let ended = FORGET | SHOW_OUT | TELL_ENDED | UNMARK | ADOPT;
+        assert_eq!(Table::greeted(0).now(Event::Handed, REPLACES), ADOPT);
+        assert_eq!(Table::signed_in(0).now(Event::Handed, REPLACES), ended);
+        assert_eq!(Table::signed_in(REFRESH).now(Event::Handed, REPLACES), ended | REVOKE_REFRESH);
+        assert_eq!(Table::greeted(MARKED).now(Event::Handed, REPLACES), ended | CLOSE | OFFER);
+        let mut table = Table::renewing(0);
+        assert_eq!(table.at(LATE, Event::Handed, REPLACES), ended | CLOSE);
+        assert_eq!(table.late(Event::Renewed), DISCARD, "what was under way is not taken");
+        assert_eq!(table.at(LATE, Event::Adopted, 0), TAKE);
+        assert_eq!(table.at(LATE, Event::Handed, REPLACES), ADOPT, "the page's own makes room by itself");
+        // One that may come back, and was not waited for any longer.
+        let mut table = Table::greeted(MARKED);
+        table.at(RESUME_MS, Event::Tick, 0);
+        assert_eq!(table.at(RESUME_MS, Event::Handed, REPLACES), ended | CLOSE);
+    }
+
+    #[test]
     fn a_page_that_never_sees_a_token_has_none_to_hand_over() {
+        assert_eq!(Table::greeted(KEEPS).now(Event::Handed, REPLACES), 0);
         assert_eq!(Table::greeted(KEEPS).now(Event::Handed, 0), 0);
         assert_eq!(Table::greeted(KEEPS | MARKED).now(Event::Handed, 0), 0);
     }
@@ -633,7 +966,9 @@ mod tests {
             ("COOKIE", COOKIE),
             ("SAME", SAME),
             ("HANDLE", HANDLE),
-            ("REVOKE_BEFORE", REVOKE_BEFORE),
+            ("OTHERWISE", OTHERWISE),
+            ("REPLACES", REPLACES),
+            ("EXPIRED", EXPIRED),
             ("DISCARD", DISCARD),
             ("TAKE", TAKE),
             ("FORGET", FORGET),
@@ -649,6 +984,7 @@ mod tests {
             ("REVOKE_TOKEN", REVOKE_TOKEN),
             ("ASK", ASK),
             ("ADOPT", ADOPT),
+            ("CLOSE_OTHERWISE", CLOSE_OTHERWISE),
         ];
         let events = Event::ALL.iter().map(|event| (name_of(event), *event as u32));
         let expected: Vec<(String, u32)> =

@@ -28,6 +28,11 @@ fn whole(message: &JsValue, name: &str) -> Option<u32> {
     Some(message.unchecked_ref::<Message>().get(name).as_f64()? as u32)
 }
 
+/// Reads a property that is true or false.
+fn yes_or_no(message: &JsValue, name: &str) -> Option<bool> {
+    message.unchecked_ref::<Message>().get(name).as_bool()
+}
+
 /// What another window may say.
 #[derive(Debug, PartialEq)]
 pub enum Heard {
@@ -70,9 +75,10 @@ pub fn read_to_frame(message: &JsValue) -> Option<ToFrame> {
             state: text(message, "state")?,
             code: ErrorCode::parse(&text(message, "code")?)?,
         },
-        "signed_out" => ToFrame::SignedOut,
+        "signed_out" => ToFrame::SignedOut { expired: yes_or_no(message, "expired")? },
         "page" => ToFrame::Page { path: text(message, "path")? },
         "response" => ToFrame::Response {
+            state: text(message, "state")?,
             response: text(message, "response")?,
             redirect_uri: text(message, "redirect_uri"),
         },
@@ -80,6 +86,7 @@ pub fn read_to_frame(message: &JsValue) -> Option<ToFrame> {
         "adopt" => ToFrame::Adopt {
             access_token: text(message, "access_token")?,
             expires_in: whole(message, "expires_in")?,
+            replaces: yes_or_no(message, "replaces")?,
         },
         _ => return None,
     })

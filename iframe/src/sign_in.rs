@@ -42,6 +42,8 @@ pub enum Way {
 
 /// The answer to a request of this page.
 pub struct Accepted {
+    /// The request's `state`.
+    pub state: String,
     /// What was decided.
     pub outcome: Outcome,
     /// The request's PKCE verifier.
@@ -138,7 +140,8 @@ impl Requests {
         let position = self.out.iter().position(|out| out.has(&response.state) && out.opener == opener)?;
         let out = self.out.remove(position);
         let handle = response.handle.filter(|_| way != Way::Site);
-        Some(Accepted { outcome: response.outcome, verifier: out.request.verifier, handle })
+        let Request { prepared, verifier } = out.request;
+        Some(Accepted { state: prepared.state, outcome: response.outcome, verifier, handle })
     }
 }
 
@@ -225,7 +228,8 @@ mod tests {
         let text = format!("{TOKEN}&handle=h1");
         let accepted = requests.accept(&text, BY_PAGE, &page(), &parent()).unwrap();
         assert!(matches!(accepted.outcome, Outcome::Token { access_token, .. } if access_token == "lkat_1"));
-        assert_eq!((&*accepted.verifier, accepted.handle.as_deref()), ("v", Some("h1")));
+        assert_eq!((&*accepted.state, &*accepted.verifier), ("s1", "v"));
+        assert_eq!(accepted.handle.as_deref(), Some("h1"));
         assert!(!accepts(&mut requests, TOKEN));
     }
 

@@ -68,9 +68,10 @@ fn every_literal_of_the_sdk_and_of_the_sign_in_window_is_read() {
     let messages = [
         Some(ToFrame::Began { state: "s1".into() }),
         Some(ToFrame::Ended { state: "s1".into(), code: ErrorCode::PopupClosed }),
-        Some(ToFrame::SignedOut),
+        Some(ToFrame::SignedOut { expired: false }),
         Some(ToFrame::Page { path: "/checkout/".into() }),
         Some(ToFrame::Response {
+            state: "s".into(),
             response: "error=e&state=s".into(),
             redirect_uri: Some("https://a.com/back".into()),
         }),
@@ -78,7 +79,7 @@ fn every_literal_of_the_sdk_and_of_the_sign_in_window_is_read() {
         None,
         None,
         Some(ToFrame::Placed { corner: Corner::TopLeft }),
-        Some(ToFrame::Adopt { access_token: "lkat_1".into(), expires_in: 3600 }),
+        Some(ToFrame::Adopt { access_token: "lkat_1".into(), expires_in: 3600, replaces: true }),
     ];
     assert_eq!(messages.len(), literals::TO_FRAME.len());
     for (message, literal) in messages.into_iter().zip(literals::TO_FRAME) {
@@ -89,8 +90,9 @@ fn every_literal_of_the_sdk_and_of_the_sign_in_window_is_read() {
         }
         assert_eq!(read_to_frame(&json(literal)), message, "{literal}");
     }
-    let short = json(r#"{"type":"response","response":"error=e&state=s"}"#);
-    let response = ToFrame::Response { response: "error=e&state=s".into(), redirect_uri: None };
+    let short = json(r#"{"type":"response","state":"s","response":"error=e&state=s"}"#);
+    let response =
+        ToFrame::Response { state: "s".into(), response: "error=e&state=s".into(), redirect_uri: None };
     assert_eq!(read_to_frame(&short), Some(response));
 }
 
@@ -103,18 +105,18 @@ fn every_message_is_written_as_its_literal() {
     let messages = [
         ("welcome", numbers(&[1.0])),
         ("prepared", texts(&["s1", "n1", "c1"])),
-        ("signing_in", Vec::new()),
-        ("answered", Vec::new()),
-        ("signed_in", vec!["lkat_1".into(), json(SESSION)]),
+        ("signing_in", texts(&["s1"])),
+        ("answered", texts(&["s1"])),
+        ("signed_in", vec!["s1".into(), "lkat_1".into(), json(SESSION)]),
         ("renewed", vec![JsValue::NULL, json(SESSION)]),
-        ("failed", texts(&["access_denied", "No thanks"])),
+        ("failed", texts(&["s1", "access_denied", "No thanks"])),
         ("ended", vec![JsValue::NULL]),
         ("sign_out", Vec::new()),
         ("resize", numbers(&[360.0, 48.0])),
         ("head", vec![1.into(), 200.into(), json(r#"[["content-type","application/json"]]"#)]),
         ("chunk", vec![1.into(), Uint8Array::from(&b"hi"[..]).into()]),
         ("end", numbers(&[1.0])),
-        ("broken", vec![1.into(), "network_error".into()]),
+        ("broken", vec![1.into(), "network_error".into(), "No answer".into()]),
         ("place", texts(&["bottom-left"])),
         ("move", numbers(&[-3.0, 4.0])),
         ("drop", Vec::new()),
@@ -165,11 +167,16 @@ fn what_is_no_message_is_refused() {
         r#"{"type":["signed_out"]}"#,
         r#"{"type":{"toString":"signed_out"}}"#,
         r#"{"type":"SIGNED_OUT"}"#,
-        r#"{"type":"signed_out "}"#,
+        r#"{"type":"signed_out ","expired":false}"#,
         r#"{"type":"__proto__"}"#,
         r#"{"type":"constructor"}"#,
         r#"{"__proto__":{"type":"signed_out"}}"#,
-        r#"{"type":"signed_out","__proto__":{}}"#,
+        r#"{"type":"signed_out","expired":false,"__proto__":{}}"#,
+        r#"{"type":"signed_out"}"#,
+        r#"{"type":"signed_out","expired":null}"#,
+        r#"{"type":"signed_out","expired":0}"#,
+        r#"{"type":"signed_out","expired":"false"}"#,
+        r#"{"type":"signed_out","__proto__":{"expired":false}}"#,
         r#"{"type":"signed_in","access_token":"t"}"#,
         r#"{"type":"began"}"#,
         r#"{"type":"began","state":1}"#,
@@ -181,9 +188,11 @@ fn what_is_no_message_is_refused() {
         r#"{"type":"ended","state":"s","code":"because"}"#,
         r#"{"type":"page","path":["/"]}"#,
         r#"{"type":"response"}"#,
-        r#"{"type":"response","response":{}}"#,
-        r#"{"type":"response","response":"r","redirect_uri":null}"#,
-        r#"{"type":"response","response":"r","redirect_uri":"u","origin":"https://evil.example"}"#,
+        r#"{"type":"response","response":"r","redirect_uri":"u"}"#,
+        r#"{"type":"response","state":"s","response":{}}"#,
+        r#"{"type":"response","state":["s"],"response":"r"}"#,
+        r#"{"type":"response","state":"s","response":"r","redirect_uri":null}"#,
+        r#"{"type":"response","state":"s","response":"r","redirect_uri":"u","origin":"https://evil.example"}"#,
         r#"{"type":"pull"}"#,
         r#"{"type":"pull","id":"1"}"#,
         r#"{"type":"pull","id":1.5}"#,
@@ -192,13 +201,15 @@ fn what_is_no_message_is_refused() {
         r#"{"type":"placed","corner":"middle"}"#,
         r#"{"type":"placed","corner":["top-left"]}"#,
         r#"{"type":"adopt"}"#,
-        r#"{"type":"adopt","access_token":"t"}"#,
-        r#"{"type":"adopt","access_token":null,"expires_in":1}"#,
-        r#"{"type":"adopt","access_token":["t"],"expires_in":1}"#,
-        r#"{"type":"adopt","access_token":"t","expires_in":"1"}"#,
-        r#"{"type":"adopt","access_token":"t","expires_in":-1}"#,
-        r#"{"type":"adopt","access_token":"t","expires_in":1.5}"#,
-        r#"{"type":"adopt","access_token":"t","expires_in":1,"session":{}}"#,
+        r#"{"type":"adopt","access_token":"t","replaces":false}"#,
+        r#"{"type":"adopt","access_token":"t","expires_in":1}"#,
+        r#"{"type":"adopt","access_token":null,"expires_in":1,"replaces":false}"#,
+        r#"{"type":"adopt","access_token":["t"],"expires_in":1,"replaces":false}"#,
+        r#"{"type":"adopt","access_token":"t","expires_in":"1","replaces":false}"#,
+        r#"{"type":"adopt","access_token":"t","expires_in":-1,"replaces":false}"#,
+        r#"{"type":"adopt","access_token":"t","expires_in":1.5,"replaces":false}"#,
+        r#"{"type":"adopt","access_token":"t","expires_in":1,"replaces":1}"#,
+        r#"{"type":"adopt","access_token":"t","expires_in":1,"replaces":false,"session":{}}"#,
         r#"{"type":"latchkey.hello","version":1,"client_id":"c1","scope":"","response_type":"token","tokens":"page"}"#,
         &fetch(r#""id":null"#),
         &fetch(r#""method":null"#),

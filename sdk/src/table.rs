@@ -16,8 +16,11 @@ const CUT_OFF_MS: f64 = 3_000.0;
 const ANSWERED_MS: f64 = 30_000.0;
 /// How long the frame's own window may take; the frame counts for itself, and this is for a frame that is gone.
 const FRAMES_OWN_MS: f64 = 600_000.0;
-/// How long after a failed renewal the next one is tried.
+/// How long after a renewal was asked for the next one is tried.
 const RENEW_AGAIN_MS: f64 = 30_000.0;
+/// How long after the first one failed: where only the answer was lost, the platform repeats it for half a minute
+/// (RFC 9700 §4.14.2), and calls it theft after that.
+const RENEW_SOON_MS: f64 = 5_000.0;
 /// How long a session outlives its token while a new one is asked for: after a sleep both ends of its time are over.
 const RENEW_MS: f64 = 10_000.0;
 /// How many prepared requests are kept; a frame that sends more is not heard.
@@ -71,6 +74,10 @@ events! {
         Destroy = 19,
         /// The page's own policy keeps the frame out, and the client may do without.
         FrameKeptOut = 20,
+        /// The frame goes on with the session of somebody else than the page's.
+        Swapped = 21,
+        /// Asking for a new token brought none for the moment.
+        Unrenewed = 22,
     }
 }
 
@@ -118,13 +125,17 @@ pub mod action {
     pub const RENEW: u32 = 1 << 19;
     /// With [`REJECT`]: it was the browser that cut the window off.
     pub const CUT_OFF: u32 = 1 << 20;
+    /// With [`POST_SIGNED_OUT`]: nobody signed out, the session ran out.
+    pub const RAN_OUT: u32 = 1 << 21;
+    /// The request that is out is the frame's own, of which it told.
+    pub const FOLLOW: u32 = 1 << 22;
 
     /// Where the code of the failure stands, plus one; nothing there means the failure that came with the event.
     pub const CODE_SHIFT: u32 = 24;
 }
 use action::{
-    CHANGED, CLOSE, CUT_OFF, DROP, FOCUS, KEEP, OPEN, POST_BEGAN, POST_ENDED, POST_SIGNED_OUT, REJECT, RENEW,
-    REOPEN, REPORT, RESTOCK, REVOKE_LAST, REVOKE_OFFER, SETTLE, START, STOP, TAKE,
+    CHANGED, CLOSE, CUT_OFF, DROP, FOCUS, FOLLOW, KEEP, OPEN, POST_BEGAN, POST_ENDED, POST_SIGNED_OUT,
+    RAN_OUT, REJECT, RENEW, REOPEN, REPORT, RESTOCK, REVOKE_LAST, REVOKE_OFFER, SETTLE, START, STOP, TAKE,
 };
 
 /// Where a client is.
@@ -133,7 +144,11 @@ pub struct State {
     stage: Stage,
     stock: u8,
     session: Option<Session>,
+    /// The session ran out, and the frame may still bring it back.
+    ran_out: bool,
     attempt: Option<Attempt>,
+    /// The frame loaded anew, and may come back to a session that the browser has: this page's, or another tab's.
+    resuming: bool,
 }
 
 #[derive(Debug, Default)]
@@ -154,6 +169,10 @@ enum Stage {
 struct Session {
     expires_at: f64,
     renew_at: f64,
+    /// Whether it outlives its token already, for a new one that was asked for.
+    extended: bool,
+    /// Whether asking failed.
+    failed: bool,
 }
 
 /// A sign-in under way.
@@ -192,8 +211,10 @@ impl State {
 
     /// In how many milliseconds time matters next; infinity for never.
     pub fn wake_after(&self, now: f64) -> f64 {
-        if let Stage::Loading { deadline, .. } = self.stage {
-            return deadline - now;
+        match self.stage {
+            Stage::Loading { deadline, .. } => return deadline - now,
+            Stage::Ended => return f64::INFINITY,
+            Stage::Ready => {}
         }
         if self.attempt.is_some() {
             return LOOK_MS;
@@ -209,7 +230,7 @@ impl State {
             Stage::Ended => match event {
                 Event::Login | Event::Returned => reject(ErrorCode::Aborted),
                 // A token that comes too late for anyone must not live on.
-                Event::SignedIn | Event::Renewed => REVOKE_OFFER,
+                Event::SignedIn | Event::Renewed | Event::Swapped => REVOKE_OFFER,
                 _ => 0,
             },
         }
@@ -221,13 +242,10 @@ impl State {
         match event {
             Event::Allowed => *allowed = true,
             Event::Refused => return self.stop(0),
-            Event::FrameLoaded => {
-                *welcomed = false;
+            Event::FrameLoaded | Event::FrameKeptOut => {
+                *welcomed = event == Event::FrameKeptOut;
                 self.stock = 0;
-            }
-            Event::FrameKeptOut => {
-                *welcomed = true;
-                self.stock = 0;
+                actions = if self.attempt.take().is_some() { CLOSE } else { 0 };
             }
             Event::Welcome if value > 0.0 => *welcomed = true,
             Event::Welcome => return self.stop(failure(ErrorCode::ProtocolMismatch)),
@@ -235,26 +253,25 @@ impl State {
             // The frame comes back to the session it kept.
             Event::Renewed => actions = self.take(value, now),
             Event::Over => actions = self.over(0.0),
+            Event::Swapped => actions = self.swapped(),
+            Event::SignOut => actions = self.sign_out(),
             Event::Tick if now >= *deadline => {
                 let code = if *allowed { ErrorCode::FrameBlocked } else { ErrorCode::Timeout };
                 return self.stop(failure(code));
             }
-            Event::Destroy => {
-                self.session = None;
-                return self.stop(failure(ErrorCode::Aborted)) | DROP;
-            }
+            Event::Destroy => return self.stop(failure(ErrorCode::Aborted)),
             Event::Login => return reject(ErrorCode::InteractionInProgress),
-            Event::SignedIn => return POST_SIGNED_OUT | REVOKE_OFFER,
+            // The frame's own button needs no page that is ready.
+            Event::SigningIn | Event::Answered | Event::SignedIn | Event::Failed => {
+                actions = self.run(event, value, now);
+            }
             Event::Tick
             | Event::Opened
             | Event::Blocked
-            | Event::SigningIn
             | Event::Returned
-            | Event::Answered
-            | Event::Failed
             | Event::Abort
-            | Event::SignOut
-            | Event::Alive => {}
+            | Event::Alive
+            | Event::Unrenewed => {}
         }
         if let Stage::Loading { allowed: true, welcomed: true, .. } = self.stage
             && self.stock > 0
@@ -265,16 +282,21 @@ impl State {
         actions
     }
 
+    /// A session that came back meanwhile is the frame's to keep, for the next page view.
     fn stop(&mut self, failure: u32) -> u32 {
-        self.stage = Stage::Ended;
-        STOP | failure
+        *self = Self::default();
+        STOP | DROP | failure
     }
 
     fn run(&mut self, event: Event, value: f64, now: f64) -> u32 {
         match event {
-            Event::Prepared => self.keep(),
+            Event::Prepared => {
+                self.resuming = false;
+                self.keep()
+            }
             Event::FrameLoaded => {
                 self.stock = 0;
+                self.resuming = true;
                 self.end(failure(ErrorCode::Aborted))
             }
             Event::Login => self.login(value, now),
@@ -290,7 +312,7 @@ impl State {
             Event::Blocked => self.blocked(),
             Event::SigningIn if self.attempt.is_none() => {
                 self.attempt = Some(Attempt::new(false, now, now + FRAMES_OWN_MS));
-                CHANGED
+                FOLLOW | CHANGED
             }
             Event::Returned => {
                 let attempt = Attempt::new(false, now, now + ANSWERED_MS);
@@ -315,30 +337,30 @@ impl State {
                 let last = if self.session.is_some() { REVOKE_LAST } else { 0 };
                 CLOSE | self.take(value, now) | SETTLE | CHANGED | last
             }
-            Event::Renewed if self.session.is_some() => self.take(value, now) | CHANGED,
+            // After it loaded anew, as after a reload of the page: to refuse it would end it for every tab.
+            Event::Renewed if self.session.is_some() || self.ran_out || self.resuming => {
+                self.take(value, now) | CHANGED
+            }
             // Given up or signed out meanwhile: nobody waits for this token, and it must not live on.
             Event::SignedIn | Event::Renewed => POST_SIGNED_OUT | REVOKE_OFFER,
             Event::Failed if self.attempt.is_some() => self.end(0),
             Event::Failed => REPORT,
             Event::Abort => self.end(failure(ErrorCode::Aborted)),
-            Event::SignOut if self.session.is_some() => {
-                self.session = None;
-                POST_SIGNED_OUT | DROP | CHANGED | REVOKE_LAST
-            }
+            Event::SignOut => self.sign_out(),
             Event::Over => self.over(value),
+            Event::Swapped => self.swapped(),
+            Event::Unrenewed => {
+                self.unrenewed(now);
+                0
+            }
             Event::Tick => self.tick(value > 0.0, now),
             Event::Destroy => {
                 let actions = self.end(failure(ErrorCode::Aborted));
                 *self = Self::default();
                 actions | DROP | CHANGED
             }
-            // Two windows at once, nobody to sign out, and what only matters while loading.
-            Event::SigningIn
-            | Event::SignOut
-            | Event::Allowed
-            | Event::Refused
-            | Event::FrameKeptOut
-            | Event::Welcome => 0,
+            // Two windows at once, and what only matters while loading.
+            Event::SigningIn | Event::Allowed | Event::Refused | Event::FrameKeptOut | Event::Welcome => 0,
         }
     }
 
@@ -366,6 +388,10 @@ impl State {
 
     /// The frame says in words what happened.
     fn blocked(&mut self) -> u32 {
+        // The window that is lost may still answer, whatever became of the one in its place.
+        if self.attempt.is_some_and(|attempt| attempt.closed_at.is_some()) {
+            return REPORT | failure(ErrorCode::PopupBlocked);
+        }
         if self.attempt.take().is_none() {
             return 0;
         }
@@ -375,8 +401,22 @@ impl State {
 
     fn take(&mut self, expires_at: f64, now: f64) -> u32 {
         let renew_at = now + (expires_at - now) * 0.8;
-        self.session = Some(Session { expires_at, renew_at });
+        self.session = Some(Session { expires_at, renew_at, extended: false, failed: false });
+        self.ran_out = false;
         TAKE
+    }
+
+    /// The frame ends what it keeps, whether or not the page has a session: one that ran out could be back at the next
+    /// page view.
+    fn sign_out(&mut self) -> u32 {
+        self.ran_out = false;
+        self.resuming = false;
+        match self.session.take() {
+            Some(_) => POST_SIGNED_OUT | DROP | CHANGED | REVOKE_LAST,
+            // The sign-in under way takes the place of whatever the frame kept.
+            None if self.attempt.is_some() => 0,
+            None => POST_SIGNED_OUT,
+        }
     }
 
     /// Ends the sign-in under way without a session. Who waits is settled before anyone is told: who is told may
@@ -384,32 +424,60 @@ impl State {
     fn end(&mut self, failure: u32) -> u32 {
         match self.attempt.take() {
             None => 0,
-            Some(attempt) => {
-                let told = if attempt.is_own { POST_ENDED } else { 0 };
-                CLOSE | told | REJECT | CHANGED | failure
-            }
+            // The frame closes the window that it opened itself, and wants nothing of it any more either.
+            Some(_) => CLOSE | POST_ENDED | REJECT | CHANGED | failure,
         }
     }
 
     fn over(&mut self, reported: f64) -> u32 {
+        self.ran_out = false;
         if self.session.take().is_none() {
             return 0;
         }
-        DROP | CHANGED | if reported > 0.0 { REPORT } else { 0 }
+        // It may have ended at the platform, or only for this page.
+        DROP | CHANGED | REVOKE_LAST | if reported > 0.0 { REPORT } else { 0 }
+    }
+
+    fn unrenewed(&mut self, now: f64) {
+        if let Some(session) = &mut self.session
+            && !core::mem::replace(&mut session.failed, true)
+        {
+            session.renew_at = now + RENEW_SOON_MS;
+        }
+    }
+
+    /// Two people at once, on one page: neither session is what the page believes it to be.
+    fn swapped(&mut self) -> u32 {
+        let last = match self.session.take() {
+            Some(_) => DROP | CHANGED | REVOKE_LAST | REPORT | failure(ErrorCode::SessionExpired),
+            None => 0,
+        };
+        POST_SIGNED_OUT | REVOKE_OFFER | last
     }
 
     fn tick(&mut self, closed: bool, now: f64) -> u32 {
+        let mut renew = 0;
         if let Some(session) = &mut self.session {
             if now >= session.renew_at {
                 session.renew_at = now + RENEW_AGAIN_MS;
-                session.expires_at = later(session.expires_at, now + RENEW_MS);
-                return RENEW;
-            }
-            if now >= session.expires_at {
+                // Once: who cannot ask at all is signed out in the end.
+                if now + RENEW_MS > session.expires_at && !core::mem::replace(&mut session.extended, true) {
+                    session.expires_at = now + RENEW_MS;
+                }
+                renew = RENEW;
+            } else if now >= session.expires_at {
                 self.session = None;
-                return POST_SIGNED_OUT | DROP | CHANGED | REPORT | failure(ErrorCode::SessionExpired);
+                self.ran_out = true;
+                self.resuming = false;
+                let ended = DROP | CHANGED | REPORT | failure(ErrorCode::SessionExpired);
+                return POST_SIGNED_OUT | RAN_OUT | ended;
             }
         }
+        renew | self.look(closed, now)
+    }
+
+    /// Looks at the sign-in under way.
+    fn look(&mut self, closed: bool, now: f64) -> u32 {
         let Some(attempt) = &mut self.attempt else { return 0 };
         if now >= attempt.deadline {
             return self.end(failure(ErrorCode::Timeout));
@@ -455,10 +523,6 @@ fn earlier(a: f64, b: f64) -> f64 {
     if a < b { a } else { b }
 }
 
-fn later(a: f64, b: f64) -> f64 {
-    if a < b { b } else { a }
-}
-
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::*;
@@ -493,6 +557,12 @@ mod tests {
 
         fn signed_in() -> Self {
             Self::open().at(2_000.0, Event::Answered, 0.0).at(2_000.0, Event::SignedIn, EXPIRES_AT)
+        }
+
+        /// Twice an hour's token later, and nothing brought another one.
+        fn ran_out() -> Self {
+            let run = Self::signed_in().at(2.0 * EXPIRES_AT, Event::Tick, 0.0);
+            run.at(2.0 * EXPIRES_AT + RENEW_MS, Event::Tick, 0.0)
         }
 
         fn at(mut self, now: f64, event: Event, value: f64) -> Self {
@@ -540,15 +610,22 @@ mod tests {
 
     #[test]
     fn init_fails_with_what_stood_in_its_way() {
-        let stop = |code| STOP | failure(code);
+        let stop = |code| STOP | DROP | failure(code);
         Run::loading().at(1.0, Event::Welcome, 0.0).is("signed-out", stop(ErrorCode::ProtocolMismatch));
-        Run::loading().at(1.0, Event::Refused, 0.0).is("signed-out", STOP);
+        Run::loading().at(1.0, Event::Refused, 0.0).is("signed-out", STOP | DROP);
         let run = Run::loading().at(9_999.0, Event::Tick, 0.0);
         run.is("loading", 0);
         run.at(10_000.0, Event::Tick, 0.0).is("signed-out", stop(ErrorCode::Timeout));
         let run = Run::loading().at(1.0, Event::Allowed, 0.0);
         run.at(10_000.0, Event::Tick, 0.0).is("signed-out", stop(ErrorCode::FrameBlocked));
-        Run::loading().at(1.0, Event::Destroy, 0.0).is("signed-out", stop(ErrorCode::Aborted) | DROP);
+        Run::loading().at(1.0, Event::Destroy, 0.0).is("signed-out", stop(ErrorCode::Aborted));
+    }
+
+    #[test]
+    fn a_client_that_never_started_sleeps_for_ever_whatever_came_back_meanwhile() {
+        let run = Run::loading().at(1.0, Event::Renewed, 2.0).at(3.0, Event::Refused, 0.0);
+        run.is("signed-out", STOP | DROP);
+        assert_eq!(run.0.wake_after(4.0), f64::INFINITY);
     }
 
     #[test]
@@ -636,7 +713,15 @@ mod tests {
         let run = run.at(3_000.0, Event::Opened, 1.0);
         run.is("signing-in", POST_BEGAN | CHANGED);
         run.at(3_100.0, Event::Login, LIMIT).is("signing-in", FOCUS);
-        let answered = open().at(2_000.0, Event::Tick, 1.0).at(2_500.0, Event::Answered, 0.0);
+        let lost = || open().at(2_000.0, Event::Tick, 1.0);
+        let run = lost().at(3_000.0, Event::Login, LIMIT).at(3_000.0, Event::Blocked, 0.0);
+        run.is("signing-in", REPORT | failure(ErrorCode::PopupBlocked));
+        assert!(run.0.awaits(), "the first window may still answer");
+        let run = run.at(4_000.0, Event::Login, LIMIT);
+        run.is("signing-in", REOPEN);
+        let run = run.at(4_000.0, Event::Blocked, 0.0).at(5_000.0, Event::Answered, 0.0);
+        assert_eq!(run.at(5_000.0, Event::SignedIn, EXPIRES_AT).name(), "signed-in");
+        let answered = lost().at(2_500.0, Event::Answered, 0.0);
         answered.at(3_000.0, Event::Login, LIMIT).is("signing-in", FOCUS);
     }
 
@@ -679,10 +764,39 @@ mod tests {
     #[test]
     fn the_frames_own_button_signs_in_too() {
         let run = Run::ready().at(1.0, Event::SigningIn, 0.0);
-        run.is("signing-in", CHANGED);
+        run.is("signing-in", FOLLOW | CHANGED);
         assert_eq!(run.at(2.0, Event::SignedIn, EXPIRES_AT).name(), "signed-in");
         Run::ready().at(1.0, Event::Failed, 0.0).is("signed-out", REPORT);
         Run::open().at(1_100.0, Event::SigningIn, 0.0).is("signing-in", 0);
+        let run = Run::ready().at(1.0, Event::SigningIn, 0.0).at(2.0, Event::Abort, 0.0);
+        run.ended_with(ErrorCode::Aborted);
+    }
+
+    #[test]
+    fn a_click_on_the_frames_own_button_counts_before_init_has_succeeded() {
+        let run = Run::loading().at(1.0, Event::Welcome, 1.0).at(1.0, Event::Prepared, 0.0);
+        let run = run.at(2.0, Event::SigningIn, 0.0);
+        run.is("loading", FOLLOW | CHANGED);
+        let ready = run.at(3.0, Event::Allowed, 0.0);
+        ready.is("signing-in", START | CHANGED);
+        assert_eq!(ready.at(4.0, Event::SignedIn, EXPIRES_AT).name(), "signed-in");
+        let clicked = || {
+            let run = Run::loading().at(1.0, Event::Welcome, 1.0).at(1.0, Event::Prepared, 0.0);
+            run.at(2.0, Event::SigningIn, 0.0)
+        };
+        let run = clicked().at(3.0, Event::Answered, 0.0).at(4.0, Event::SignedIn, EXPIRES_AT);
+        run.is("loading", CLOSE | TAKE | SETTLE | CHANGED);
+        run.at(5.0, Event::Allowed, 0.0).is("signed-in", START | CHANGED);
+        let run = clicked().at(3.0, Event::Failed, 0.0);
+        run.is("loading", CLOSE | POST_ENDED | REJECT | CHANGED);
+        run.at(5.0, Event::Allowed, 0.0).is("signed-out", START | CHANGED);
+        let run = clicked().at(3.0, Event::FrameLoaded, 0.0);
+        run.is("loading", CLOSE);
+        let run = run.at(4.0, Event::Allowed, 0.0);
+        run.at(4.0, Event::Welcome, 1.0)
+            .at(4.0, Event::Prepared, 0.0)
+            .is("signed-out", KEEP | START | CHANGED);
+        clicked().at(9.0, Event::Refused, 0.0).is("signed-out", STOP | DROP);
     }
 
     #[test]
@@ -691,6 +805,19 @@ mod tests {
         let run = Run::ready().at(2_000.0, Event::FrameLoaded, 0.0).at(2_000.0, Event::Login, LIMIT);
         run.is("signed-out", reject(ErrorCode::InteractionInProgress));
         assert_eq!(Run::signed_in().at(3_000.0, Event::FrameLoaded, 0.0).name(), "signed-in");
+    }
+
+    #[test]
+    fn a_frame_that_loads_anew_may_come_back_to_a_session() {
+        let loaded = || Run::ready().at(2_000.0, Event::FrameLoaded, 0.0);
+        let run = loaded().at(2_001.0, Event::Renewed, EXPIRES_AT);
+        run.is("signed-in", TAKE | CHANGED);
+        run.at(2_002.0, Event::Prepared, 0.0).is("signed-in", KEEP);
+        // From its first request on it is known that there was none.
+        let run = loaded().at(2_001.0, Event::Prepared, 0.0);
+        run.at(2_002.0, Event::Renewed, EXPIRES_AT).is("signed-out", POST_SIGNED_OUT | REVOKE_OFFER);
+        let run = Run::signed_in().at(3_000.0, Event::FrameLoaded, 0.0).at(3_001.0, Event::SignOut, 0.0);
+        run.at(3_002.0, Event::Renewed, EXPIRES_AT).is("signed-out", POST_SIGNED_OUT | REVOKE_OFFER);
     }
 
     #[test]
@@ -707,13 +834,38 @@ mod tests {
     fn signing_out_drops_the_session_at_once_and_revokes_its_token() {
         let run = Run::signed_in().at(3_000.0, Event::SignOut, 0.0);
         run.is("signed-out", POST_SIGNED_OUT | DROP | CHANGED | REVOKE_LAST);
-        run.at(3_001.0, Event::SignOut, 0.0).is("signed-out", 0);
+        run.at(3_001.0, Event::SignOut, 0.0).is("signed-out", POST_SIGNED_OUT);
+        Run::open().at(3_000.0, Event::SignOut, 0.0).is("signing-in", 0);
+    }
+
+    #[test]
+    fn who_signs_out_after_the_session_ran_out_or_before_init_succeeded_is_signed_out_all_the_same() {
+        let run = Run::signed_in().at(EXPIRES_AT + 1.0, Event::Tick, 0.0);
+        let run = run.at(EXPIRES_AT + 2.0, Event::SignOut, 0.0);
+        run.is("signed-out", POST_SIGNED_OUT | DROP | CHANGED | REVOKE_LAST);
+        let run = Run::ran_out().at(3.0 * EXPIRES_AT, Event::SignOut, 0.0);
+        run.is("signed-out", POST_SIGNED_OUT);
+        run.at(3.0 * EXPIRES_AT, Event::Renewed, 4.0 * EXPIRES_AT)
+            .is("signed-out", POST_SIGNED_OUT | REVOKE_OFFER);
+        let run = Run::loading().at(1.0, Event::Renewed, EXPIRES_AT).at(2.0, Event::SignOut, 0.0);
+        run.is("loading", POST_SIGNED_OUT | DROP | CHANGED | REVOKE_LAST);
+    }
+
+    #[test]
+    fn a_session_that_ran_out_may_come_back_while_nobody_has_signed_out() {
+        let run = Run::ran_out().at(3.0 * EXPIRES_AT, Event::Renewed, 4.0 * EXPIRES_AT);
+        run.is("signed-in", TAKE | CHANGED);
+        let run = Run::ran_out().at(3.0 * EXPIRES_AT, Event::Over, 1.0);
+        run.is("signed-out", 0);
+        run.at(3.0 * EXPIRES_AT, Event::Renewed, 4.0 * EXPIRES_AT)
+            .is("signed-out", POST_SIGNED_OUT | REVOKE_OFFER);
     }
 
     #[test]
     fn a_session_that_ends_elsewhere_is_dropped_and_its_reason_told() {
-        Run::signed_in().at(3_000.0, Event::Over, 0.0).is("signed-out", DROP | CHANGED);
-        Run::signed_in().at(3_000.0, Event::Over, 1.0).is("signed-out", DROP | CHANGED | REPORT);
+        let dropped = DROP | CHANGED | REVOKE_LAST;
+        Run::signed_in().at(3_000.0, Event::Over, 0.0).is("signed-out", dropped);
+        Run::signed_in().at(3_000.0, Event::Over, 1.0).is("signed-out", dropped | REPORT);
         Run::ready().at(3_000.0, Event::Over, 1.0).is("signed-out", 0);
     }
 
@@ -723,6 +875,16 @@ mod tests {
             Run::signed_in().at(3_000.0, Event::SigningIn, 0.0).at(3_000.0, Event::SignedIn, EXPIRES_AT);
         run.is("signed-in", CLOSE | TAKE | SETTLE | CHANGED | REVOKE_LAST);
         run.at(4_000.0, Event::Renewed, 2.0 * EXPIRES_AT).is("signed-in", TAKE | CHANGED);
+    }
+
+    #[test]
+    fn somebody_else_s_session_is_no_renewal() {
+        let both = POST_SIGNED_OUT | REVOKE_OFFER;
+        let over = both | DROP | CHANGED | REVOKE_LAST | REPORT | failure(ErrorCode::SessionExpired);
+        Run::signed_in().at(3_000.0, Event::Swapped, EXPIRES_AT).is("signed-out", over);
+        Run::ready().at(3_000.0, Event::Swapped, EXPIRES_AT).is("signed-out", both);
+        let run = Run::loading().at(2.0, Event::Renewed, EXPIRES_AT).at(3.0, Event::Swapped, EXPIRES_AT);
+        run.is("loading", over);
     }
 
     #[test]
@@ -740,8 +902,40 @@ mod tests {
     }
 
     #[test]
+    fn a_renewal_that_fails_is_tried_again_while_the_platform_repeats_its_answer() {
+        let renew_at = 2_000.0 + (EXPIRES_AT - 2_000.0) * 0.8;
+        let run = Run::signed_in().at(renew_at, Event::Tick, 0.0).at(renew_at, Event::Unrenewed, 0.0);
+        run.is("signed-in", 0);
+        assert_eq!(run.0.wake_after(renew_at), RENEW_SOON_MS);
+        let again = renew_at + RENEW_SOON_MS;
+        let run = run.at(again, Event::Tick, 0.0);
+        run.is("signed-in", RENEW);
+        let run = run.at(again, Event::Unrenewed, 0.0);
+        assert_eq!(run.0.wake_after(again), RENEW_AGAIN_MS, "from then on with patience");
+        // Once there is a token all is as before.
+        let run = run.at(again, Event::Renewed, 2.0 * EXPIRES_AT).at(2.0 * EXPIRES_AT, Event::Tick, 0.0);
+        let run = run.at(2.0 * EXPIRES_AT, Event::Unrenewed, 0.0);
+        assert_eq!(run.0.wake_after(2.0 * EXPIRES_AT), RENEW_SOON_MS);
+        Run::ready().at(1.0, Event::Unrenewed, 0.0).is("signed-out", 0);
+    }
+
+    #[test]
+    fn a_session_that_cannot_be_renewed_ends_however_often_it_is_tried() {
+        let mut run = Run::signed_in().at(5.0 * EXPIRES_AT, Event::Tick, 0.0);
+        run = run.at(5.0 * EXPIRES_AT + 1_000.0, Event::Unrenewed, 0.0);
+        run = run.at(5.0 * EXPIRES_AT + 6_000.0, Event::Tick, 0.0).at(
+            5.0 * EXPIRES_AT + 7_000.0,
+            Event::Unrenewed,
+            0.0,
+        );
+        run.is("signed-in", 0);
+        let run = run.at(5.0 * EXPIRES_AT + RENEW_MS, Event::Tick, 0.0);
+        assert_eq!(run.name(), "signed-out");
+    }
+
+    #[test]
     fn a_session_ends_when_its_token_expires() {
-        let over = POST_SIGNED_OUT | DROP | CHANGED | REPORT | failure(ErrorCode::SessionExpired);
+        let over = POST_SIGNED_OUT | RAN_OUT | DROP | CHANGED | REPORT | failure(ErrorCode::SessionExpired);
         let run = Run::signed_in().at(EXPIRES_AT - 20_000.0, Event::Tick, 1.0);
         run.is("signed-in", RENEW);
         assert_eq!(run.0.wake_after(EXPIRES_AT - 1.0), 1.0);
@@ -804,6 +998,8 @@ mod tests {
             ("REPORT", REPORT),
             ("RENEW", RENEW),
             ("CUT_OFF", CUT_OFF),
+            ("RAN_OUT", RAN_OUT),
+            ("FOLLOW", FOLLOW),
         ];
         let events = Event::ALL.iter().map(|event| (name_of(event), *event as u32));
         let expected: Vec<_> = events.chain(actions.map(|(name, bit)| (name.to_owned(), bit))).collect();
@@ -831,7 +1027,7 @@ mod tests {
         (events, prop::bool::ANY).prop_map(|(event, yes)| {
             let value = match event {
                 Event::Login => LIMIT,
-                Event::SignedIn | Event::Renewed => EXPIRES_AT,
+                Event::SignedIn | Event::Renewed | Event::Swapped => EXPIRES_AT,
                 _ => f64::from(u8::from(yes)),
             };
             (event, value)
@@ -869,17 +1065,36 @@ mod tests {
         }
 
         #[test]
+        fn whatever_happens_time_that_matters_changes_something(events in prop::collection::vec(any_event(), 0..60)) {
+            let (mut run, mut now) = (Run::loading(), 0.0);
+            for (event, value) in events {
+                now += 100.0;
+                run = run.at(now, event, value);
+            }
+            // Who is woken and finds nothing to do sleeps again: or it would be woken at once, again and again.
+            for _ in 0..20 {
+                let wait = run.0.wake_after(now);
+                if wait.is_infinite() {
+                    break;
+                }
+                now += wait.max(0.0);
+                let before = format!("{:?}", run.0);
+                run = run.at(now, Event::Tick, 1.0);
+                prop_assert!(run.0.wake_after(now) > 0.0 || before != format!("{:?}", run.0), "{before}");
+            }
+        }
+
+        #[test]
         fn no_token_of_a_sign_in_is_ever_dropped_alive(events in prop::collection::vec(any_event(), 0..60)) {
             // What the page holds, and what lives: the numbers stand for tokens.
             let (mut run, mut held, mut alive) = (Run::ready(), None, Vec::new());
             for (offer, (event, value)) in events.into_iter().enumerate() {
-                // A session that is over ended at the platform, and who destroys a client keeps it there; a renewed
-                // token follows the one before.
-                if matches!(event, Event::Over | Event::Destroy | Event::Renewed | Event::Tick) {
+                // Who destroys a client keeps its session at the platform; a renewed token follows the one before.
+                if matches!(event, Event::Destroy | Event::Renewed | Event::Tick) {
                     continue;
                 }
                 run = run.at(1_000.0, event, value);
-                if event == Event::SignedIn {
+                if matches!(event, Event::SignedIn | Event::Swapped) {
                     alive.push(offer);
                 }
                 let last = held;

@@ -2,17 +2,29 @@
 
 use anyhow::{Result, ensure};
 use latchkey_journeys::data::{ADA, GRACE};
+use serde_json::json;
 
 use crate::journey::{Journey, journeys};
 
-/// Keeps what the frame says to the page, as text, in `seen`.
+/// Keeps what the frame says to the page, as text, in `seen`, and the ports on which it does in `ports`.
 const OVERHEAR: &str = "const Channel = MessageChannel;
     window.seen = [];
+    window.ports = [];
     window.MessageChannel = class extends Channel {
         constructor() {
             super();
+            ports.push(this.port1);
             this.port1.addEventListener('message', ({ data }) => seen.push(JSON.stringify(data)));
         }
+    };";
+
+/// Says hello to this window, as a page that wants the token itself, and keeps whatever is answered, as text.
+const GREET: &str = "window.answers = [];
+    window.greet = (target, platform, client_id) => {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = ({ data }) => answers.push(JSON.stringify(data));
+        const hello = { type: 'latchkey.hello', version: 1, client_id, scope: '', response_type: 'token', tokens: 'page' };
+        target.postMessage(hello, platform, [port2]);
     };";
 
 /// A client of the page's with these options takes the button.
@@ -29,6 +41,41 @@ impl Journey {
         self.browser.enter_toolbar().await?;
         self.browser.until("Object.keys(localStorage).some((key) => key.startsWith('session '))").await?;
         self.browser.leave_frame().await
+    }
+
+    /// So much time passes, in seconds, for the page and for its frame.
+    async fn time_passes(&self, secs: u32) -> Result<()> {
+        let script =
+            format!("const before = Date.now.bind(Date); Date.now = () => before() + {secs} * 1000;");
+        self.browser.run(&script).await?;
+        self.browser.enter_toolbar().await?;
+        self.browser.run(&script).await?;
+        self.browser.leave_frame().await
+    }
+
+    /// Whether the platform still gives the frame a token for the session that it keeps there.
+    async fn is_kept_at_the_platform(&self) -> Result<bool> {
+        self.browser.enter_toolbar().await?;
+        let body = json!({ "origin": self.stage.site("customer") });
+        let status = self.browser.run(&format!(
+            "return fetch(`${{location.pathname}}session/token/`, {{ method: 'POST', headers: {{ 'Latchkey-Frame': '1' }},
+                 body: new URLSearchParams({body}) }}).then(({{ status }}) => status)"
+        )).await?;
+        self.browser.leave_frame().await?;
+        Ok(status == 200)
+    }
+
+    /// The person is signed out, here, at the next page view, and at the platform.
+    async fn is_signed_out_for_good(&self) -> Result<()> {
+        self.browser.enter_toolbar().await?;
+        self.browser.see("#sign-in").await?;
+        self.browser.until("!Object.keys(localStorage).some((key) => key.startsWith('session '))").await?;
+        self.browser.leave_frame().await?;
+        self.browser.reload().await?;
+        let state = self.with_client("return client.state").await?;
+        ensure!(state == "signed-out", "the next page view is {state}");
+        ensure!(!self.is_kept_at_the_platform().await?, "the platform still knows the session");
+        Ok(())
     }
 
     async fn sign_in_with(&self, options: &str) -> Result<()> {
@@ -90,6 +137,33 @@ journeys! {
         )).await?;
     }
 
+    // The frame finds what another tab has kept meanwhile: the page that did not know of it must not end it.
+    fn a_frame_that_is_loaded_anew_leaves_the_other_tab_signed_in(journey) on Loopback {
+        let first = journey.open_site("/").await?;
+        journey.browser.read("#status", "You are signed out.").await?;
+        journey.browser.run("window.open(location.href)").await?;
+        journey.browser.switch_to_popup(&first).await?;
+        let second = journey.browser.window().await?;
+        journey.browser.click("#sign-in").await?;
+        journey.browser.switch_to_another(&[&first, &second]).await?;
+        journey.log_in(ADA).await?;
+        journey.browser.click("#allow").await?;
+        journey.browser.switch_to(&second).await?;
+        journey.browser.read("#status", ADA.name).await?;
+        journey.keeps_session().await?;
+        journey.browser.switch_to(&first).await?;
+        journey.browser.read("#status", "You are signed out.").await?;
+        journey.browser.run("const frame = document.querySelector('latchkey-toolbar iframe'); frame.src = frame.src;").await?;
+        journey.browser.read("#status", ADA.name).await?;
+        let token = journey.token().await?;
+        ensure!(journey.ask(&token, "").await? == 200);
+        journey.browser.switch_to(&second).await?;
+        journey.browser.read("#status", ADA.name).await?;
+        let token = journey.token().await?;
+        ensure!(journey.ask(&token, "").await? == 200, "the other tab is signed out");
+        journey.keeps_session().await?;
+    }
+
     fn a_token_is_replaced_before_it_expires_and_a_member_who_left_gets_no_other(journey) on Loopback {
         journey.stage.restart_server("access_token_secs = 5\n").await?;
         journey.sign_in(GRACE).await?;
@@ -107,8 +181,40 @@ journeys! {
         journey.browser.read("#status", "You are signed out.").await?;
     }
 
+    fn who_signs_out_when_the_token_has_just_run_out_is_signed_out_for_good(journey) on Loopback {
+        journey.sign_in(ADA).await?;
+        journey.keeps_session().await?;
+        ensure!(journey.is_kept_at_the_platform().await?);
+        let token = journey.token().await?;
+        journey.time_passes(3601).await?;
+        journey.with_client("await client.logout()").await?;
+        journey.is_signed_out_for_good().await?;
+        ensure!(journey.ask(&token, "").await? == 401, "the token lives on");
+    }
+
+    fn a_session_that_ran_out_is_back_at_the_next_page_view_unless_somebody_signs_out(journey) on Loopback {
+        journey.sign_in(ADA).await?;
+        journey.keeps_session().await?;
+        for signs_out in [false, true] {
+            journey.time_passes(3601).await?;
+            // It is waited for another token, for a while, and nothing brings one.
+            journey.with_client("window.asked = client.fetch('projects/').catch(({ code }) => code)").await?;
+            journey.time_passes(11).await?;
+            let codes = journey.with_client("return Promise.all([asked, client.fetch('projects/').catch(({ code }) => code)])").await?;
+            ensure!(codes == json!(["login_required", "login_required"]), "{codes}");
+            journey.browser.read("#status", "You are signed out.").await?;
+            if signs_out {
+                journey.with_client("await client.logout()").await?;
+                journey.is_signed_out_for_good().await?;
+            } else {
+                journey.browser.reload().await?;
+                journey.browser.read("#status", ADA.name).await?;
+            }
+        }
+    }
+
     fn a_page_that_leaves_the_token_to_the_frame_never_sees_one(journey) on Loopback {
-        journey.sign_in_with("{ tokens: 'frame' }").await?;
+        journey.sign_in_with("{ tokens: 'frame', headless: false }").await?;
         journey.is_told("return String(await other.getToken())", "null").await?;
         journey.is_told("return (await (await other.fetch('projects/')).text()).includes('web-shop') ? 'yes' : 'no'", "yes").await?;
         journey.is_told("const reader = (await other.fetch('projects/')).body.getReader();
@@ -128,8 +234,68 @@ journeys! {
             return [await refused('/api/0/%2e%2e/login/'), await refused('a%2fb/'), await refused('projects/', { headers: { Authorization: 'x' } }),
                 await refused('projects/', { headers: { 'X-Forwarded-For': '::1' } })].join()",
             "invalid_options,invalid_options,invalid_options,invalid_options").await?;
+        journey.browser.enter_toolbar().await?;
+        journey.browser.run("const real = fetch;
+            window.fetch = (url, init) => { window.fetch = real; return real('/account/', init); }").await?;
+        journey.browser.leave_frame().await?;
+        journey.is_told("return other.fetch('projects/').then((r) => `${r.status}`, (error) => `${error.code} ${/redirect/.test(error.message)}`)",
+            "network_error true").await?;
         journey.is_told("return seen.some((text) => text.includes('lkat_')) || seen.length < 3 ? 'told' : 'kept'", "kept").await?;
         journey.is_told("const { length } = seen; await other.logout(); return other.state", "signed-out").await?;
+    }
+
+    // A script that got into the page can do what the page can, as long as it runs. It cannot take the token along.
+    fn no_later_hello_gets_at_the_token_that_a_frame_keeps(journey) on Loopback {
+        journey.sign_in_with("{ tokens: 'frame' }").await?;
+        journey.keeps_session().await?;
+        journey.browser.reload().await?;
+        journey.with_client(&format!("const options = {{ tokens: 'frame' }}; {OTHERWISE}")).await?;
+        journey.is_told("return `${other.state} ${await other.getToken()}`", "signed-in null").await?;
+        journey.browser.run(GREET).await?;
+        // To the frame that is there.
+        journey.with_client("const [frame] = document.querySelectorAll('latchkey-toolbar iframe');
+            greet(frame.contentWindow, platform, clientId)").await?;
+        journey.is_told("return (await other.fetch('projects/')).status + ' ' + answers.length", "200 0").await?;
+        // And to one of its own, which does not get the session, and leaves none behind.
+        journey.with_client("const frame = document.createElement('iframe');
+            frame.src = `${platform}/toolbar/${clientId}/`;
+            frame.onload = () => greet(frame.contentWindow, platform, clientId);
+            document.body.append(frame);").await?;
+        journey.browser.until("answers.some((text) => text.includes('\"prepared\"'))").await?;
+        journey.is_told("return answers.some((text) => /lkat_|renewed|signed_in/.test(text)) ? 'told' : 'kept'", "kept").await?;
+        journey.browser.until("await other.fetch('projects/').then(({ status }) => status == 401, () => true)").await?;
+        journey.browser.until("other.state === 'signed-out'").await?;
+    }
+
+    // What was on its way when the page gave a sign-in up arrives while the next one is under way.
+    fn what_is_said_of_a_sign_in_that_was_given_up_settles_no_other(journey) on Loopback {
+        let page = journey.open_site("/popup.html").await?;
+        journey.browser.run(OVERHEAR).await?;
+        journey.with_client(&format!("const options = {{}}; {OTHERWISE}")).await?;
+        journey.browser.click("#sign-in").await?;
+        journey.browser.switch_to_popup(&page).await?;
+        journey.browser.see("#email").await?;
+        journey.browser.switch_to(&page).await?;
+        journey.browser.run("const late = (data) => ports.at(-1).dispatchEvent(new MessageEvent('message', { data }));
+            const session = { organization: { id: 'o', slug: 'o', name: 'O' }, user: { id: 'm', name: 'Mallory' }, scopes: [], expires_at: Date.now() + 60000 };
+            late({ type: 'answered', state: 'another' });
+            late({ type: 'failed', state: 'another', code: 'server_error', description: null });
+            late({ type: 'signed_in', state: 'another', access_token: null, session });
+            late({ type: 'failed', state: null, code: 'server_error', description: null });").await?;
+        journey.is_told("return `${other.state} ${other.session} ${window.outcome}`", "signing-in null undefined").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.until("window.outcome === 'Ada Lovelace'").await?;
+    }
+
+    fn what_the_platform_says_of_a_token_that_it_refuses_is_read_through_the_frame(journey) on Loopback {
+        journey.sign_in_with("{ tokens: 'frame' }").await?;
+        let client = journey.stage.clients.acme.clone();
+        journey.stage.latchkey.run(&["app", "disable", "--client-id", &client]).await?;
+        journey.is_told("for (;;) {
+                const response = await other.fetch('projects/');
+                if (!response.ok) return `${response.status} ${typeof (await response.json()).error} ${other.state}`;
+                await response.text();
+            }", "401 string signed-out").await?;
     }
 
     fn a_frame_that_is_taken_off_the_page_fails_what_waits_for_it_and_what_comes_later(journey) on Loopback {

@@ -195,6 +195,36 @@ impl Journey {
 }
 
 journeys! {
+    fn who_is_signed_in_still_is_when_another_sign_in_fails(journey) on Loopback {
+        let page = journey.sign_in(ADA).await?;
+        for (is_closed, status) in [(true, "closed before the end"), (false, "You are signed in.")] {
+            journey.with_client("window.controller = new AbortController();
+                const { signal } = controller;
+                window.outcome = undefined;
+                client.login({ prompt: 'login', signal }).catch(({ code }) => { window.outcome = code; });
+                return null").await?;
+            journey.browser.enter_toolbar().await?;
+            journey.browser.read("#status", "Continue in the window").await?;
+            journey.browser.read("#name", ADA.name).await?;
+            journey.browser.switch_to_popup(&page).await?;
+            journey.browser.see("#password").await?;
+            if is_closed {
+                journey.browser.close_window().await?;
+            }
+            journey.browser.switch_to(&page).await?;
+            if !is_closed {
+                journey.browser.run("controller.abort()").await?;
+            }
+            journey.browser.until("window.outcome").await?;
+            journey.browser.enter_toolbar().await?;
+            journey.browser.read("#status", status).await?;
+            journey.browser.read("#name", ADA.name).await?;
+            journey.browser.see("#sign-out").await?;
+            ensure!(!journey.browser.shows("#sign-in").await?, "it offers to sign in");
+            journey.browser.switch_to(&page).await?;
+        }
+    }
+
     fn no_style_of_a_site_reaches_a_docked_toolbar(journey) on Loopback {
         journey.compare("").await?;
     }

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use latchkey_journeys::data::{ADA, GRACE};
+use serde_json::json;
 
 use crate::journey::{Journey, journeys};
 
@@ -59,6 +60,46 @@ impl Journey {
         ensure!(said.as_str().is_some_and(|said| said.contains(expected)), "{said} instead of {expected}");
         Ok(())
     }
+}
+
+/// What `index.d.ts` says of `fetch` wherever the token is kept, and of all of it once the client is destroyed.
+async fn calls_alike(journey: &Journey, options: &str) -> Result<()> {
+    let page = journey.open_site("/popup.html").await?;
+    journey.init_with(options).await?;
+    journey.browser.click("#sign-in").await?;
+    journey.log_in_and_allow(&page, ADA).await?;
+    journey.browser.until("window.outcome === 'Ada Lovelace'").await?;
+    let told = journey
+        .browser
+        .run(
+            "return (async () => {
+                const { platform } = await import('/config.js');
+                const says = (asked) => asked.then((answer) => answer?.status ?? 'done', ({ code }) => code);
+                const ask = (path, init) => says(other.fetch(path, init));
+                const told = {
+                    own: await ask('projects/#there'), whole: await ask('/api/0/'), address: await ask(`${platform}/api/0/#there`),
+                    elsewhere: [], after: [],
+                };
+                for (const path of ['/api/', '/api/1/', '/api/00/', '/login/', '../../../login/', 'https://evil.example/api/0/']) {
+                    told.elsewhere.push(await ask(path));
+                }
+                const asked = ask('projects/');
+                other.destroy();
+                told.waiting = await asked;
+                for (const call of [other.fetch('projects/'), other.login(), other.logout(), other.handleRedirect()]) {
+                    told.after.push(await says(call));
+                }
+                return told;
+            })()",
+        )
+        .await?;
+    let refused = vec!["invalid_options"; 6];
+    let expected = json!({
+        "own": 200, "whole": 200, "address": 200, "elsewhere": refused, "waiting": "aborted",
+        "after": ["aborted", "aborted", "done", "done"],
+    });
+    ensure!(told == expected, "{told}");
+    Ok(())
 }
 
 journeys! {
@@ -121,6 +162,54 @@ journeys! {
         journey.browser.read("#projects", "web-shop").await?;
     }
 
+    fn a_page_that_was_left_and_is_gone_back_to_signs_in_as_before(journey) on Loopback {
+        for kept in ["no", "yes"] {
+            journey.open_site("/redirect.html").await?;
+            journey.browser.until("document.body.dataset.ready").await?;
+            // What a browser may not keep, such as a page that listens to this, is loaded anew.
+            let spoil = if kept == "yes" { "" } else { "addEventListener('unload', () => {});" };
+            journey.browser.run(&format!("window.isKept = 'yes'; {spoil}")).await?;
+            journey.browser.click("#sign-in").await?;
+            journey.browser.see("#email").await?;
+            journey.browser.back().await?;
+            journey.browser.until("document.body.dataset.ready").await?;
+            ensure!(journey.browser.run("return window.isKept ?? 'no'").await? == kept, "{kept}");
+            if kept == "yes" {
+                journey.browser.read("#projects", "aborted").await?;
+            }
+        }
+        journey.browser.click("#sign-in").await?;
+        journey.log_in(ADA).await?;
+        journey.browser.click("#allow").await?;
+        journey.browser.read("#projects", "web-shop").await?;
+    }
+
+    fn a_page_that_was_left_since_no_window_opened_may_open_one_when_it_is_gone_back_to(journey) on Loopback with blocks_popups {
+        let address = format!("{}/clients/back.html", journey.stage.site("customer"));
+        let client = journey.stage.clients.acme.clone();
+        journey.stage.latchkey.run(&["app", "update", "--client-id", &client, "--redirect-uri", &address]).await?;
+        journey.open_site("/clients/back.html").await?;
+        let page = journey.browser.window().await?;
+        journey.browser.read("#status", "signed-out").await?;
+        // A browser may not keep a page with a frame for the Back button: here it is stopped before it is left.
+        for back in ["dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))", "controller.abort()"] {
+            journey.browser.run(
+                "window.controller = new AbortController();
+                 window.outcome = undefined;
+                 client.login({ signal: controller.signal }).catch(({ code }) => { window.outcome = code; });
+                 window.stop();"
+            ).await?;
+            journey.says("return client.delivery", "redirect").await?;
+            journey.browser.run(back).await?;
+            journey.browser.until("window.outcome === 'aborted'").await?;
+            journey.says("return client.delivery", "opener").await?;
+        }
+        journey.browser.run("document.getElementById('status').onclick = () => client.login()").await?;
+        journey.browser.click("#status").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.read("#status", ADA.name).await?;
+    }
+
     fn after_a_redirect_the_toolbar_shows_who_is_signed_in(journey) on Loopback with blocks_popups {
         let address = format!("{}/clients/back.html", journey.stage.site("customer"));
         let client = journey.stage.clients.acme.clone();
@@ -147,6 +236,42 @@ journeys! {
             journey.stage.platform(),
             token.as_str().unwrap_or_default()
         )).await?;
+    }
+
+    fn who_signs_in_by_redirect_takes_the_place_of_whom_the_toolbar_kept_signed_in(journey) on Loopback with blocks_popups {
+        let address = format!("{}/clients/back.html", journey.stage.site("customer"));
+        let client = journey.stage.clients.acme.clone();
+        journey.stage.latchkey.run(&["app", "update", "--client-id", &client, "--redirect-uri", &address]).await?;
+        let page = journey.open_site("/clients/back.html").await?;
+        journey.browser.read("#status", "signed-out").await?;
+        journey.browser.enter_toolbar().await?;
+        journey.browser.click("#sign-in").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.read("#status", ADA.name).await?;
+        let before = journey.browser.run("return client.getToken()").await?;
+        journey.browser.enter_toolbar().await?;
+        journey.browser.until("Object.keys(localStorage).some((key) => key.startsWith('session '))").await?;
+        journey.browser.leave_frame().await?;
+        // As somebody else, in the page.
+        journey.browser.run("client.login({ prompt: 'login' })").await?;
+        journey.log_in(GRACE).await?;
+        journey.browser.click("#allow").await?;
+        journey.browser.read("#status", GRACE.name).await?;
+        journey.browser.enter_toolbar().await?;
+        journey.browser.read("#name", GRACE.name).await?;
+        let noted = journey.browser.run("return Object.keys(localStorage).some((key) => key.startsWith('session '))").await?;
+        ensure!(noted == false, "the toolbar's own session is noted still");
+        journey.browser.leave_frame().await?;
+        journey.browser.until(&format!(
+            "(await fetch('{}/api/0/', {{ headers: {{ Authorization: 'Bearer {}' }} }})).status === 401",
+            journey.stage.platform(),
+            before.as_str().unwrap_or_default()
+        )).await?;
+        let name = journey.browser.run("return client.session.user.name").await?;
+        ensure!(name == GRACE.name, "{name} is signed in");
+        // And whom the toolbar kept does not come back.
+        journey.browser.reload().await?;
+        journey.browser.read("#status", "signed-out").await?;
     }
 
     fn a_frame_that_is_loaded_anew_and_kept_nothing_learns_of_the_session_from_the_page(journey) on Loopback {
@@ -189,7 +314,7 @@ journeys! {
                  port1.onmessage = ({{ data }}) => answers.push(data.type);
                  const hello = {{ type: 'latchkey.hello', version: 1, client_id, scope: '', response_type: 'token', tokens: 'page' }};
                  frame.contentWindow.postMessage(hello, platform, [port2]);
-                 port1.postMessage({{ type: 'adopt', access_token: '{token}', expires_in: 3600 }});
+                 port1.postMessage({{ type: 'adopt', access_token: '{token}', expires_in: 3600, replaces: false }});
              }};
              document.body.prepend(frame);"
         );
@@ -314,6 +439,14 @@ journeys! {
         journey.browser.until("window.outcome === 'aborted'").await?;
     }
 
+    fn a_page_that_holds_the_token_calls_where_one_that_does_not_calls(journey) on Loopback {
+        calls_alike(journey, "{ mode: 'popup' }").await?;
+    }
+
+    fn a_page_that_leaves_the_token_to_the_frame_calls_where_one_that_holds_it_calls(journey) on Loopback {
+        calls_alike(journey, "{ tokens: 'frame', headless: true }").await?;
+    }
+
     fn a_script_in_the_head_may_be_faster_than_the_body(journey) on Loopback {
         journey.open_site("/popup.html").await?;
         let state = journey.browser.run(
@@ -351,6 +484,31 @@ journeys! {
             journey.browser.popup_closes(&page).await?;
             journey.browser.until("left().length === 0").await.map_err(|error| error.context(options))?;
         }
+    }
+
+    fn a_click_in_the_toolbar_counts_before_the_platform_has_answered(journey) on Loopback {
+        let page = journey.open_site("/popup.html").await?;
+        journey.with_client(
+            "client.destroy();
+             const real = fetch;
+             const answered = new Promise((done) => { window.answer = done; });
+             window.fetch = async (url, init) => {
+                 if (String(url).includes('/status/')) await answered;
+                 return real(url, init);
+             };
+             sdk.init({ clientId, platform, timeoutMs: 60_000 }).then((client) => { window.other = client; })"
+        ).await?;
+        journey.browser.enter_toolbar().await?;
+        journey.browser.click("#sign-in:enabled").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.enter_toolbar().await?;
+        journey.browser.read("#name", ADA.name).await?;
+        journey.browser.leave_frame().await?;
+        journey.browser.run("answer()").await?;
+        journey.browser.until("window.other?.session?.user.name === 'Ada Lovelace'").await?;
+        journey.says(PROJECTS, "200 ").await?;
+        journey.browser.enter_toolbar().await?;
+        journey.browser.see("#sign-out").await?;
     }
 
     fn who_has_given_up_before_opens_no_window(journey) on Loopback {
@@ -452,6 +610,15 @@ journeys! {
             })()"
         ).await?;
         ensure!(sent == "200 1 omit Bearer lkat_", "{sent}");
+        // A folder of the site's sends on to its own address with a slash.
+        let sent_on = journey.browser.run(
+            "return (async () => {
+                const real = fetch;
+                window.fetch = ({ redirect }) => { window.fetch = real; return real(new Request('/hostile', { redirect })); };
+                return other.fetch('projects/').then((r) => r.status, ({ code, message }) => `${code} ${/redirect/.test(message)}`);
+            })()"
+        ).await?;
+        ensure!(sent_on == "network_error true", "{sent_on}");
     }
 }
 

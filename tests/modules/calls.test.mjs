@@ -116,7 +116,8 @@ const asked = { type: "fetch", id: 1, method: "GET", path: "projects/", headers:
 const account = { token: "t", organization: "acme" };
 
 test("a request brings the token, no cookie, and nothing else that the page did not say", () => {
-  const [url, { headers, credentials, method, body }] = requested(asked, account);
+  const [url, { headers, credentials, method, body, redirect }] = requested(asked, account);
+  assert.equal(redirect, "manual");
   assert.equal(url, "/api/0/organizations/acme/projects/");
   assert.deepEqual([[...headers], credentials, method, body], [[["accept", "a/b"], ["authorization", "Bearer t"]], "omit", "GET", null]);
   const wrong = { method: "get", path: "/login/", headers: [["cookie", "a"]], body: new Blob(["x"]) };
@@ -171,20 +172,55 @@ test("an answer without a body is over at once, and a token that is refused is t
   assert.deepEqual(refused, ["t"]);
 });
 
+test("what the platform says of a token that it refuses is read after the session has ended", async (t) => {
+  const { calls, posted, fetched, refused } = start(t);
+  calls.hear(asked);
+  calls.hear({ ...asked, id: 2 });
+  fetched[0].answer(new Response('{"error":"session_expired"}', { status: 401 }));
+  await settle();
+  assert.deepEqual(refused, ["t"]);
+  calls.end("aborted");
+  assert.deepEqual(posted.map(({ type, id }) => [type, id]), [["head", 1], ["broken", 2]]);
+  calls.hear({ type: "pull", id: 1 });
+  await settle();
+  assert.equal(new TextDecoder().decode(posted[2].data), '{"error":"session_expired"}');
+  calls.hear({ type: "pull", id: 1 });
+  await settle();
+  assert.deepEqual(posted[3], { type: "end", id: 1 });
+  // Another page gets nothing of it.
+  calls.hear({ ...asked, id: 3 });
+  fetched[2].answer(new Response("x", { status: 401 }));
+  await settle();
+  calls.end();
+  calls.hear({ type: "pull", id: 3 });
+  await settle();
+  assert.deepEqual(posted.slice(4).map(({ type }) => type), ["head"]);
+});
+
 test("an answer from elsewhere is none", async (t) => {
   const { calls, posted, fetched } = start(t);
   for (const [id, at] of ["https://evil.example/api/0/", "https://p.example/login/", "https://p.example.evil.example/api/0/", ""].entries()) {
     calls.hear({ ...asked, id });
     fetched[id].answer(new Response("x"), at);
     await settle();
-    assert.deepEqual(posted[id], { type: "broken", id, code: "network_error" }, at);
+    assert.deepEqual(posted[id], { type: "broken", id, code: "network_error", description: null }, at);
   }
+});
+
+test("a redirect is not followed, and the page is told so", async (t) => {
+  const { calls, posted, fetched } = start(t);
+  calls.hear(asked);
+  assert.equal(fetched[0].init.redirect, "manual");
+  fetched[0].answer(Object.defineProperty(new Response(null), "type", { value: "opaqueredirect" }));
+  await settle();
+  assert.deepEqual(posted.map(({ type, code }) => [type, code]), [["broken", "network_error"]]);
+  assert.match(posted[0].description, /redirect/);
 });
 
 test("without a token, with a wrong path, or without an answer a call is refused with the reason", async (t) => {
   const none = start(t, null);
   none.calls.hear(asked);
-  assert.deepEqual(none.posted, [{ type: "broken", id: 1, code: "login_required" }]);
+  assert.deepEqual(none.posted, [{ type: "broken", id: 1, code: "login_required", description: null }]);
   const { calls, posted, fetched } = start(t);
   calls.hear({ ...asked, path: "/login/" });
   calls.hear({ ...asked, id: 2 });
@@ -201,7 +237,7 @@ test("what is cancelled is aborted in silence, and whatever is under way at the 
   assert.ok(fetched[0].init.signal.aborted);
   calls.end("aborted");
   await settle();
-  assert.deepEqual(posted, [{ type: "broken", id: 2, code: "aborted" }]);
+  assert.deepEqual(posted, [{ type: "broken", id: 2, code: "aborted", description: null }]);
   assert.ok(fetched[1].init.signal.aborted);
 });
 
@@ -209,12 +245,16 @@ test("of more calls than may be open the oldest that nobody reads makes room, an
   const { calls, posted, fetched } = start(t);
   for (let id = 1; id <= 64; id += 1) calls.hear({ ...asked, id });
   calls.hear({ ...asked, id: 65 });
-  assert.deepEqual(posted.pop(), { type: "broken", id: 65, code: "invalid_options" });
+  const full = posted.pop();
+  assert.deepEqual([full.id, full.code], [65, "invalid_options"]);
+  assert.match(full.description, /64 calls are open/);
   fetched[4].answer(new Response("x"));
   fetched[2].answer(new Response("x"));
   await settle();
   calls.hear({ ...asked, id: 66 });
-  assert.deepEqual(posted.filter(({ type }) => type == "broken"), [{ type: "broken", id: 3, code: "network_error" }]);
+  const [gone, ...others] = posted.filter(({ type }) => type == "broken");
+  assert.deepEqual([gone.id, gone.code, others], [3, "network_error", []]);
+  assert.match(gone.description, /made room/);
   assert.equal(fetched.length, 65);
 });
 

@@ -99,11 +99,15 @@ test("anything at all is no message, no session and no token, and breaks nothing
 });
 
 test("a message with one property more, less or of anything else is none", () => {
-  const whole = { type: "adopt", access_token: "t", expires_in: 60 };
+  const whole = { type: "adopt", access_token: "t", expires_in: 60, replaces: false };
   assert.equal(readToFrame(whole), whole);
   fc.assert(
-    fc.property(fc.constantFrom("access_token", "expires_in"), anything, fc.string(), (name, value, more) => {
-      const fits = name == "expires_in" ? Number.isInteger(value) && value >= 0 && value < 2 ** 32 : typeof value == "string";
+    fc.property(fc.constantFrom("access_token", "expires_in", "replaces"), anything, fc.string(), (name, value, more) => {
+      const fits = {
+        access_token: typeof value == "string",
+        expires_in: Number.isInteger(value) && value >= 0 && value < 2 ** 32,
+        replaces: typeof value == "boolean",
+      }[name];
       assert.equal(readToFrame({ ...whole, [name]: value }) !== undefined, fits);
       const { [name]: _, ...less } = whole;
       assert.equal(readToFrame(less), undefined);
@@ -211,17 +215,57 @@ globalThis.BroadcastChannel = class {
 /** A session whose core writes down what it is told, and answers what the test says. */
 function started({ keeps = false, ...options } = {}) {
   globalThis.document = { addEventListener() {} };
-  globalThis.localStorage = { getItem: () => null, setItem() {}, removeItem() {} };
+  const noted = new Set(options.noted);
+  globalThis.localStorage = { getItem: (key) => noted.has(key) || null, setItem: (key) => noted.add(key), removeItem: (key) => noted.delete(key) };
   const steps = [];
   const posted = [];
   const shown = [];
-  const core = { turn: () => 7, tries_cookie: () => true, step: (...step) => (steps.push(step), options.step?.(session, ...step)), post: (message) => posted.push(message), fail: (code) => steps.push(["fail", code]) };
+  const core = { turn: () => 7, attempt: () => 3, tries_cookie: () => true, step: (...step) => (steps.push(step), options.step?.(session, ...step)), post: (message) => posted.push(message) };
   const session = new Session("c1", (held) => shown.push(held.token), () => shown.push(null));
   session.start(core);
-  session.begin("https://shop.example", keeps);
-  return { session, steps, posted, shown };
+  const flags = session.begin("https://shop.example", keeps);
+  return { session, steps, posted, shown, flags };
 }
 const settle = () => new Promise((done) => setTimeout(done, 20));
+
+const CLOSE_PATH = "/toolbar/c1/session/?origin=https%3A%2F%2Fshop.example&tokens=";
+
+test("what a frame keeps to itself no frame finds or hears that hands tokens out", async (t) => {
+  const [page, frame] = ["session c1 https://shop.example", "session c1 https://shop.example frame"];
+  for (const [noted, keeps, expected] of [
+    [[], false, 0],
+    [[page], false, table.MARKED],
+    [[frame], false, table.OTHERWISE],
+    [[page], true, table.OTHERWISE],
+    [[frame], true, table.MARKED],
+    [[page, frame], true, table.MARKED | table.OTHERWISE],
+  ]) {
+    assert.equal(started({ keeps, noted }).flags, expected, `${noted} ${keeps}`);
+    assert.equal(BroadcastChannel.last.name, "latchkey c1 https://shop.example" + (keeps ? " frame" : ""));
+  }
+  for (const [keeps, other, left] of [[false, "frame", page], [true, "page", frame]]) {
+    const asked = answering(t, [204]);
+    const { session } = started({ keeps, noted: [page, frame] });
+    session.act(table.CLOSE_OTHERWISE, "");
+    assert.deepEqual(asked.map(([path, { method }]) => [path, method]), [[CLOSE_PATH + other, "DELETE"]]);
+    assert.deepEqual([page, frame].filter((key) => localStorage.getItem(key)), [left]);
+    t.mock.restoreAll();
+  }
+});
+
+test("the platform is told whose token it will be", async (t) => {
+  for (const keeps of [false, true]) {
+    const asked = answering(t, [204], [403, { error: "login_required" }], [204]);
+    const { session } = started({ keeps });
+    session.act(table.ASK, "");
+    await settle();
+    session.act(table.CLOSE, "");
+    await settle();
+    const told = asked.map(([path, { body }]) => body?.get("tokens") ?? new URLSearchParams(path.split("?")[1]).get("tokens"));
+    assert.deepEqual(told, Array(2).fill(keeps ? "frame" : "page"));
+    t.mock.restoreAll();
+  }
+});
 
 test("a token that the page hands over is shown only if it is of this application", async (t) => {
   for (const [client_id, adopted] of [["c1", 1], ["c2", 0], [undefined, 0], [["c1"], 0]]) {
@@ -247,10 +291,43 @@ test("the page learns of a session, and of the token only where it holds it", as
     answering(t, [200, info()]);
     const step = (session, event) => event == table.CAME && session.act(table.TAKE | table.POST_SIGNED_IN, "");
     const { session, posted, shown } = started({ keeps, step });
-    session.takeToken("t", 60, null);
+    session.takeToken("s", "t", 60, null);
     await settle();
-    assert.deepEqual(posted.map(({ type, access_token }) => [type, access_token]), [["signed_in", keeps ? null : "t"]]);
+    assert.deepEqual(posted.map(({ type, state, access_token }) => [type, state, access_token]), [["signed_in", "s", keeps ? null : "t"]]);
     assert.deepEqual([shown, session.account], [["t"], { token: "t", organization: "acme" }]);
+    t.mock.restoreAll();
+  }
+});
+
+test("what came of a response nobody waits for any more is revoked, with all that came along", async (t) => {
+  for (const [refresh_token, revoked] of [[undefined, "t"], ["r", "r"]]) {
+    const asked = answering(t, [200, { access_token: "t", token_type: "Bearer", expires_in: 60, refresh_token }], [200, info()], [200, {}]);
+    const { session, steps, posted } = started({ step: (session, event) => event == table.CAME && session.act(table.DISCARD, "") });
+    session.takeCode("s", "code", "verifier", "uri", null);
+    await settle();
+    const [path, { body }] = asked.at(-1);
+    assert.deepEqual([path, body.get("token"), steps.length, posted], ["/oauth/revoke/", revoked, 1, []]);
+    t.mock.restoreAll();
+  }
+});
+
+test("a response that opens nothing says so, and of which attempt it was", async (t) => {
+  answering(t, [400, { error: "invalid_grant" }]);
+  const { session, steps, posted } = started();
+  session.takeCode("s", "code", "verifier", "uri", null);
+  await settle();
+  assert.deepEqual(steps.map(([event, , , turn, code]) => [event, turn, code]), [[table.FAILED, 3, "invalid_grant"]]);
+  assert.deepEqual(posted, []);
+});
+
+test("another application's token is nobody's session, whatever brought it, and is revoked", async (t) => {
+  for (const [refresh_token, revoked] of [[undefined, "t"], ["r", "r"]]) {
+    const asked = answering(t, [200, { access_token: "t", token_type: "Bearer", expires_in: 60, refresh_token }], [200, info({ client_id: "c2" })], [200, {}]);
+    const { session, steps } = started();
+    session.takeCode("s", "code", "verifier", "uri", null);
+    await settle();
+    assert.deepEqual(steps.map(([event, , , turn, code]) => [event, turn, code]), [[table.FAILED, 3, "server_error"]]);
+    assert.deepEqual([asked.at(-1)[0], asked.at(-1)[1].body.get("token")], ["/oauth/revoke/", revoked]);
     t.mock.restoreAll();
   }
 });
@@ -260,7 +337,7 @@ test("a renewal tries the cookie, then the refresh token, and says in what turn 
   const nobody = [401, { error: "login_required" }];
   const asked = answering(t, [200, tokens], [200, info()], nobody, [200, { ...tokens, access_token: "t2", refresh_token: undefined }], [200, info()]);
   const { session, steps } = started({ step: (session, event) => event == table.CAME && session.act(table.TAKE, "") });
-  session.takeCode("code", "verifier", "uri", null);
+  session.takeCode("s", "code", "verifier", "uri", null);
   await settle();
   session.act(table.ASK, "");
   await settle();
@@ -272,15 +349,79 @@ test("a renewal tries the cookie, then the refresh token, and says in what turn 
     ["/api/0/", undefined],
   ]);
   assert.deepEqual(steps.map(([event, flags, , turn, code]) => [event, flags, turn, code]), [
-    [table.CAME, table.REFRESH, 7, ""],
+    [table.CAME, table.REFRESH, 3, ""],
     [table.RENEWED, table.REFRESH | table.SAME, 7, ""],
   ]);
+});
+
+test("what is renewed too late is revoked: a refresh token with all that stands on it, what a cookie brought alone", async (t) => {
+  const tokens = { access_token: "t1", token_type: "Bearer", expires_in: 60, refresh_token: "r1" };
+  const nobody = [401, { error: "login_required" }];
+  for (const [answers, revoked] of [
+    [[[200, { ...tokens, access_token: "t2", refresh_token: undefined }]], "t2"],
+    [[nobody, [200, { ...tokens, access_token: "t2", refresh_token: "r2" }]], "r2"],
+  ]) {
+    const asked = answering(t, [200, tokens], [200, info()], ...answers, [200, info()], [200, {}]);
+    const step = (session, event) => session.act({ [table.CAME]: table.TAKE, [table.RENEWED]: table.DISCARD }[event] ?? 0, "");
+    const { session } = started({ step });
+    session.takeCode("s", "code", "verifier", "uri", null);
+    await settle();
+    session.act(table.ASK, "");
+    await settle();
+    assert.deepEqual([asked.at(-1)[0], asked.at(-1)[1].body.get("token")], ["/oauth/revoke/", revoked]);
+    t.mock.restoreAll();
+  }
+});
+
+test("a session that opens too late is closed before the next one opens", async (t) => {
+  const asked = [];
+  const waiting = [];
+  t.mock.method(globalThis, "fetch", async (path, { method, body }) => {
+    if (path == "/api/0/") return Response.json(info());
+    asked.push(`${method} ${body?.get("handle") ?? ""}`.trim());
+    await new Promise((done) => waiting.push(done));
+    return new Response(null, { status: 204 });
+  });
+  let opened = 0;
+  const step = (session, event) => {
+    if (event == table.CAME) session.act(table.TAKE | table.OPEN, "");
+    if (event == table.OPENED) session.act(opened++ ? table.MARK : table.CLOSE, "");
+  };
+  const { session } = started({ step });
+  for (const handle of ["a", "b"]) {
+    session.takeToken("s", "t", 60, handle);
+    await settle();
+  }
+  for (const expected of [["POST a"], ["POST a", "DELETE"], ["POST a", "DELETE", "POST b"]]) {
+    assert.deepEqual(asked, expected);
+    waiting.shift()();
+    await settle();
+  }
+  assert.equal(opened, 2);
+  // Whoever signs out may leave the page at once: what waits for nothing is asked for at once.
+  session.act(table.CLOSE, "");
+  assert.equal(asked.length, 4);
+});
+
+test("a refresh token that came with a token nobody could look at is the next one", async (t) => {
+  const tokens = { access_token: "t1", token_type: "Bearer", expires_in: 60, refresh_token: "r1" };
+  const nobody = [401, { error: "login_required" }];
+  const asked = answering(t, [200, tokens], [200, info()], nobody, [200, { ...tokens, refresh_token: "r2" }], [], nobody, [400, { error: "invalid_grant" }]);
+  const { session, steps } = started({ step: (session, event) => event == table.CAME && session.act(table.TAKE, "") });
+  session.takeCode("s", "code", "verifier", "uri", null);
+  await settle();
+  for (const _ of [1, 2]) {
+    session.act(table.ASK, "");
+    await settle();
+  }
+  assert.deepEqual(steps.slice(1).map(([event, , , , code]) => [event, code]), [[table.UNRENEWED, "network_error"], [table.UNRENEWED, "session_expired"]]);
+  assert.equal(asked.at(-1)[1].body.get("refresh_token"), "r2");
 });
 
 test("a renewal that brings nothing says why", async (t) => {
   answering(t, [200, info()], [403, { error: "membership_required" }]);
   const { session, steps } = started({ step: (session, event) => event == table.CAME && session.act(table.TAKE, "") });
-  session.takeToken("t", 60, null);
+  session.takeToken("s", "t", 60, null);
   await settle();
   session.act(table.ASK, "");
   await settle();

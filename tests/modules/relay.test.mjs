@@ -58,6 +58,17 @@ test("giving up is told to the frame and rejects, before the answer and in the m
   await assert.rejects(relay.fetch(request({ signal: AbortSignal.abort() }), "/api/0/x/"), { code: "aborted" });
 });
 
+test("why there is no answer is told in the frame's own words, where it has any", async () => {
+  const sent = [];
+  const relay = new Relay((message) => sent.push(message), (code, message) => Object.assign(new Error(message), { code }));
+  for (const [id, description, message] of [[1, "fetch: a redirect", "fetch: a redirect"], [2, null, /null|^$/]]) {
+    const call = relay.fetch(request(), "/api/0/x/");
+    while (sent.length < id) await new Promise((done) => setImmediate(done));
+    relay.hear({ type: "broken", id, code: "network_error", description });
+    await assert.rejects(call, { code: "network_error", message });
+  }
+});
+
 test("a status that has no body gives a response without one", async () => {
   const { sent, relay } = start();
   const call = relay.fetch(request(), "/api/0/x/");

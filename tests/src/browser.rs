@@ -312,10 +312,15 @@ impl Browser {
 
     /// Waits for a window besides this one, and goes there.
     pub async fn switch_to_popup(&self, page: &WindowHandle) -> Result<()> {
+        self.switch_to_another(&[page]).await
+    }
+
+    /// Waits for a window besides these, and goes there.
+    pub async fn switch_to_another(&self, known: &[&WindowHandle]) -> Result<()> {
         let started = Instant::now();
         loop {
             let windows = self.client.windows().await?;
-            if let Some(popup) = windows.into_iter().find(|window| window != page) {
+            if let Some(popup) = windows.into_iter().find(|window| !known.contains(&window)) {
                 return self.switch_to(&popup).await;
             }
             ensure!(started.elapsed() < PATIENCE, "no window opened");

@@ -129,11 +129,19 @@ pub enum FromFrame<Data = ()> {
     /// whether a session is back, see [`FromFrame::Renewed`].
     Prepared(Prepared),
     /// The person clicked *Sign in* in the iframe, and the iframe opened the window itself.
-    SigningIn,
+    SigningIn {
+        /// The request's state, by which the page knows what is said of it.
+        state: String,
+    },
     /// The authorization response of the sign-in arrived: that its window closes now means nothing any more.
-    Answered,
-    /// A sign-in succeeded.
+    Answered {
+        /// The request's state.
+        state: String,
+    },
+    /// A sign-in succeeded. One that the page has given up meanwhile it answers with [`ToFrame::Ended`].
     SignedIn {
+        /// The request's state.
+        state: String,
         /// The access token, for the page that the iframe's parent is; `None` where the frame keeps it.
         access_token: Option<String>,
         /// Whose it is and what it opens.
@@ -149,6 +157,8 @@ pub enum FromFrame<Data = ()> {
     },
     /// A sign-in ended without a session.
     Failed {
+        /// The request's state; `None` where it did not even come to a window.
+        state: Option<String>,
         /// Why.
         code: ErrorCode,
         /// The server's own words for it, if it had any.
@@ -195,6 +205,8 @@ pub enum FromFrame<Data = ()> {
         id: u32,
         /// Why: `network_error`, `aborted`, `invalid_options` or `login_required`.
         code: ErrorCode,
+        /// The same in a sentence, where the code does not say enough.
+        description: Option<String>,
     },
     /// Where a person had put the toolbar the last time.
     Place {
@@ -220,15 +232,20 @@ pub enum ToFrame<Body = ()> {
         /// The prepared request's state.
         state: String,
     },
-    /// That sign-in is over without a response: the window was closed, or time ran out.
+    /// That sign-in is over for the page: the window was closed, time ran out, or it was given up. What comes of it yet
+    /// nobody wants.
     Ended {
-        /// The prepared request's state.
+        /// The request's state.
         state: String,
         /// Why.
         code: ErrorCode,
     },
     /// The page has no session any more: signed out, or refused by the server.
-    SignedOut,
+    SignedOut {
+        /// Nobody signed out: the token ran out, and nothing brought another one in time. The frame forgets it, and the
+        /// next page view may have another. Otherwise the session that the frame keeps ends as well, whoever holds it.
+        expired: bool,
+    },
     /// Where the page stands: at the hello, and whenever it moves on without loading anew.
     Page {
         /// Its path, as in `/checkout/`; neither the query nor the fragment, which may hold a person's secrets.
@@ -236,6 +253,8 @@ pub enum ToFrame<Body = ()> {
     },
     /// The authorization response came to a redirect URI of the site's own.
     Response {
+        /// The state of the request it answers.
+        state: String,
         /// The fragment or the query as it came, without `#` or `?`.
         response: String,
         /// That redirect URI, which the exchange of a code names again (RFC 6749 §4.1.3); absent where none is
@@ -272,12 +291,14 @@ pub enum ToFrame<Body = ()> {
     },
     /// The page has a session that the frame may not know of: it came back from a redirect, or the frame alone was
     /// loaded anew. The frame asks the platform whose it is before it shows anything, and neither renews it nor tells
-    /// other tabs of it; one of its own is worth more.
+    /// other tabs of it; one of its own is worth more, unless somebody signed in since.
     Adopt {
         /// The access token.
         access_token: String,
         /// What is left of its lifetime, in seconds.
         expires_in: u32,
+        /// Whether the person signed in just now: then it takes the place of whatever session the frame has.
+        replaces: bool,
     },
 }
 
@@ -351,18 +372,18 @@ pub mod literals {
     pub const FROM_FRAME: [&str; 17] = [
         r#"{"type":"welcome","version":1}"#,
         r#"{"type":"prepared","state":"s1","nonce":"n1","code_challenge":"c1"}"#,
-        r#"{"type":"signing_in"}"#,
-        r#"{"type":"answered"}"#,
-        r#"{"type":"signed_in","access_token":"lkat_1","session":{"organization":{"id":"o1","slug":"acme","name":"Acme"},"user":{"id":"u1","name":"Ada"},"scopes":["org:read","project:read"],"expires_at":1790000000000}}"#,
+        r#"{"type":"signing_in","state":"s1"}"#,
+        r#"{"type":"answered","state":"s1"}"#,
+        r#"{"type":"signed_in","state":"s1","access_token":"lkat_1","session":{"organization":{"id":"o1","slug":"acme","name":"Acme"},"user":{"id":"u1","name":"Ada"},"scopes":["org:read","project:read"],"expires_at":1790000000000}}"#,
         r#"{"type":"renewed","access_token":null,"session":{"organization":{"id":"o1","slug":"acme","name":"Acme"},"user":{"id":"u1","name":"Ada"},"scopes":["org:read","project:read"],"expires_at":1790000000000}}"#,
-        r#"{"type":"failed","code":"access_denied","description":"No thanks"}"#,
+        r#"{"type":"failed","state":"s1","code":"access_denied","description":"No thanks"}"#,
         r#"{"type":"ended","code":null}"#,
         r#"{"type":"sign_out"}"#,
         r#"{"type":"resize","width":360,"height":48}"#,
         r#"{"type":"head","id":1,"status":200,"headers":[["content-type","application/json"]]}"#,
         r#"{"type":"chunk","id":1,"data":{"0":104,"1":105}}"#,
         r#"{"type":"end","id":1}"#,
-        r#"{"type":"broken","id":1,"code":"network_error"}"#,
+        r#"{"type":"broken","id":1,"code":"network_error","description":"No answer"}"#,
         r#"{"type":"place","corner":"bottom-left"}"#,
         r#"{"type":"move","dx":-3,"dy":4}"#,
         r#"{"type":"drop"}"#,
@@ -371,14 +392,14 @@ pub mod literals {
     pub const TO_FRAME: [&str; 10] = [
         r#"{"type":"began","state":"s1"}"#,
         r#"{"type":"ended","state":"s1","code":"popup_closed"}"#,
-        r#"{"type":"signed_out"}"#,
+        r#"{"type":"signed_out","expired":false}"#,
         r#"{"type":"page","path":"/checkout/"}"#,
-        r#"{"type":"response","response":"error=e&state=s","redirect_uri":"https://a.com/back"}"#,
+        r#"{"type":"response","state":"s","response":"error=e&state=s","redirect_uri":"https://a.com/back"}"#,
         r#"{"type":"fetch","id":1,"method":"GET","path":"projects/","headers":[["accept","application/json"]],"body":null}"#,
         r#"{"type":"pull","id":1}"#,
         r#"{"type":"cancel","id":1}"#,
         r#"{"type":"placed","corner":"top-left"}"#,
-        r#"{"type":"adopt","access_token":"lkat_1","expires_in":3600}"#,
+        r#"{"type":"adopt","access_token":"lkat_1","expires_in":3600,"replaces":true}"#,
     ];
 }
 

@@ -3,6 +3,9 @@
 //! The frame makes it of the handle that came with an authorization response; a cookie for that frame, that site and no
 //! script holds it. It stands on the sign-in's grant: whatever ends that ends it, and so does leaving the organization,
 //! or taking the site from the application's list. An access token makes none and none of this is for another site.
+//!
+//! A site may leave the token to its frame, so that no script of its pages sees one. The session of such a sign-in lies in
+//! another cookie: a frame that hands tokens out asks for its own, and the browser does not even name that one's.
 
 pub mod token;
 
@@ -12,7 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use axum_extra::extract::cookie::CookieJar;
-use latchkey_protocol::origin::Origin;
+use latchkey_protocol::{frame::Tokens, origin::Origin};
 
 use crate::{
     audit::By,
@@ -46,6 +49,8 @@ struct Frame<'a> {
     client_id: &'a str,
     /// The origin of the page around it, which the browser vouched for to the frame.
     site: Origin,
+    /// Who holds the token: the page as long as nothing is said.
+    tokens: Tokens,
 }
 
 impl<'a> Frame<'a> {
@@ -66,13 +71,19 @@ impl<'a> Frame<'a> {
         }
         let site = Origin::parse(parameters.require("origin")?)
             .map_err(|_| Error::parameter("origin", "is not the origin of a site"))?;
-        Ok(Self { client_id, site })
+        let tokens = Tokens::parse(parameters.get("tokens").unwrap_or(Tokens::Page.as_str()))
+            .ok_or_else(|| Error::parameter("tokens", "is neither page nor frame"))?;
+        Ok(Self { client_id, site, tokens })
     }
 
     /// The cookie's name: one for each application and site, so that two of one registrable domain, which share a
-    /// browser's jar, keep apart. Digested, as a path may hold what a name may not.
+    /// browser's jar, keep apart; and for each of those who may hold the token. Digested, as a path may hold what a name
+    /// may not.
     fn cookie(&self) -> String {
-        let of = format!("{}\n{}", self.client_id, self.site);
+        let of = match self.tokens {
+            Tokens::Page => format!("{}\n{}", self.client_id, self.site),
+            Tokens::Frame => format!("{}\n{}\n{}", self.client_id, self.site, self.tokens.as_str()),
+        };
         let digest = Digest256::of(of.as_bytes());
         let short: String = digest.as_bytes().iter().take(10).map(|byte| format!("{byte:02x}")).collect();
         format!("__Host-latchkey_frame_{short}")
@@ -98,7 +109,8 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Makes a session of the `handle` that came to the callback, for the site at `origin`.
+/// Makes a session of the `handle` that came to the callback, for the site at `origin`. The one that it takes the place
+/// of in this browser ends, with every token of that sign-in: nothing would be left to end it.
 pub async fn post(
     State(app): State<App>,
     Path(client_id): Path<String>,
@@ -116,6 +128,11 @@ pub async fn post(
     require_live(&mut unit, &given).await?;
     let session = FrameSession { handle: &handle, ends_at: given.expires_at };
     let issued = issue(&app, &mut unit, Authority::from(&given), session).await.map_err(over)?;
+    if let Some(before) = find_standing(&frame, &mut unit, &form.headers, app.clock.now()).await?
+        && before.id != given.id
+    {
+        grants::revoke(&mut unit, Selection::One { id: &before.id }, app.clock.now()).await?;
+    }
     unit.commit().await?;
     let value = issued.secret.expose().to_owned();
     let cookie = browser::framed_cookie(frame.cookie(), value, issued.expires_in_secs);
@@ -132,6 +149,20 @@ async fn find_handle(
     frame.require_own(unit, &grant_id).await
 }
 
+/// The grant of the session that the browser has, if it has one and nobody ended it.
+async fn find_standing(
+    frame: &Frame<'_>,
+    unit: &mut Unit,
+    headers: &HeaderMap,
+    now: UnixSeconds,
+) -> Result<Option<Given>, Error> {
+    match frame.find(unit, headers, now).await {
+        Ok((given, _)) => Ok(Some(given).filter(|given| given.revoked_at.is_none())),
+        Err(Error::SessionEnded | Error::NoFrameSession) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Ends the session, and with it every token that came of the sign-in. There is nothing to learn here: the answer is the
 /// same whether there was one or not.
 pub async fn delete(
@@ -145,11 +176,7 @@ pub async fn delete(
     let frame = Frame::read(&app, &client_id, &headers, &parameters)?;
     let now = app.clock.now();
     let mut unit = app.store.read().await?;
-    let found = match frame.find(&mut unit, &headers, now).await {
-        Ok((given, _)) => Some(given).filter(|given| given.revoked_at.is_none()),
-        Err(Error::SessionEnded | Error::NoFrameSession) => None,
-        Err(error) => return Err(error.into()),
-    };
+    let found = find_standing(&frame, &mut unit, &headers, now).await?;
     drop(unit);
     if let Some(given) = found {
         let mut unit = app.store.write(By::person(&given.user_id, address, now)).await?;

@@ -16,6 +16,8 @@ pub(crate) struct Frame {
     pub(crate) client_id: String,
     /// The site around it.
     pub(crate) site: String,
+    /// Who holds the token, where it says so.
+    pub(crate) tokens: Option<&'static str>,
     pub(crate) headers: Vec<(&'static str, String)>,
 }
 
@@ -40,6 +42,7 @@ impl Frame {
             jar: Person::new(platform),
             client_id: APP.into(),
             site: ACME_SITE.into(),
+            tokens: None,
             headers: vec![("origin", PLATFORM.into()), ("latchkey-frame", "1".into())],
         }
     }
@@ -89,7 +92,8 @@ impl Frame {
 
     async fn ask(&mut self, method: Method, path: &str, form: &[(&str, &str)]) -> Answer {
         let mut pairs = url::form_urlencoded::Serializer::new(String::new());
-        let form = pairs.extend_pairs(form).append_pair("origin", &self.site).finish();
+        let tokens = self.tokens.map(|tokens| ("tokens", tokens));
+        let form = pairs.extend_pairs(form).append_pair("origin", &self.site).extend_pairs(tokens).finish();
         let path = format!("/toolbar/{}/session/{path}", self.client_id);
         let mut request = Request::builder().method(&method);
         for (name, value) in &self.headers {

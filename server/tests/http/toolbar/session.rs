@@ -163,6 +163,36 @@ async fn the_session_of_one_site_opens_nothing_on_another() {
     frame.on(ACME_SITE).renewed().await;
 }
 
+/// What a site leaves to its frame, a frame that hands tokens out does not find in the same jar.
+#[tokio::test]
+async fn a_session_whose_token_the_frame_keeps_opens_nothing_where_the_page_gets_it() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let handle = person.handle(&Asking::new()).await;
+    let mut keeping = Frame { tokens: Some("frame"), ..Frame::new(&platform) };
+    assert_eq!(keeping.open(&handle).await.status, 204);
+    for tokens in [None, Some("page")] {
+        let mut handing = Frame { tokens, ..keeping.clone() };
+        handing.renew().await.assert_api_error(403, "login_required");
+        assert_eq!(handing.end().await.status, 204);
+    }
+    for tokens in ["", "both"] {
+        let mut other = Frame { tokens: Some(tokens), ..keeping.clone() };
+        let expected = if tokens.is_empty() { (403, "login_required") } else { (400, "invalid_request") };
+        other.renew().await.assert_api_error(expected.0, expected.1);
+    }
+    keeping.renewed().await;
+    // And the other way round; each is ended by whom it is for.
+    let handle = person.handle(&Asking::new()).await;
+    let mut handing = Frame { tokens: Some("page"), ..keeping.clone() };
+    assert_eq!(handing.open(&handle).await.status, 204);
+    assert_eq!(handing.cookies.len(), 2);
+    assert_eq!(handing.end().await.status, 204);
+    handing.renew().await.assert_api_error(403, "login_required");
+    let mut keeping = Frame { tokens: Some("frame"), ..handing };
+    keeping.renewed().await;
+}
+
 /// Each ends the sign-in by the way that people and admins have; by the issuing function alone see `oauth/issue.rs`.
 #[tokio::test]
 async fn whatever_ends_the_sign_in_ends_the_session() {
@@ -259,6 +289,21 @@ async fn signing_out_in_the_frame_ends_every_token_of_the_sign_in() {
     for _ in 0..2 {
         assert_eq!(frame.end().await.status, 204, "there is nothing to learn");
     }
+}
+
+#[tokio::test]
+async fn a_session_ends_with_the_one_that_takes_its_place() {
+    let platform = Platform::new().await;
+    let (mut frame, mut person) = Frame::signed_in(&platform, MEMBER).await;
+    let token = frame.renewed().await;
+    let mut another_tab = frame.clone();
+    let handle = person.handle(&Asking::new()).await;
+    frame.clone().open("no handle").await.assert_api_error(403, "session_expired");
+    assert_eq!(Site::new(&platform, &token).get("/api/0/").await.status, 200, "nothing took its place");
+    assert_eq!(frame.open(&handle).await.status, 204);
+    assert_eq!(Site::new(&platform, &token).get("/api/0/").await.status, 401);
+    another_tab.renew().await.assert_api_error(403, "session_expired");
+    frame.renewed().await;
 }
 
 #[tokio::test]
