@@ -1,11 +1,15 @@
-//! Three real processes on a real PostgreSQL server, under load, while everything fails that can: processes are killed,
-//! the server crashes, connections are cut. Whatever was acknowledged holds, nothing is let through that a fresh check
+//! Real processes, three on a real PostgreSQL server and one on an embedded database, under load, while everything fails
+//! that can: processes are killed, the server crashes, connections are cut, a clock is set, the disk is full. Whatever was acknowledged holds, nothing is let through that a fresh check
 //! refuses, and the service comes back by itself.
+#![allow(clippy::print_stdout, reason = "it tells how much it went through")]
 
 use std::{
     collections::HashMap,
+    fs::File,
+    io::Write,
     net::SocketAddr,
-    process::Stdio,
+    path::PathBuf,
+    process::{Command, Stdio},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -16,12 +20,14 @@ use std::{
 use axum::http::Method;
 use latchkey_cluster::{Cluster, Durability, Programs};
 use latchkey_server::clock::Clock;
+use tempfile::{NamedTempFile, TempDir};
+use tokio::task::JoinHandle;
 
 use crate::{
     cli::{Running, free_address, latchkey, signal, start},
     support::{
-        APP, Asking, BOTH, Form, MEMBER, OWNER, PLATFORM, Person, Place, Platform, SECRET, Site, Tokens,
-        is_embedded,
+        ADMIN, APP, Asking, BOTH, Form, MEMBER, OWNER, PLATFORM, Person, Place, Platform, SECRET, Site,
+        Tokens, is_embedded,
     },
 };
 
@@ -30,6 +36,8 @@ use crate::{
 const HEARD: Duration = Duration::from_millis(250);
 /// Answers between two faults.
 const BETWEEN: usize = 60;
+/// Failures after which something is broken.
+const FAILURES: usize = 8;
 /// How long any part of it may take, by far.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -110,7 +118,11 @@ impl Load {
             }
             let query = answer.location().split_once('?').unwrap().1.to_owned();
             let mut pairs = url::form_urlencoded::parse(query.as_bytes()).into_owned();
-            let Some((_, code)) = pairs.find(|(name, _)| name == "code") else { continue };
+            // What failed is told to the site, too.
+            let Some((_, code)) = pairs.find(|(name, _)| name == "code") else {
+                self.count(503);
+                continue;
+            };
             let answer = node(1).exchange(&Form::code(&code)).await;
             self.count(answer.status);
             if answer.status != 200 {
@@ -163,6 +175,15 @@ impl Load {
         }
     }
 
+    /// Until so many more were not: what was broken is.
+    async fn fail(&self, fault: &str) {
+        let (from, since) = (self.failed.load(Ordering::SeqCst), now());
+        while self.failed.load(Ordering::SeqCst) < from + FAILURES {
+            assert!(now() - since < PATIENCE, "{fault}: and everything is answered");
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Until so many more were answered: the service answers again by itself.
     async fn go_on(&self, fault: &str) {
         let (from, since) = (self.answered.load(Ordering::SeqCst), now());
@@ -170,6 +191,47 @@ impl Load {
             assert!(now() - since < PATIENCE, "after {fault} it does not answer again");
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Begins, at these processes of a platform.
+    fn begin(platform: &Platform, nodes: &[Node]) -> (Arc<Self>, Vec<JoinHandle<()>>) {
+        let nodes = nodes.iter().map(|node| platform.through(node.address)).collect();
+        let load = Arc::new(Self { nodes, ..Self::default() });
+        let people = [OWNER, MEMBER, BOTH, ADMIN].into_iter().enumerate();
+        let workers =
+            people.map(|(number, email)| tokio::spawn(load.clone().work(email, number * 16_384))).collect();
+        (load, workers)
+    }
+
+    /// Ends, and holds every token against what was told of it.
+    async fn finish(&self, workers: Vec<JoinHandle<()>>, faults: usize) {
+        self.is_over.store(true, Ordering::SeqCst);
+        for worker in workers {
+            worker.await.unwrap();
+        }
+        let tokens: Vec<_> = self.tokens.lock().unwrap().clone().into_iter().collect();
+        let (mut kept, mut ended) = (0, 0);
+        for (token, told) in &tokens {
+            for node in &self.nodes {
+                let status = Site::new(node, token).from(None).get("/api/0/").await.status;
+                match (told, status) {
+                    (Told::Issued, 200) => kept += 1,
+                    (Told::Ended(_), 401) => ended += 1,
+                    (Told::Unknown, 200 | 401) => {}
+                    (told, status) => self.say(format!("at the end: {told:?} and {status}")),
+                }
+            }
+        }
+        let wrong = self.wrong.lock().unwrap();
+        assert!(wrong.is_empty(), "{wrong:?}");
+        assert!(kept > 0 && ended > 0, "{kept} {ended}");
+        println!(
+            "{} requests answered, {} failed, {faults} faults; {} tokens: {kept} checks found one that was kept, {ended} \
+             one that was ended, none was lost",
+            self.answered.load(Ordering::SeqCst),
+            self.failed.load(Ordering::SeqCst),
+            tokens.len(),
+        );
     }
 }
 
@@ -180,10 +242,13 @@ struct Node {
 }
 
 impl Node {
-    fn start(url: &str, address: &str) -> Self {
+    fn start(url: &str, address: &str, clock: Option<&SteppedClock>) -> Self {
         let mut command = latchkey(&["serve", "--listen", address, "--public-url", PLATFORM]);
         command.args(["--database", url, "--trusted-proxy", "127.0.0.1", "--log", "info"]);
         command.env("LATCHKEY_SECRET", SECRET).stderr(Stdio::piped());
+        if let Some(clock) = clock {
+            clock.set_for(&mut command);
+        }
         let (running, _, mut log) = start(command);
         // Nobody reads on: it must not wait for that.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
@@ -197,25 +262,95 @@ impl Node {
     }
 }
 
+/// The clock of one process, which somebody sets while it runs. What passes between two moments is not theirs to set.
+struct SteppedClock {
+    library: PathBuf,
+    setting: NamedTempFile,
+}
+
+impl SteppedClock {
+    /// With Debian's libfaketime, where a stage has installed that.
+    fn new() -> Self {
+        let library = ["x86_64-linux-gnu", "aarch64-linux-gnu"]
+            .map(|machine| PathBuf::from(format!("/usr/lib/{machine}/faketime/libfaketimeMT.so.1")));
+        let library = library.into_iter().find(|path| path.exists()).expect("the stage installs libfaketime");
+        let clock = Self { library, setting: NamedTempFile::new().unwrap() };
+        clock.step(0);
+        clock
+    }
+
+    /// So many seconds ahead of everybody else, or behind.
+    fn step(&self, secs: i32) {
+        std::fs::write(self.setting.path(), format!("{secs:+}\n")).unwrap();
+    }
+
+    fn set_for(&self, command: &mut Command) {
+        command
+            .env("LD_PRELOAD", &self.library)
+            .env("FAKETIME_TIMESTAMP_FILE", self.setting.path())
+            .env("FAKETIME_NO_CACHE", "1")
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    }
+}
+
+/// A disk of its own, in memory, which can be full.
+struct Disk(TempDir);
+
+impl Disk {
+    /// Of so many megabytes. Nothing where the system mounts none for this user.
+    fn mount(megabytes: usize) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={megabytes}m,mode=755"), "tmpfs"])
+            .arg(folder.path())
+            .status();
+        if mounted.is_ok_and(|status| status.success()) {
+            return Some(Self(folder));
+        }
+        println!("no disk of its own can be mounted here: the one that is full is left out");
+        None
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.0.path().join("ballast")
+    }
+
+    /// To the last byte.
+    fn fill(&self) {
+        let mut file = File::options().create(true).append(true).open(self.ballast()).unwrap();
+        for size in [1 << 20, 1 << 12, 1] {
+            while file.write_all(&vec![0; size]).is_ok() {}
+        }
+    }
+
+    fn free(&self) {
+        std::fs::remove_file(self.ballast()).unwrap();
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Whatever is open on it goes with who has it open.
+        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_fails_nothing_that_was_acknowledged_is_lost_and_nothing_is_let_through() {
     if is_embedded() {
         return;
     }
     let programs = Programs::find().expect("the stage installs PostgreSQL");
-    let mut cluster = Cluster::start(&programs, Durability::Kept).unwrap();
+    let disk = Disk::mount(256);
+    let parent = disk.as_ref().map_or_else(std::env::temp_dir, |disk| disk.0.path().to_owned());
+    let mut cluster = Cluster::start_in(&parent, &programs, Durability::Kept).unwrap();
     let url = cluster.url("postgres");
     let platform = Platform::placed(Platform::config(), Place::at(&url)).await;
-    let mut nodes: Vec<Node> = (0..3).map(|_| Node::start(&url, &free_address())).collect();
-    let load = Arc::new(Load {
-        nodes: nodes.iter().map(|node| platform.through(node.address)).collect(),
-        ..Load::default()
-    });
-    let workers: Vec<_> = [OWNER, MEMBER, BOTH, crate::support::ADMIN]
-        .into_iter()
-        .enumerate()
-        .map(|(number, email)| tokio::spawn(load.clone().work(email, number * 16_384)))
-        .collect();
+    let clock = SteppedClock::new();
+    let its_clock = |number: usize| (number == 2).then_some(&clock);
+    let mut nodes: Vec<Node> =
+        (0..3).map(|number| Node::start(&url, &free_address(), its_clock(number))).collect();
+    let (load, workers) = Load::begin(&platform, &nodes);
     load.go_on("the start").await;
 
     let mut faults = 0;
@@ -223,7 +358,7 @@ async fn whatever_fails_nothing_that_was_acknowledged_is_lost_and_nothing_is_let
         let killed = round % nodes.len();
         nodes[killed].kill();
         load.go_on("a process was killed").await;
-        nodes[killed] = Node::start(&url, &nodes[killed].address.to_string());
+        nodes[killed] = Node::start(&url, &nodes[killed].address.to_string(), its_clock(killed));
         load.go_on("it was started again").await;
 
         cluster.crash().unwrap();
@@ -241,36 +376,55 @@ async fn whatever_fails_nothing_that_was_acknowledged_is_lost_and_nothing_is_let
         load.go_on("every connection was cut").await;
         cut("and query = 'select 1'").await;
         load.go_on("the listeners were cut").await;
-        faults += 5;
-    }
 
-    load.is_over.store(true, Ordering::SeqCst);
-    for worker in workers {
-        worker.await.unwrap();
-    }
-    let tokens: Vec<_> = load.tokens.lock().unwrap().clone().into_iter().collect();
-    let (mut kept, mut ended) = (0, 0);
-    for (token, told) in &tokens {
-        for node in &load.nodes {
-            let status = Site::new(node, token).from(None).get("/api/0/").await.status;
-            match (told, status) {
-                (Told::Issued, 200) => kept += 1,
-                (Told::Ended(_), 401) => ended += 1,
-                (Told::Unknown, 200 | 401) => {}
-                (told, status) => load.say(format!("at the end: {told:?} and {status}")),
+        for secs in [120, -120, 0] {
+            clock.step(secs);
+            load.go_on("a clock was set").await;
+        }
+        faults += 8;
+
+        if let Some(disk) = &disk {
+            disk.fill();
+            load.fail("the disk is full").await;
+            disk.free();
+            // With no room for its log it gives up, and whoever looks after it starts it again.
+            if !cluster.lives().unwrap() {
+                cluster.crash().unwrap();
+                cluster.resume().unwrap();
             }
+            load.go_on("the disk was full").await;
+            faults += 1;
         }
     }
-    let wrong = load.wrong.lock().unwrap();
-    assert!(wrong.is_empty(), "{wrong:?}");
-    assert!(kept > 0 && ended > 0, "{kept} {ended}");
-    println!(
-        "{} requests answered, {} failed, {faults} faults; {} tokens: {} checks found one that was kept, {} one that was \
-         ended, none was lost",
-        load.answered.load(Ordering::SeqCst),
-        load.failed.load(Ordering::SeqCst),
-        tokens.len(),
-        kept,
-        ended
-    );
+    load.finish(workers, faults).await;
+}
+
+/// The same of an embedded database, whose one process shares its commits among whoever waits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_embedded_database_loses_nothing_that_was_acknowledged() {
+    if !is_embedded() {
+        return;
+    }
+    let disk = Disk::mount(24);
+    let parent = disk.as_ref().map_or_else(std::env::temp_dir, |disk| disk.0.path().to_owned());
+    let platform = Platform::placed(Platform::config(), Place::embedded_in(&parent)).await;
+    let url = format!("sqlite://{}", platform.folder().join("latchkey.db").display());
+    let mut node = Node::start(&url, &free_address(), None);
+    let (load, workers) = Load::begin(&platform, std::slice::from_ref(&node));
+    load.go_on("the start").await;
+    let mut faults = 0;
+    for _ in 0..3 {
+        node.kill();
+        node = Node::start(&url, &node.address.to_string(), None);
+        load.go_on("the process was killed").await;
+        faults += 1;
+        if let Some(disk) = &disk {
+            disk.fill();
+            load.fail("the disk is full").await;
+            disk.free();
+            load.go_on("the disk was full").await;
+            faults += 1;
+        }
+    }
+    load.finish(workers, faults).await;
 }

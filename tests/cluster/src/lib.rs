@@ -96,7 +96,12 @@ pub struct Cluster {
 impl Cluster {
     /// Makes one, and starts it.
     pub fn start(programs: &Programs, durability: Durability) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("postgres").tempdir()?;
+        Self::start_in(&std::env::temp_dir(), programs, durability)
+    }
+
+    /// The same, with its data below this folder.
+    pub fn start_in(parent: &Path, programs: &Programs, durability: Durability) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("postgres").tempdir_in(parent)?;
         if geteuid().is_root() {
             let user = server_user()?;
             chown(folder.path(), Some(user.uid), Some(user.gid))?;
@@ -171,6 +176,14 @@ impl Cluster {
         Ok(asked.success())
     }
 
+    /// Whether it runs still.
+    pub fn lives(&mut self) -> Result<bool> {
+        Ok(match &mut self.process {
+            Some(process) => process.try_wait()?.is_none(),
+            None => false,
+        })
+    }
+
     /// Ends it as the end of its machine does: at once, with whatever was under way.
     pub fn crash(&mut self) -> Result<()> {
         self.end(Signal::SIGQUIT)
@@ -178,6 +191,9 @@ impl Cluster {
 
     fn end(&mut self, how: Signal) -> Result<()> {
         let Some(mut process) = self.process.take() else { return Ok(()) };
+        if process.try_wait()?.is_some() {
+            return Ok(());
+        }
         kill(Pid::from_raw(i32::try_from(process.id())?), how)?;
         let told = Instant::now();
         while process.try_wait()?.is_none() {

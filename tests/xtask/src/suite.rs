@@ -196,6 +196,7 @@ fn native_tests(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
 
 /// What the server answers, with its data on a PostgreSQL server that is thrown away afterwards.
 fn postgres_tests(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
+    postgres::install_clock()?;
     let cluster = Cluster::start(&postgres::install()?, Durability::Thrown)?;
     let mut test = native::workspace("test");
     // The server's own, besides: its two schemas and its statements.

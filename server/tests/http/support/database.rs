@@ -56,7 +56,12 @@ impl Place {
 
     /// A file, whatever the tests run on.
     pub(crate) fn embedded() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::embedded_in(&std::env::temp_dir())
+    }
+
+    /// The same, below this folder.
+    pub(crate) fn embedded_in(parent: &Path) -> Self {
+        let folder = tempfile::tempdir_in(parent).unwrap();
         let url = DatabaseUrl::Sqlite(folder.path().join("latchkey.db"));
         Self { url, folder, made: Made::File }
     }
