@@ -245,7 +245,7 @@ impl State {
             Event::FrameLoaded | Event::FrameKeptOut => {
                 *welcomed = event == Event::FrameKeptOut;
                 self.stock = 0;
-                self.attempt = None;
+                actions = if self.attempt.take().is_some() { CLOSE } else { 0 };
             }
             Event::Welcome if value > 0.0 => *welcomed = true,
             Event::Welcome => return self.stop(failure(ErrorCode::ProtocolMismatch)),
@@ -790,7 +790,9 @@ mod tests {
         let run = clicked().at(3.0, Event::Failed, 0.0);
         run.is("loading", CLOSE | POST_ENDED | REJECT | CHANGED);
         run.at(5.0, Event::Allowed, 0.0).is("signed-out", START | CHANGED);
-        let run = clicked().at(3.0, Event::FrameLoaded, 0.0).at(4.0, Event::Allowed, 0.0);
+        let run = clicked().at(3.0, Event::FrameLoaded, 0.0);
+        run.is("loading", CLOSE);
+        let run = run.at(4.0, Event::Allowed, 0.0);
         run.at(4.0, Event::Welcome, 1.0)
             .at(4.0, Event::Prepared, 0.0)
             .is("signed-out", KEEP | START | CHANGED);
