@@ -9,7 +9,7 @@ use crate::{
     state::App,
     store::{
         StoreError, Unit, audit_log, counters, frame_sessions, gate_changes, grants, invitations, kept_forms,
-        refresh_tokens, sessions, signing_keys, tokens, transactions,
+        refresh_tokens, rounds, sessions, signing_keys, tokens, transactions,
     },
 };
 
@@ -99,11 +99,7 @@ pub async fn sweep(app: &App) -> Result<u64, StoreError> {
     let now = app.clock.now();
     for kind in KINDS {
         loop {
-            let Some(mut unit) = app.store.sweep(By::server(app.clock.now())).await? else {
-                return Ok(all);
-            };
-            let swept = kind.sweep(app, &mut unit, now).await?;
-            unit.commit().await?;
+            let Some(swept) = sweep_some(app, kind, now).await? else { return Ok(all) };
             all += swept;
             if swept < MOST.unsigned_abs() {
                 break;
@@ -111,4 +107,15 @@ pub async fn sweep(app: &App) -> Result<u64, StoreError> {
         }
     }
     Ok(all)
+}
+
+/// Deletes a batch, however much is written at the time. `None` where another process sweeps.
+async fn sweep_some(app: &App, kind: Kind, now: UnixSeconds) -> Result<Option<u64>, StoreError> {
+    let attempt = async || {
+        let Some(mut unit) = app.store.sweep(By::server(app.clock.now())).await? else { return Ok(None) };
+        let swept = kind.sweep(app, &mut unit, now).await?;
+        unit.commit().await?;
+        Ok(Some(swept))
+    };
+    rounds::until_done(&app.entropy, attempt, |swept| matches!(swept, Err(StoreError::Contended(_)))).await
 }

@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -37,10 +37,10 @@ struct Noted {
 }
 
 impl Noted {
-    fn note(&mut self, client_id: &str, origin: &str) {
+    fn note(&mut self, client_id: &str, origin: &str, occurrences: u32) {
         if let Some(of_one) = self.applications.get_mut(client_id) {
-            if let Some(occurrences) = of_one.get_mut(origin) {
-                *occurrences = occurrences.saturating_add(1);
+            if let Some(noted) = of_one.get_mut(origin) {
+                *noted = noted.saturating_add(occurrences);
                 return;
             }
             if of_one.len() >= EACH || self.all >= MOST {
@@ -49,8 +49,28 @@ impl Noted {
         } else if self.all >= MOST {
             self.make_room();
         }
-        self.applications.entry(client_id.to_owned()).or_default().insert(origin.to_owned(), 1);
+        self.applications.entry(client_id.to_owned()).or_default().insert(origin.to_owned(), occurrences);
         self.all += 1;
+    }
+
+    /// Notes what others noted, too.
+    fn add(&mut self, others: Self) {
+        for (client_id, origins) in others.applications {
+            for (origin, occurrences) in origins {
+                self.note(&client_id, &origin, occurrences);
+            }
+        }
+    }
+
+    async fn write(&self, store: &Store, clock: &Clock) -> Result<(), StoreError> {
+        let now = clock.now();
+        let mut unit = store.write(By::server(now)).await?;
+        for (client_id, origins) in &self.applications {
+            for (origin, occurrences) in origins {
+                store::refused_origins::insert(&mut unit, client_id, origin, *occurrences, now).await?;
+            }
+        }
+        unit.commit().await
     }
 
     /// Forgets one of the application of which the most are noted: the one that asked least.
@@ -77,8 +97,7 @@ impl RefusedOrigins {
         if Origin::parse(origin).is_err() {
             return;
         }
-        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        noted.note(client_id, origin);
+        self.noted().note(client_id, origin, 1);
     }
 
     /// Writes down what was noted, as long as the server runs.
@@ -92,21 +111,17 @@ impl RefusedOrigins {
         }
     }
 
-    /// Writes down what was noted.
+    /// Writes down what was noted. What could not be written is noted still.
     pub async fn flush(&self, store: &Store, clock: &Clock) -> Result<(), StoreError> {
-        let Noted { applications, .. } =
-            std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        if applications.is_empty() {
+        let noted = std::mem::take(&mut *self.noted());
+        if noted.applications.is_empty() {
             return Ok(());
         }
-        let now = clock.now();
-        let mut unit = store.write(By::server(now)).await?;
-        for (client_id, origins) in applications {
-            for (origin, occurrences) in origins {
-                store::refused_origins::insert(&mut unit, &client_id, &origin, occurrences, now).await?;
-            }
-        }
-        unit.commit().await
+        noted.write(store, clock).await.inspect_err(|_| self.noted().add(noted))
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Noted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -122,9 +137,9 @@ mod tests {
     fn one_application_never_takes_the_place_of_another() {
         let mut noted = Noted::default();
         for origin in 0..500 {
-            noted.note("flooded", &format!("https://a{origin}.example"));
+            noted.note("flooded", &format!("https://a{origin}.example"), 1);
         }
-        noted.note("other", "https://www.example");
+        noted.note("other", "https://www.example", 1);
         assert_eq!((noted.applications["flooded"].len(), noted.applications["other"].len()), (EACH, 1));
     }
 
@@ -134,11 +149,11 @@ mod tests {
         for (client, origin) in
             (0..MOST / EACH).flat_map(|client| (0..EACH).map(move |origin| (client, origin)))
         {
-            noted.note(&format!("c{client}"), &format!("https://a{origin}.example"));
+            noted.note(&format!("c{client}"), &format!("https://a{origin}.example"), 1);
         }
         assert_eq!((noted.all, count(&noted)), (MOST, MOST));
         for client in 0..MOST * 2 {
-            noted.note(&format!("new{client}"), "https://www.example");
+            noted.note(&format!("new{client}"), "https://www.example", 1);
             assert_eq!(noted.applications[&format!("new{client}")].len(), 1);
             assert_eq!((noted.all, count(&noted)), (MOST, MOST));
         }

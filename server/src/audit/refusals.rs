@@ -7,7 +7,7 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -96,41 +96,59 @@ impl Refusals {
         }
     }
 
-    /// Writes down what was noted.
+    /// Writes down what was noted. What could not be written is noted still.
     pub async fn flush(&self, store: &Store, clock: &Clock) -> Result<(), StoreError> {
-        let Noted { organizations, .. } =
-            std::mem::take(&mut *self.0.noted.lock().unwrap_or_else(PoisonError::into_inner));
-        if organizations.is_empty() {
+        let noted = std::mem::take(&mut *self.noted());
+        if noted.organizations.is_empty() {
             return Ok(());
         }
-        let mut unit = store.write(By::server(clock.now())).await?;
-        for (organization_id, OfOne { refusals, more }) in organizations {
+        noted.write(store, clock).await.inspect_err(|_| self.noted().add(noted))
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Noted> {
+        self.0.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Noted {
+    fn note(&mut self, organization_id: &str, refused: Refused, occurrences: u32) {
+        let of_one = self.organizations.entry(organization_id.into()).or_default();
+        let kept = of_one.refusals.len();
+        if let Some(noted) = of_one.refusals.get_mut(&refused) {
+            *noted = noted.saturating_add(occurrences);
+        } else if kept == 0 || (kept < EACH && self.all < MOST) {
+            of_one.refusals.insert(refused, occurrences);
+            self.all += 1;
+        } else {
+            of_one.more = of_one.more.saturating_add(occurrences);
+        }
+    }
+
+    /// Notes what others noted, too.
+    fn add(&mut self, others: Self) {
+        for (organization_id, OfOne { refusals, more }) in others.organizations {
             for (refused, occurrences) in refusals {
-                refused.write(&mut unit, &organization_id, occurrences, clock).await?;
+                self.note(&organization_id, refused, occurrences);
             }
-            if more > 0 {
+            let of_one = self.organizations.entry(organization_id).or_default();
+            of_one.more = of_one.more.saturating_add(more);
+        }
+    }
+
+    async fn write(&self, store: &Store, clock: &Clock) -> Result<(), StoreError> {
+        let mut unit = store.write(By::server(clock.now())).await?;
+        for (organization_id, OfOne { refusals, more }) in &self.organizations {
+            for (refused, occurrences) in refusals {
+                refused.write(&mut unit, organization_id, *occurrences, clock).await?;
+            }
+            if *more > 0 {
                 tracing::warn!(organization = %organization_id, more, "more was refused at once than the audit log takes");
                 unit.act_for(By::server(clock.now()));
-                let entry = Entry { occurrences: more, ..Entry::new(&organization_id, Action::TokenRefused) };
+                let entry = Entry { occurrences: *more, ..Entry::new(organization_id, Action::TokenRefused) };
                 audit_log::insert(&mut unit, &entry, &json!({ "more": true })).await?;
             }
         }
         unit.commit().await
-    }
-
-    fn note(&self, organization_id: &str, refused: Refused) {
-        let mut noted = self.0.noted.lock().unwrap_or_else(PoisonError::into_inner);
-        let Noted { organizations, all } = &mut *noted;
-        let of_one = organizations.entry(organization_id.into()).or_default();
-        let kept = of_one.refusals.len();
-        if let Some(occurrences) = of_one.refusals.get_mut(&refused) {
-            *occurrences = occurrences.saturating_add(1);
-        } else if kept == 0 || (kept < EACH && *all < MOST) {
-            of_one.refusals.insert(refused, 1);
-            *all += 1;
-        } else {
-            of_one.more = of_one.more.saturating_add(1);
-        }
     }
 }
 
@@ -183,7 +201,7 @@ impl Observer for Refusals {
             route: route(request),
             address,
         };
-        self.note(&standing.application.organization.id, refused);
+        self.noted().note(&standing.application.organization.id, refused, 1);
     }
 }
 

@@ -191,9 +191,9 @@ impl Context {
         Ok(Self { store, clock: Clock::System, entropy: Entropy::System })
     }
 
-    /// Writes as whoever runs the command line.
+    /// Writes as whoever runs the command line, however much others write at the time: nobody does it again for them.
     async fn write(&self) -> Result<Unit, StoreError> {
-        self.store.write(By::command(self.clock.now())).await
+        self.store.write_alone(By::command(self.clock.now())).await
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
         guarded::{self, Guarded},
         upstream::{self, Upstream},
     },
-    store::DatabaseUrl,
+    store::{self, DatabaseUrl},
 };
 
 /// How the log is written.
@@ -159,7 +159,7 @@ impl Options {
     /// Where the database is.
     pub(super) fn database(&self) -> Result<DatabaseUrl, CliError> {
         let text = self.database.as_deref().ok_or(CliError::Missing("--database", "LATCHKEY_DATABASE"))?;
-        text.parse().map_err(|error| CliError::Database(text.to_owned(), error))
+        text.parse().map_err(|error| CliError::Database(store::shown(text), error))
     }
 
     /// Where to listen.

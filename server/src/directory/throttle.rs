@@ -15,8 +15,8 @@ use sha2::{Digest, Sha256};
 use crate::{
     clock::Clock,
     config::{Limits, Rate},
-    http::{address::ClientAddress, load},
-    store::{StoreError, counters::Counters, users::email_key},
+    http::address::ClientAddress,
+    store::{StoreError, counters::Counters, rounds, users::email_key},
 };
 
 /// How long to wait before another attempt.
@@ -71,7 +71,7 @@ impl Throttle {
     /// Who is refused for their address does not use up an account, and no address has so much of one account that it
     /// keeps out somebody who signs in from elsewhere.
     pub async fn attempt(&self, address: ClientAddress, email: &str) -> Result<(), Refused> {
-        if load::is_again() {
+        if rounds::is_again() {
             return Ok(());
         }
         self.here.attempt(address, email).map_err(Refused::TooOften)?;
@@ -83,7 +83,7 @@ impl Throttle {
 
     /// Counts an authorization request that is to be kept.
     pub async fn begin(&self, address: ClientAddress) -> Result<(), Refused> {
-        if load::is_again() {
+        if rounds::is_again() {
             return Ok(());
         }
         self.here.begin(address).map_err(Refused::TooOften)?;
@@ -92,7 +92,7 @@ impl Throttle {
 
     /// Counts a refresh of a grant.
     pub async fn refresh(&self, grant_id: &str) -> Result<(), Refused> {
-        if load::is_again() {
+        if rounds::is_again() {
             return Ok(());
         }
         self.here.refresh(grant_id).map_err(Refused::TooOften)?;

@@ -416,7 +416,7 @@ pub struct Contended;
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Engine(_) | StoreError::Migration(_) | StoreError::Moving => {
+            StoreError::Engine(_) | StoreError::Shared(_) | StoreError::Migration(_) | StoreError::Moving => {
                 Self::Unavailable(Arc::new(error))
             }
             StoreError::Contended(_) => Self::Contended(Arc::new(error)),

@@ -7,7 +7,6 @@ use std::{
     mem,
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use axum::{
@@ -16,10 +15,7 @@ use axum::{
     http::request::Parts,
     response::{IntoResponse, Response},
 };
-use tokio::{
-    sync::OwnedSemaphorePermit,
-    time::{sleep, timeout},
-};
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 use tower::{Layer, Service, ServiceExt};
 
 use crate::{
@@ -28,6 +24,7 @@ use crate::{
         parameters::MAX_BODY,
     },
     state::App,
+    store::rounds,
 };
 
 /// Bounds the requests of people, who are told by a page.
@@ -110,20 +107,6 @@ async fn whole(app: &App, request: Request) -> Result<(Parts, Bytes), Error> {
     Ok((parts, body))
 }
 
-/// How often a request is answered again at most, of which nothing was done. Of all that are in each other's way one is
-/// done each time, and they are not as many as this for long.
-const AGAIN: u32 = 12;
-
-tokio::task_local! {
-    /// How often the request was answered before, each time without anything being done.
-    static ROUND: u32;
-}
-
-/// Whether the request was answered before: whoever counts requests has counted this one.
-pub fn is_again() -> bool {
-    ROUND.try_with(|round| *round > 0).unwrap_or(false)
-}
-
 async fn until_done<S>(app: &App, service: S, parts: Parts, body: Bytes) -> Result<Response, Infallible>
 where
     S: Service<Request, Response = Response, Error = Infallible> + Clone,
@@ -132,18 +115,11 @@ where
     if !app.store.has_many_writers() {
         return service.oneshot(request(parts, body)).await;
     }
-    let mut round = 0;
-    loop {
-        let answer = service.clone().oneshot(request(parts.clone(), body.clone()));
-        let answer = ROUND.scope(round, answer).await?;
-        if round == AGAIN || answer.extensions().get::<Contended>().is_none() {
-            return Ok(answer);
-        }
-        // Up to twice as long each time, and not all of them for as long.
-        let chance = app.entropy.bytes().map_or(u8::MAX, |[byte, ..]| byte);
-        sleep(Duration::from_micros(u64::from(chance) << round.min(9))).await;
-        round += 1;
-    }
+    let attempt = move || service.clone().oneshot(request(parts.clone(), body.clone()));
+    rounds::until_done(&app.entropy, attempt, |answer| {
+        answer.as_ref().is_ok_and(|answer| answer.extensions().get::<Contended>().is_some())
+    })
+    .await
 }
 
 fn place(app: &App) -> Result<OwnedSemaphorePermit, Error> {

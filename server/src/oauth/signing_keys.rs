@@ -27,7 +27,7 @@ use crate::{
     http::error::{ApiError, Error},
     secret::{Entropy, NoEntropy, SealingKey, Secret},
     state::App,
-    store::{Store, StoreError, Unit, signing_keys},
+    store::{Store, StoreError, Unit, rounds, signing_keys},
 };
 
 /// The algorithm (RFC 7518 §3.3).
@@ -86,13 +86,12 @@ impl SigningKeys {
             return self.unseal(row).map(drop);
         }
         let row = self.generate(entropy).await?;
-        loop {
-            match put_first(store, clock, &row).await {
-                // One of all that were in each other's way is done each time.
-                Err(StoreError::Contended(_)) => {}
-                put => return Ok(put?),
-            }
-        }
+        let put = rounds::until_done(
+            entropy,
+            || put_first(store, clock, &row),
+            |put| matches!(put, Err(StoreError::Contended(_))),
+        );
+        Ok(put.await?)
     }
 
     /// Retires the key that signs and puts a new one in its place. Returns the new one's id.

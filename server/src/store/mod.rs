@@ -15,6 +15,7 @@ pub mod counters;
 pub mod frame_sessions;
 pub mod gate_changes;
 pub mod grants;
+mod group_commit;
 pub mod invitations;
 pub mod kept_forms;
 pub mod memberships;
@@ -25,6 +26,7 @@ pub mod projects;
 pub mod refresh_tokens;
 pub mod refused_origins;
 pub mod resource_servers;
+pub mod rounds;
 #[cfg(test)]
 mod schema;
 pub mod sessions;
@@ -41,9 +43,9 @@ use std::{
 };
 
 use latchkey_gate::database::Database as Remembered;
-use sqlx::{Postgres, Sqlite};
+use sqlx::Postgres;
 
-pub use url::{DatabaseUrl, DatabaseUrlError, PostgresUrl};
+pub use url::{DatabaseUrl, DatabaseUrlError, PostgresUrl, shown};
 
 use crate::{audit::By, clock::Clock, store::counters::Counters};
 
@@ -65,6 +67,9 @@ pub enum StoreError {
     /// The engine did not answer, or answered with an error.
     #[error(transparent)]
     Engine(sqlx::Error),
+    /// The same, to all that shared a transaction.
+    #[error("a transaction that several units of work share: {0}")]
+    Shared(#[source] Arc<sqlx::Error>),
     /// The schema could not be brought up to date.
     #[error(transparent)]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -162,9 +167,18 @@ impl Store {
 
     /// A writer, on somebody's behalf. What it changed is dropped unless the unit is committed.
     pub async fn write(&self, by: By) -> Result<Unit, StoreError> {
+        self.begin(by, rounds::is_alone()).await
+    }
+
+    /// A writer beside which there is no other: nobody is in its way, and nobody else writes before it is over.
+    pub async fn write_alone(&self, by: By) -> Result<Unit, StoreError> {
+        self.begin(by, true).await
+    }
+
+    async fn begin(&self, by: By, is_alone: bool) -> Result<Unit, StoreError> {
         let inner = match &self.engine {
             Engine::Sqlite(file) => Inner::Sqlite(file.write().await?),
-            Engine::Postgres(server) => Inner::Postgres(server.write().await?),
+            Engine::Postgres(server) => Inner::Postgres(server.write(is_alone).await?),
         };
         Ok(Unit { inner, by: Some(by), remembered: self.remembered.get().cloned() })
     }
@@ -203,7 +217,7 @@ pub struct Unit {
 
 #[derive(Debug)]
 enum Inner {
-    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Sqlite(sqlite::Transaction),
     Postgres(sqlx::Transaction<'static, Postgres>),
 }
 
@@ -227,7 +241,7 @@ impl Unit {
     pub async fn commit(self) -> Result<(), StoreError> {
         let Some(remembered) = self.remembered else {
             return match self.inner {
-                Inner::Sqlite(transaction) => Ok(transaction.commit().await?),
+                Inner::Sqlite(transaction) => transaction.commit().await,
                 Inner::Postgres(transaction) => postgres::commit(transaction).await,
             };
         };
@@ -236,10 +250,11 @@ impl Unit {
                 (remembered.changes_of_sqlite(&mut transaction).await?, transaction.commit().await)
             }
             Inner::Postgres(mut transaction) => {
-                (remembered.changes_of_postgres(&mut transaction).await?, transaction.commit().await)
+                let changes = remembered.changes_of_postgres(&mut transaction).await?;
+                (changes, transaction.commit().await.map_err(StoreError::from))
             }
         };
-        match committed.map_err(StoreError::from) {
+        match committed {
             Ok(()) => remembered.apply(&changes),
             // Nothing was, and nothing is to be forgotten.
             Err(error @ StoreError::Contended(_)) => return Err(error),

@@ -2,10 +2,15 @@
 //!
 //! A writer's transaction is serializable: what it read it could have read alone, so that whatever holds with the one
 //! writer of the embedded engine holds with many. Where two of them cannot be put in an order, one is refused
-//! ([`StoreError::Contended`]) and whoever asked for it does it again from the beginning.
+//! ([`StoreError::Contended`]) and whoever asked for it does it [again](super::rounds) from the beginning.
 
-use latchkey_gate::database::past_cuts;
-use sqlx::{PgPool, Postgres, Transaction, migrate::Migrator, postgres::PgPoolOptions};
+use std::pin::Pin;
+
+use latchkey_gate::database::{answered_in_time, past_cuts};
+use sqlx::{
+    Connection, PgConnection, PgPool, Postgres, Transaction, migrate::Migrator, pool::PoolConnectionMetadata,
+    postgres::PgPoolOptions,
+};
 
 use super::{ACQUIRE_TIMEOUT, StoreError, url::PostgresUrl};
 
@@ -13,6 +18,11 @@ pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// Whether an embedded database moves to it at this moment, or would if somebody went on with it.
 pub(super) const IS_MOVING: &str = "select to_regclass('moving') is not null";
+
+const SERIALIZABLE: &str = "begin isolation level serializable";
+/// The table stands for all of the database. A server writes nothing there once it has opened it.
+const TOGETHER: &str = "begin isolation level serializable; lock table _sqlx_migrations in row share mode";
+const ALONE: &str = "begin isolation level serializable; lock table _sqlx_migrations in exclusive mode";
 
 /// Connections of one process.
 const CONNECTIONS: u32 = 16;
@@ -30,6 +40,8 @@ pub(super) struct Server {
     pub(super) pool: PgPool,
     /// For what is counted beside a unit of work: who holds one never waits for another who does.
     pub(super) counters: PgPool,
+    /// Whether it locks tables. What is compatible with PostgreSQL need not.
+    has_locks: bool,
 }
 
 impl Server {
@@ -46,19 +58,22 @@ impl Server {
             return Err(StoreError::Moving);
         }
         MIGRATIONS.run(&migrating).await?;
+        let has_locks = migrating.begin_with(TOGETHER).await.is_ok();
         migrating.close().await;
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             // Asking first would cost every request the way to the server and back once more.
             .test_before_acquire(false)
+            .after_release(is_there)
             .connect_with(patient.clone())
             .await?;
         let counters = PgPoolOptions::new()
             .max_connections(COUNTING)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            .after_release(is_there)
             .connect_lazy_with(patient);
-        Ok(Self { pool, counters })
+        Ok(Self { pool, counters, has_locks })
     }
 
     pub(super) async fn close(&self) {
@@ -70,13 +85,29 @@ impl Server {
         self.begin("begin isolation level repeatable read read only").await
     }
 
-    pub(super) async fn write(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
-        self.begin("begin isolation level serializable").await
+    /// Who is to be alone waits for all other writers, and the others for it. A lock on a table, unlike any other, is there
+    /// before the snapshot is taken: what the others did is seen, and nothing of it is in the way.
+    pub(super) async fn write(&self, is_alone: bool) -> Result<Transaction<'static, Postgres>, StoreError> {
+        self.begin(match (self.has_locks, is_alone) {
+            (true, true) => ALONE,
+            (true, false) => TOGETHER,
+            (false, _) => SERIALIZABLE,
+        })
+        .await
     }
 
     async fn begin(&self, how: &'static str) -> Result<Transaction<'static, Postgres>, StoreError> {
         Ok(past_cuts(&self.pool, || self.pool.begin_with(how)).await?)
     }
+}
+
+/// Whether a connection that was used is good for the next one, which is asked off everybody's path. One over which nothing
+/// comes back would keep its place for as long as the system takes to notice, which may be a quarter of an hour.
+fn is_there<'c>(
+    connection: &'c mut PgConnection,
+    _: PoolConnectionMetadata,
+) -> Pin<Box<dyn Future<Output = Result<bool, sqlx::Error>> + Send + 'c>> {
+    Box::pin(async { answered_in_time(connection.ping()).await.map(|()| true) })
 }
 
 /// Commits what was not refused: of a transaction in which a statement failed the engine says that it is done, and has

@@ -1,14 +1,23 @@
 //! The embedded engine: one file, one writer.
 
-use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
+use std::{
+    fs::OpenOptions,
+    ops::{Deref, DerefMut},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    time::Duration,
+};
 
 use sqlx::{
-    Sqlite, SqlitePool, Transaction,
+    Sqlite, SqliteConnection, SqlitePool,
     migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{ACQUIRE_TIMEOUT, StoreError};
+use super::{
+    ACQUIRE_TIMEOUT, StoreError,
+    group_commit::{Turn, Writer},
+};
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -20,7 +29,43 @@ const READERS: u32 = 8;
 #[derive(Debug, Clone)]
 pub(super) struct File {
     pub(super) readers: SqlitePool,
-    writer: SqlitePool,
+    writer: Writer,
+}
+
+/// One of its transactions: a snapshot, or a turn with the writer.
+#[derive(Debug)]
+pub(super) enum Transaction {
+    Reads(sqlx::Transaction<'static, Sqlite>),
+    Writes(Turn),
+}
+
+impl Transaction {
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Reads(snapshot) => Ok(snapshot.commit().await?),
+            Self::Writes(turn) => turn.commit().await,
+        }
+    }
+}
+
+impl Deref for Transaction {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        match self {
+            Self::Reads(snapshot) => snapshot,
+            Self::Writes(turn) => turn,
+        }
+    }
+}
+
+impl DerefMut for Transaction {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        match self {
+            Self::Reads(snapshot) => snapshot,
+            Self::Writes(turn) => turn,
+        }
+    }
 }
 
 impl File {
@@ -41,17 +86,15 @@ impl File {
         let writer = pool().max_connections(1).connect_with(options.clone()).await?;
         MIGRATIONS.run(&writer).await?;
         let readers = pool().max_connections(READERS).connect_with(options.read_only(true)).await?;
-        Ok(Self { readers, writer })
+        Ok(Self { readers, writer: Writer::new(writer) })
     }
 
-    pub(super) async fn read(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        Ok(self.readers.begin().await?)
+    pub(super) async fn read(&self) -> Result<Transaction, StoreError> {
+        Ok(Transaction::Reads(self.readers.begin().await?))
     }
 
-    /// IMMEDIATE takes the write lock now: a transaction that reads first and writes later can't be refused half-way
-    /// because another process wrote in between.
-    pub(super) async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        Ok(self.writer.begin_with("begin immediate").await?)
+    pub(super) async fn write(&self) -> Result<Transaction, StoreError> {
+        Ok(Transaction::Writes(self.writer.begin().await?))
     }
 
     pub(super) async fn close(&self) {

@@ -87,6 +87,16 @@ impl fmt::Display for DatabaseUrl {
     }
 }
 
+/// What somebody wrote where a URL belongs, without what may open it: the same as [`PostgresUrl`] shows, of a text that is
+/// none.
+pub fn shown(text: &str) -> String {
+    let text = text.split(['?', '#']).next().unwrap_or_default();
+    match (text.find("://"), text.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => format!("{}://…{}", &text[..scheme], &text[at..]),
+        _ => text.to_owned(),
+    }
+}
+
 impl PostgresUrl {
     fn parse(text: &str) -> Result<Self, DatabaseUrlError> {
         let url = Url::parse(text).map_err(|_| DatabaseUrlError::Malformed)?;
@@ -150,6 +160,19 @@ mod tests {
         match text.parse() {
             Ok(DatabaseUrl::Postgres(url)) => url,
             other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_no_url_is_shown_without_what_may_be_a_password() {
+        for (text, expected) in [
+            ("/a/b.db", "/a/b.db"),
+            ("mysql://u:p@host/d", "mysql://…@host/d"),
+            ("postgres://u:p@ss/w@host:x/d?password=p", "postgres://…@host:x/d"),
+            ("postgres://host:x#p", "postgres://host:x"),
+            ("u@h://", "u@h://"),
+        ] {
+            assert_eq!(shown(text), expected);
         }
     }
 

@@ -220,6 +220,66 @@ async fn who_was_in_another_s_way_is_answered_again() {
     assert_eq!(one.count(owners).await, 1);
 }
 
+/// Until somebody waits for a lock on this database.
+async fn somebody_waits(platform: &Platform) {
+    const WAITING: &str = "select count(*) from pg_locks join pg_database on pg_database.oid = database
+                           where datname = current_database() and not granted";
+    while platform.count(WAITING).await == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// However much the others change a little at a time, what changes much is done.
+#[tokio::test]
+async fn who_writes_alone_is_in_nobody_s_way() {
+    let Some((one, other)) = two().await else { return };
+    let token = one.token(MEMBER).await;
+    let mut before = one.write().await;
+    store::memberships::touch(&mut before, ACME.0, "arno", Role::Member).await.unwrap();
+    let alone = tokio::spawn({
+        let store = other.app.store.clone();
+        async move { store.write_alone(By::command(NOW)).await }
+    });
+    somebody_waits(&one).await;
+    before.commit().await.unwrap();
+    let mut alone = alone.await.unwrap().unwrap();
+    assert_eq!(store::memberships::count_owners(&mut alone, ACME.0).await.unwrap(), 1);
+    let after = tokio::spawn({
+        let one = one.clone();
+        async move {
+            let mut unit = one.write().await;
+            store::memberships::touch(&mut unit, ACME.0, "arno", Role::Owner).await.unwrap();
+            unit.commit().await
+        }
+    });
+    somebody_waits(&one).await;
+    let theirs = store::grants::Selection::Organization { organization_id: ACME.0 };
+    assert_eq!(store::grants::revoke(&mut alone, theirs, NOW).await.unwrap().access_tokens, 1);
+    store::memberships::touch(&mut alone, ACME.0, "arno", Role::Admin).await.unwrap();
+    alone.commit().await.unwrap();
+    after.await.unwrap().unwrap();
+    Site::new(&one, &token).from(None).get("/api/0/").await.assert_api_error(401, "invalid_token");
+    let owners = "select count(*) from memberships where organization_id = 'org-acme' and role = 'owner'";
+    assert_eq!(one.count(owners).await, 2);
+}
+
+/// Nothing comes back, and nothing says that the connection is gone.
+#[tokio::test]
+async fn who_is_cut_off_from_the_database_says_so_in_time_and_comes_back() {
+    let one = Platform::new().await;
+    let Some((node, link)) = one.node_over_link().await else { return };
+    let token = one.token(MEMBER).await;
+    let site = Site::new(&node, &token).from(None);
+    assert_eq!(site.get("/api/0/").await.status, 200);
+    link.cut();
+    node.app.gate.source().distrust();
+    site.get("/api/0/").await.assert_api_error(503, "temporarily_unavailable");
+    assert!(matches!(node.app.store.read().await, Err(StoreError::Engine(_))));
+    link.mend();
+    assert_eq!(site.get("/api/0/").await.status, 200);
+    node.write().await.commit().await.unwrap();
+}
+
 #[tokio::test]
 async fn one_of_them_sweeps_at_a_time() {
     let Some((one, other)) = two().await else { return };

@@ -19,7 +19,7 @@ use sqlx::{
 };
 
 /// Counted up whenever the rows are made in another way.
-const RECIPE: i64 = 1;
+const RECIPE: i64 = 2;
 /// How many rows one statement adds.
 const BATCH: usize = 500;
 /// One in so many tokens is revoked.
@@ -37,6 +37,17 @@ pub(crate) const RESOURCE_SERVER: (&str, &str) = ("bench", "0123456789abcdefghij
 pub(crate) struct Database {
     pub(crate) path: PathBuf,
     tokens: usize,
+}
+
+/// Somebody who is signed in to the platform, and allowed an application of their organization.
+#[derive(Debug)]
+pub(crate) struct Person {
+    /// The secret of their session.
+    pub(crate) session: String,
+    /// The application.
+    pub(crate) client_id: String,
+    /// Where its responses go.
+    pub(crate) redirect_uri: String,
 }
 
 /// A token, and what is around it.
@@ -110,7 +121,7 @@ impl Database {
         self.insert_tokens(&mut connection, now).await?;
         let broken = sqlx::query("pragma foreign_key_check").fetch_all(&mut connection).await?;
         ensure!(broken.is_empty(), "{} rows refer to none", broken.len());
-        sqlx::query("pragma user_version = 1").execute(&mut connection).await?;
+        sqlx::query("pragma user_version = 2").execute(&mut connection).await?;
         connection.close().await?;
         fs::rename(&aside, &self.path)?;
         remove(&aside)
@@ -154,6 +165,11 @@ impl Database {
                     .execute(&mut *transaction)
                     .await?;
             }
+            sqlx::query("insert into application_redirect_uris (client_id, redirect_uri) values ($1, $2)")
+                .bind(&client_id)
+                .bind(redirect_uri(number))
+                .execute(&mut *transaction)
+                .await?;
         }
         for number in 0..self.users() {
             let user_id = id("user", number);
@@ -182,10 +198,24 @@ impl Database {
                  values ($1, $2, $3, $4, $4, $5)",
             )
             .bind(id("session", number))
-            .bind(hash("session secret", number).to_vec())
-            .bind(user_id)
+            .bind(Digest256::of(session(number).as_bytes()).as_bytes())
+            .bind(&user_id)
             .bind(now)
             .bind(now + LIFETIME_SECS)
+            .execute(&mut *transaction)
+            .await?;
+            let application = self.application_of(number);
+            sqlx::query(
+                "insert into consents (user_id, client_id, requesting_origin, redirect_uri, scopes, created_at,
+                                       updated_at, refresh_allowed_at)
+                 values ($1, $2, $3, $4, $5, $6, $6, $6)",
+            )
+            .bind(user_id)
+            .bind(id("application", application))
+            .bind(origin(application))
+            .bind(redirect_uri(application))
+            .bind(SCOPES)
+            .bind(now)
             .execute(&mut *transaction)
             .await?;
         }
@@ -241,6 +271,24 @@ impl Database {
             rows.build().execute(&mut *transaction).await?;
         }
         Ok(transaction.commit().await?)
+    }
+
+    /// The first application of a person's organization.
+    fn application_of(&self, user: usize) -> usize {
+        2 * (user % self.organizations())
+    }
+
+    /// So many people.
+    pub(crate) fn people(&self, most: usize) -> Vec<Person> {
+        let person = |number| {
+            let application = self.application_of(number);
+            Person {
+                session: session(number),
+                client_id: id("application", application),
+                redirect_uri: redirect_uri(application),
+            }
+        };
+        (0..self.users().min(most)).map(person).collect()
     }
 
     fn token(&self, number: usize) -> Token {
@@ -309,8 +357,16 @@ fn origin(application: usize) -> String {
     format!("https://site-{application}.example")
 }
 
+fn redirect_uri(application: usize) -> String {
+    format!("{}/callback", origin(application))
+}
+
+fn session(user: usize) -> String {
+    base62(&hash("session secret", user))
+}
+
 /// Removes a database and what lies beside it.
-fn remove(path: &Path) -> Result<()> {
+pub(crate) fn remove(path: &Path) -> Result<()> {
     for end in ["", "-wal", "-shm", "-journal"] {
         let mut name = path.as_os_str().to_owned();
         name.push(end);

@@ -120,13 +120,13 @@ pub(crate) async fn fetch_status(address: SocketAddr, path: &str) -> Option<u16>
     std::str::from_utf8(answer.get(9..12)?).ok()?.parse().ok()
 }
 
-struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Box<[u8]>,
 }
 
 impl Connection {
-    async fn open(address: SocketAddr) -> Result<Self> {
+    pub(crate) async fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).await.context("no connection")?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, buffer: vec![0; MOST].into() })
@@ -141,6 +141,12 @@ impl Connection {
         }
         shared.latencies.borrow_mut().extend(latencies);
         Ok(())
+    }
+
+    /// Sends a request and takes the whole answer, as it came.
+    pub(crate) async fn fetch(&mut self, request: &[u8], status: u16) -> Result<&str> {
+        let body = self.ask(request, status).await?;
+        Ok(std::str::from_utf8(self.buffer.get(..body.end).unwrap_or_default())?)
     }
 
     /// Sends a request and takes the whole answer. Returns where its body is.

@@ -10,6 +10,7 @@
 mod backend;
 mod comparison;
 mod database;
+mod issuing;
 mod load;
 mod memory;
 mod process;
@@ -35,6 +36,8 @@ struct Cli {
 enum Command {
     /// Measure, and print the table
     Run(Options),
+    /// Measure how fast tokens are issued, on either engine
+    Issuing(issuing::Options),
     /// Only the load on a guarded route, for whoever profiles a server that runs
     Load(profile::Options),
     /// What the server is compared with
@@ -63,6 +66,7 @@ struct Options {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(options) => alone(run(&options)),
+        Command::Issuing(options) => alone(issuing::run(&options)),
         Command::Load(options) => alone(profile::run(&options)),
         Command::Backend(options) => Builder::new_multi_thread()
             .enable_all()

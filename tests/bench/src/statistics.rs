@@ -1,4 +1,6 @@
-//! What many measurements say together.
+//! What many measurements say together, and what was wanted.
+
+use std::fmt;
 
 /// The value below which this share of the values lies, by the nearest rank; 0 where there are none.
 pub(crate) fn percentile(values: &mut [u64], share: f64) -> u64 {
@@ -24,6 +26,47 @@ pub(crate) fn median(values: &[f64]) -> f64 {
 pub(crate) fn ratio(values: &[f64], of: &[f64]) -> f64 {
     let ratios: Vec<f64> = values.iter().zip(of).map(|(value, of)| value / of).collect();
     median(&ratios)
+}
+
+/// What was wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Target {
+    /// This, or more.
+    AtLeast(f64),
+    /// This, or less.
+    AtMost(f64),
+    /// There is none: the figure is told.
+    Told,
+}
+
+impl Target {
+    pub(crate) fn is_met(self, value: f64) -> Option<bool> {
+        match self {
+            Self::AtLeast(least) => Some(value >= least),
+            Self::AtMost(most) => Some(value <= most),
+            Self::Told => None,
+        }
+    }
+
+    /// Whether it is met, as a table says it.
+    pub(crate) fn word(self, value: f64) -> &'static str {
+        match self.is_met(value) {
+            Some(true) => "met",
+            Some(false) => "MISSED",
+            None => "",
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::AtLeast(least) => format!("≥ {least:.2}"),
+            Self::AtMost(most) => format!("≤ {most:.2}"),
+            Self::Told => "–".to_owned(),
+        };
+        f.pad(&text)
+    }
 }
 
 #[cfg(test)]
@@ -54,5 +97,14 @@ mod tests {
         // The second round was slow for both, the third for the first one alone.
         assert_eq!(ratio(&[90.0, 45.0, 10.0], &[100.0, 50.0, 100.0]), 0.9);
         assert_eq!(ratio(&[], &[]), 0.0);
+    }
+
+    #[test]
+    fn a_target_is_met_at_its_very_value_and_not_beyond() {
+        assert_eq!(Target::AtLeast(0.9).is_met(0.9), Some(true));
+        assert_eq!(Target::AtLeast(0.9).is_met(0.89), Some(false));
+        assert_eq!(Target::AtMost(1.5).is_met(1.5), Some(true));
+        assert_eq!(Target::AtMost(1.5).is_met(1.51), Some(false));
+        assert_eq!(Target::Told.is_met(0.0), None);
     }
 }

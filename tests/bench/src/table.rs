@@ -7,7 +7,7 @@ use crate::{
     load::CONNECTIONS,
     memory::Remembered,
     route::{Figures, Route},
-    statistics::{median, ratio},
+    statistics::{Target, median, ratio},
 };
 
 /// What was measured, and what was wanted.
@@ -16,36 +16,6 @@ pub(crate) struct Table<'a> {
     pub(crate) compared: &'a Compared,
     pub(crate) remembered: &'a Remembered,
     pub(crate) tokens: usize,
-}
-
-/// What was wanted.
-#[derive(Debug, Clone, Copy)]
-enum Target {
-    AtLeast(f64),
-    AtMost(f64),
-    /// There is none: the figure is told.
-    Told,
-}
-
-impl Target {
-    fn is_met(self, value: f64) -> Option<bool> {
-        match self {
-            Self::AtLeast(least) => Some(value >= least),
-            Self::AtMost(most) => Some(value <= most),
-            Self::Told => None,
-        }
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = match self {
-            Self::AtLeast(least) => format!("≥ {least:.2}"),
-            Self::AtMost(most) => format!("≤ {most:.2}"),
-            Self::Told => "–".to_owned(),
-        };
-        f.pad(&text)
-    }
 }
 
 const RATE: fn(&Figures) -> f64 = |figures| figures.rate;
@@ -128,13 +98,8 @@ impl fmt::Display for Table<'_> {
         writeln!(f, "\n{:<48}{:>10}{:>12}", "", "measured", "target")?;
         let mut missed = 0;
         for (name, value, target) in self.comparisons() {
-            let word = match target.is_met(value) {
-                Some(true) => "met",
-                Some(false) => "MISSED",
-                None => "",
-            };
             missed += usize::from(target.is_met(value) == Some(false));
-            writeln!(f, "{name:<48}{value:>10.2}{target:>12}  {word}")?;
+            writeln!(f, "{name:<48}{value:>10.2}{target:>12}  {}", target.word(value))?;
         }
         let Remembered { without, with, .. } = self.remembered;
         writeln!(
@@ -152,19 +117,5 @@ impl fmt::Display for Table<'_> {
             0 => writeln!(f, "every target is met"),
             missed => writeln!(f, "{missed} of the targets MISSED"),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_target_is_met_at_its_very_value_and_not_beyond() {
-        assert_eq!(Target::AtLeast(0.9).is_met(0.9), Some(true));
-        assert_eq!(Target::AtLeast(0.9).is_met(0.89), Some(false));
-        assert_eq!(Target::AtMost(1.5).is_met(1.5), Some(true));
-        assert_eq!(Target::AtMost(1.5).is_met(1.51), Some(false));
-        assert_eq!(Target::Told.is_met(0.0), None);
     }
 }

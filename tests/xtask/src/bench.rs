@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: how fast the gate is, and what it takes, beside a bare route in the same run. Both programs are
-//! built as they would be delivered. `cargo xtask bench browser`: how fast people are signed in, beside other clients.
+//! built as they would be delivered. `cargo xtask bench issuing`: how fast tokens are issued, beside what the engine
+//! commits at all. `cargo xtask bench browser`: how fast people are signed in, beside other clients.
 //! What it finds is printed, and fails nobody.
 
 use std::{fs, process::Command};
@@ -9,7 +10,7 @@ use anyhow::Result;
 use crate::{
     browsers, build,
     command::{root, run, without_outer_cargo},
-    modules, native,
+    modules, native, postgres,
 };
 
 /// What to measure.
@@ -32,8 +33,23 @@ pub(crate) struct Options {
 /// What else there is to measure.
 #[derive(Debug, clap::Subcommand)]
 enum Part {
+    /// Measure how fast people are signed in and tokens issued, on SQLite and on PostgreSQL, beside bare commits
+    Issuing(Issuing),
     /// Measure in a browser how fast a site is ready and a person signed in, beside other clients
     Browser(Browser),
+}
+
+#[derive(Debug, clap::Args)]
+struct Issuing {
+    /// How many tokens the database has that has grown. It is made once, and kept in target/bench
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1000..))]
+    tokens: u64,
+    /// How many rounds
+    #[arg(long, default_value_t = 7)]
+    rounds: u64,
+    /// For a look whether all of it works: few tokens and short rounds. The figures mean nothing
+    #[arg(long, conflicts_with_all = ["tokens", "rounds"])]
+    quick: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -48,15 +64,28 @@ struct Browser {
 
 /// Builds both programs, and measures.
 pub(crate) fn measure(options: &Options) -> Result<()> {
-    if let Some(Part::Browser(options)) = &options.part {
-        return in_browser(options);
+    match &options.part {
+        Some(Part::Browser(options)) => return in_browser(options),
+        Some(Part::Issuing(options)) => return of_issuing(options),
+        None => {}
     }
     let (tokens, rounds, millis) =
         if options.quick { (20_000, 3, 100) } else { (options.tokens, options.rounds, 700) };
+    run_bench("run", tokens, rounds, millis)
+}
+
+fn of_issuing(options: &Issuing) -> Result<()> {
+    let (tokens, rounds, millis) =
+        if options.quick { (20_000, 2, 200) } else { (options.tokens, options.rounds, 2000) };
+    postgres::install()?;
+    run_bench("issuing", tokens, rounds, millis)
+}
+
+fn run_bench(part: &str, tokens: u64, rounds: u64, millis: u64) -> Result<()> {
     let server = native::release_server()?;
     let bench = native::release_bench()?;
     let mut command = without_outer_cargo(Command::new(bench));
-    command.arg("run").arg("--server").arg(server).arg("--folder").arg(root().join("target/bench"));
+    command.arg(part).arg("--server").arg(server).arg("--folder").arg(root().join("target/bench"));
     for (option, number) in [("--tokens", tokens), ("--rounds", rounds), ("--millis", millis)] {
         command.arg(option).arg(number.to_string());
     }

@@ -29,7 +29,7 @@ use crate::{
     token::{AccessToken, Digest256},
 };
 
-pub use postgres::past_cuts;
+pub use postgres::{answered_in_time, past_cuts};
 pub use sqlite::Changes;
 
 /// Tokens as the database knows them.

@@ -22,7 +22,7 @@ pub(super) const EVERY: Duration = Duration::from_millis(50);
 /// How long an answer is good for, from the moment of the question.
 pub(super) const TRUST: Duration = Duration::from_millis(250);
 /// How long an answer may take, or a new connection.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 #[derive(Debug)]
 pub(super) struct Listener {
@@ -48,16 +48,16 @@ impl Listener {
             Some(listener) => listener,
             None => {
                 changes.push(Change::Anything);
-                within(self.listen()).await?
+                answered_in_time(self.listen()).await?
             }
         };
-        within(async { Ok(sqlx::query("select 1").execute(&mut listener).await?) }).await?;
+        answered_in_time(sqlx::query("select 1").execute(&mut listener)).await?;
         changes.extend(told(&mut listener));
         *held = Some(listener);
         Ok(changes)
     }
 
-    async fn listen(&self) -> Result<PgListener, Error> {
+    async fn listen(&self) -> Result<PgListener, sqlx::Error> {
         // A connection of its own, that no request takes.
         let options = (*self.readers.connect_options()).clone();
         let pool = PgPoolOptions::new()
@@ -100,8 +100,11 @@ fn told(listener: &mut PgListener) -> impl Iterator<Item = Change> {
     std::iter::from_fn(|| listener.next_buffered()).map(|told| read_line(told.payload()))
 }
 
-async fn within<T>(asked: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    timeout(PATIENCE, asked).await.unwrap_or(Err(Error::Engine(sqlx::Error::PoolTimedOut)))
+/// What a server answers, unless it takes too long: a machine that is cut off says nothing of it.
+pub async fn answered_in_time<T>(
+    asked: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    timeout(PATIENCE, asked).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 /// What the transaction on this connection changed so far.
@@ -111,14 +114,15 @@ pub(super) async fn changed(connection: &mut PgConnection) -> Result<Vec<Change>
     Ok(changed.lines().map(read_line).collect())
 }
 
-/// Asks on the first connection that is still there: those that were idle are all cut when the server starts anew.
+/// Asks on the first connection that is still there: those that were idle are all cut when the server starts anew. Where
+/// nothing comes back at all, it is not waited for long.
 pub async fn past_cuts<T, Asked>(pool: &PgPool, ask: impl Fn() -> Asked) -> Result<T, sqlx::Error>
 where
     Asked: Future<Output = Result<T, sqlx::Error>>,
 {
     let mut left = pool.size();
     loop {
-        match ask().await {
+        match answered_in_time(ask()).await {
             Err(error) if left > 0 && is_cut(&error) => left -= 1,
             answered => return answered,
         }

@@ -89,24 +89,29 @@ impl Place {
         &self.url
     }
 
+    /// Where it is on a server, with whatever opens it.
+    pub(crate) fn server(&self) -> Option<Url> {
+        match &self.made {
+            Made::File => None,
+            Made::Database(name) => Some(database(&server()?, name)),
+            Made::Elsewhere(url) => url.parse().ok(),
+        }
+    }
+
     /// A folder for a test's own files.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     pub(crate) async fn connect(&self) -> Database {
-        match (&self.url, &self.made) {
-            (DatabaseUrl::Sqlite(file), _) => {
+        match &self.url {
+            DatabaseUrl::Sqlite(file) => {
                 let options = SqliteConnectOptions::new().filename(file);
                 Database::Sqlite(SqlitePool::connect_with(options).await.unwrap())
             }
-            (DatabaseUrl::Postgres(_), made) => {
-                let url = match made {
-                    Made::Database(name) => database(&server().unwrap(), name).to_string(),
-                    Made::Elsewhere(url) => url.clone(),
-                    Made::File => panic!("a file is no server"),
-                };
-                let pool = PgPoolOptions::new().max_connections(2).connect(&url);
+            DatabaseUrl::Postgres(_) => {
+                let url = self.server().unwrap();
+                let pool = PgPoolOptions::new().max_connections(2).connect(url.as_str());
                 Database::Postgres(pool.await.unwrap())
             }
         }

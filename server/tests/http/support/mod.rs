@@ -7,6 +7,7 @@ mod database;
 mod frame;
 pub(crate) mod hostile;
 pub(crate) mod leak;
+mod link;
 pub(crate) mod log;
 mod person;
 mod platform;
@@ -18,6 +19,7 @@ pub(crate) use answer::Answer;
 pub(crate) use asking::Asking;
 pub(crate) use database::{Database, Line, Place, database_of, is_embedded};
 pub(crate) use frame::Frame;
+pub(crate) use link::Link;
 pub(crate) use person::Person;
 pub(crate) use platform::{
     ACME, ACME_LOCAL, ACME_REDIRECT, ACME_SITE, ADMIN, APP, BOTH, GLOBEX, GLOBEX_APP, GLOBEX_REDIRECT,

@@ -25,7 +25,7 @@ use latchkey_server::{
 use tokio::sync::OnceCell;
 use tower::ServiceExt;
 
-use super::{Answer, Asking, Database, Person, Place, remote};
+use super::{Answer, Asking, Database, Link, Person, Place, remote};
 
 /// Where the clock stands at first.
 pub(crate) const NOW: i64 = 1_800_000_000;
@@ -141,7 +141,19 @@ impl Platform {
 
     /// Another process of the same platform, on the same database. Its clock is the same.
     pub(crate) async fn node(&self) -> Self {
-        let store = Store::open(self.place.url()).await.unwrap();
+        self.node_at(self.place.url()).await
+    }
+
+    /// One that comes to the database over a link of its own. Nothing where that is a file.
+    pub(crate) async fn node_over_link(&self) -> Option<(Self, Link)> {
+        let mut url = self.place.server()?;
+        let link = Link::to(url.port()?).await;
+        url.set_port(Some(link.port())).ok()?;
+        Some((self.node_at(&url.as_str().parse().unwrap()).await, link))
+    }
+
+    async fn node_at(&self, url: &DatabaseUrl) -> Self {
+        let store = Store::open(url).await.unwrap();
         let Parts { config, clock, .. } = &*self.app;
         let entropy = Entropy::seeded(1 << 32);
         let app = App::new(config.clone(), store, clock.clone(), entropy, &Secret::new(SECRET)).unwrap();

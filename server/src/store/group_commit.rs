@@ -1,0 +1,422 @@
+//! Group commit for the one writer of an embedded database.
+//!
+//! What makes a commit slow is the disk, and it takes no longer for many units of work than for one. So a unit that ends
+//! while others wait for the writer leaves its transaction open to them, and goes to the end of their line to commit it:
+//! whoever stood before it shares the transaction, each in a savepoint of its own, and nobody is told of anything before
+//! the disk has it. Where nobody waits, a unit commits by itself, at once.
+
+use std::{
+    ops::{Deref, DerefMut},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use sqlx::{Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection};
+use tokio::{
+    runtime::Handle,
+    sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard, watch},
+    time::timeout,
+};
+
+use super::{ACQUIRE_TIMEOUT, StoreError};
+
+/// The writer, and the line before it.
+#[derive(Debug, Clone)]
+pub(super) struct Writer {
+    pool: SqlitePool,
+    open: Arc<Mutex<Option<Open>>>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// The writer's connection, and how far its transaction is.
+#[derive(Debug)]
+struct Open {
+    connection: PoolConnection<Sqlite>,
+    step: Step,
+    /// Tells the units that are done how the transaction ended; nothing there before the first one is done.
+    done: Option<watch::Sender<Option<Outcome>>>,
+}
+
+type Outcome = Result<(), Arc<sqlx::Error>>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// There is no transaction.
+    Closed,
+    /// A unit is at work in it; to whoever finds it so, that unit was given up, and what it did is to be undone.
+    Unit,
+    /// All that is in it is to be committed.
+    Done,
+    /// The connection does not answer any more.
+    Lost,
+}
+
+impl Writer {
+    /// Of a pool of one connection.
+    pub(super) fn new(pool: SqlitePool) -> Self {
+        Self { pool, open: Arc::default(), waiting: Arc::default() }
+    }
+
+    /// Waits for the writer.
+    pub(super) async fn begin(&self) -> Result<Turn, StoreError> {
+        let waits = Waits::new(&self.waiting);
+        let line = timeout(ACQUIRE_TIMEOUT, self.open.clone().lock_owned()).await;
+        drop(waits);
+        let mut open = line.map_err(|_| sqlx::Error::PoolTimedOut)?;
+        if open.as_ref().is_none_or(|open| open.step == Step::Lost) {
+            drop(open.take());
+            let connection = self.pool.acquire().await?;
+            *open = Some(Open { connection, step: Step::Closed, done: None });
+        }
+        let open = OwnedMutexGuard::try_map(open, Option::as_mut).map_err(|_| sqlx::Error::PoolClosed)?;
+        let mut turn = Turn { open, writer: self.clone() };
+        turn.open.begin().await?;
+        Ok(turn)
+    }
+
+    /// Ends the transaction, once everybody who waits now had a turn in it.
+    async fn end(&self) {
+        let mut open = self.open.lock().await;
+        let Some(open) = &mut *open else { return };
+        if let Err(error) = open.end().await {
+            tracing::error!(%error, "a transaction could not be ended");
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        if let Some(mut open) = self.open.lock().await.take()
+            && let Err(error) = open.end().await
+        {
+            tracing::error!(%error, "a transaction could not be ended");
+        }
+        self.pool.close().await;
+    }
+}
+
+impl Open {
+    /// Begins a unit, in the transaction that is open or in one of its own.
+    ///
+    /// IMMEDIATE takes the write lock now: a transaction that reads first and writes later can't be refused half-way
+    /// because another process wrote in between.
+    async fn begin(&mut self) -> Result<(), sqlx::Error> {
+        self.undo().await?;
+        self.step = Step::Unit;
+        self.run(if self.done.is_some() { "savepoint unit" } else { "begin immediate" }).await
+    }
+
+    /// Undoes what was begun and given up.
+    async fn undo(&mut self) -> Result<(), sqlx::Error> {
+        if self.step != Step::Unit {
+            return Ok(());
+        }
+        if self.done.is_some() {
+            match self.run("rollback to unit; release unit").await {
+                Ok(()) => {
+                    self.step = Step::Done;
+                    return Ok(());
+                }
+                // With a disk that is full the engine gives up all of the transaction.
+                Err(error) => self.tell(Err(error.into())),
+            }
+        }
+        self.roll_back().await
+    }
+
+    async fn roll_back(&mut self) -> Result<(), sqlx::Error> {
+        match self.run("rollback").await {
+            // Refused is only who has no transaction to give up.
+            Ok(()) | Err(sqlx::Error::Database(_)) => {
+                self.step = Step::Closed;
+                Ok(())
+            }
+            Err(error) => {
+                self.step = Step::Lost;
+                self.connection.close_on_drop();
+                Err(error)
+            }
+        }
+    }
+
+    async fn end(&mut self) -> Result<(), sqlx::Error> {
+        self.undo().await?;
+        if self.step != Step::Done {
+            return Ok(());
+        }
+        match self.run("commit").await {
+            Ok(()) => {
+                self.step = Step::Closed;
+                self.tell(Ok(()));
+                Ok(())
+            }
+            Err(error) => {
+                self.tell(Err(error.into()));
+                self.roll_back().await
+            }
+        }
+    }
+
+    fn tell(&mut self, outcome: Outcome) {
+        if let Some(done) = self.done.take() {
+            done.send_replace(Some(outcome));
+        }
+    }
+
+    async fn run(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
+        sqlx::raw_sql(sql).execute(&mut *self.connection).await.map(drop)
+    }
+}
+
+/// A unit's turn with the writer. What it did is undone unless it is committed.
+#[derive(Debug)]
+pub(super) struct Turn {
+    open: OwnedMappedMutexGuard<Option<Open>, Open>,
+    writer: Writer,
+}
+
+impl Turn {
+    /// Makes it last, and returns when the disk has it.
+    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
+        let open = &mut *self.open;
+        if open.done.is_some() {
+            open.run("release unit").await?;
+        } else if self.writer.waiting.load(Ordering::Relaxed) == 0 {
+            open.run("commit").await?;
+            open.step = Step::Closed;
+            return Ok(());
+        }
+        let is_first = open.done.is_none();
+        let mut outcome = open.done.get_or_insert_with(|| watch::Sender::new(None)).subscribe();
+        open.step = Step::Done;
+        let writer = self.writer.clone();
+        // It is nobody's alone any more: whoever gives up waiting leaves the others theirs.
+        if is_first {
+            tokio::spawn(async move { writer.end().await });
+        }
+        drop(self);
+        let outcome =
+            outcome.wait_for(Option::is_some).await.map_err(|_| sqlx::Error::WorkerCrashed)?.clone();
+        outcome.unwrap_or_else(|| Err(Arc::new(sqlx::Error::WorkerCrashed))).map_err(StoreError::Shared)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // Where others are done in it, its end is under way.
+        if self.open.step == Step::Unit
+            && self.open.done.is_none()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let writer = self.writer.clone();
+            runtime.spawn(async move { writer.end().await });
+        }
+    }
+}
+
+impl Deref for Turn {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.open.connection
+    }
+}
+
+impl DerefMut for Turn {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.open.connection
+    }
+}
+
+/// One who waits, for as long as it does.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl<'a> Waits<'a> {
+    fn new(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use futures_util::{FutureExt, future::join};
+    use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A database with rows that may refer to others, looked at when they are committed.
+    struct Rows {
+        writer: Writer,
+        /// Another process.
+        other: SqlitePool,
+        _folder: TempDir,
+    }
+
+    impl Rows {
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let options = SqliteConnectOptions::new()
+                .filename(folder.path().join("rows.db"))
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .foreign_keys(true)
+                .busy_timeout(std::time::Duration::ZERO);
+            let pool = || SqlitePoolOptions::new().max_connections(1);
+            let other = pool().connect_with(options.clone()).await.unwrap();
+            sqlx::query(
+                "create table rows (id integer primary key,
+                                    of integer references rows (id) deferrable initially deferred)",
+            )
+            .execute(&other)
+            .await
+            .unwrap();
+            let writer = Writer::new(pool().connect_with(options).await.unwrap());
+            Self { writer, other, _folder: folder }
+        }
+
+        /// What others see.
+        async fn ids(&self) -> Vec<i64> {
+            sqlx::query_scalar("select id from rows order by id").fetch_all(&self.other).await.unwrap()
+        }
+    }
+
+    async fn insert(turn: &mut Turn, id: i64, of: Option<i64>) {
+        let insert = sqlx::query("insert into rows (id, of) values ($1, $2)").bind(id).bind(of);
+        insert.execute(&mut **turn).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_unit_alone_is_committed_by_itself() {
+        let rows = Rows::new().await;
+        for id in [1, 2] {
+            let mut turn = rows.writer.begin().await.unwrap();
+            insert(&mut turn, id, None).await;
+            turn.commit().await.unwrap();
+            assert_eq!(rows.ids().await.last(), Some(&id));
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_is_told_before_all_that_wait_are_done_and_on_the_disk() {
+        let rows = Rows::new().await;
+        let mut first = rows.writer.begin().await.unwrap();
+        insert(&mut first, 1, None).await;
+        let mut second = pin!(rows.writer.begin());
+        assert!(second.as_mut().now_or_never().is_none());
+        let mut told = pin!(first.commit());
+        assert!(told.as_mut().now_or_never().is_none());
+        let mut second = second.await.unwrap();
+        insert(&mut second, 2, None).await;
+        assert!(told.as_mut().now_or_never().is_none(), "the second one is at work");
+        assert!(rows.ids().await.is_empty());
+        let (first, second) = join(told, second.commit()).await;
+        first.and(second).unwrap();
+        assert_eq!(rows.ids().await, [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_in_a_shared_transaction_takes_nothing_of_the_others_along() {
+        let rows = Rows::new().await;
+        let mut first = rows.writer.begin().await.unwrap();
+        insert(&mut first, 1, None).await;
+        let (mut second, mut third) = (pin!(rows.writer.begin()), pin!(rows.writer.begin()));
+        assert!(second.as_mut().now_or_never().is_none() && third.as_mut().now_or_never().is_none());
+        let told = tokio::spawn(first.commit());
+        let mut second = second.await.unwrap();
+        insert(&mut second, 2, None).await;
+        drop(second);
+        let mut third = third.await.unwrap();
+        insert(&mut third, 3, None).await;
+        third.commit().await.unwrap();
+        told.await.unwrap().unwrap();
+        assert_eq!(rows.ids().await, [1, 3]);
+    }
+
+    #[tokio::test]
+    async fn the_last_one_that_gives_up_leaves_what_the_others_did() {
+        let rows = Rows::new().await;
+        let mut first = rows.writer.begin().await.unwrap();
+        insert(&mut first, 1, None).await;
+        let mut second = pin!(rows.writer.begin());
+        assert!(second.as_mut().now_or_never().is_none());
+        let told = tokio::spawn(first.commit());
+        let mut second = second.await.unwrap();
+        insert(&mut second, 2, None).await;
+        drop(second);
+        told.await.unwrap().unwrap();
+        assert_eq!(rows.ids().await, [1]);
+    }
+
+    #[tokio::test]
+    async fn a_unit_that_was_given_up_keeps_no_other_process_from_writing() {
+        let rows = Rows::new().await;
+        let mut turn = rows.writer.begin().await.unwrap();
+        insert(&mut turn, 1, None).await;
+        drop(turn);
+        // Whoever is next in the line comes after the end of what was given up.
+        rows.writer.end().await;
+        sqlx::query("insert into rows (id) values (2)").execute(&rows.other).await.unwrap();
+        assert_eq!(rows.ids().await, [2]);
+        let mut turn = rows.writer.begin().await.unwrap();
+        insert(&mut turn, 3, None).await;
+        turn.commit().await.unwrap();
+        assert_eq!(rows.ids().await, [2, 3]);
+    }
+
+    #[tokio::test]
+    async fn all_that_share_a_commit_are_told_that_it_failed_and_the_next_one_begins_anew() {
+        let rows = Rows::new().await;
+        let mut first = rows.writer.begin().await.unwrap();
+        insert(&mut first, 1, None).await;
+        let mut second = pin!(rows.writer.begin());
+        assert!(second.as_mut().now_or_never().is_none());
+        let told = tokio::spawn(first.commit());
+        let mut second = second.await.unwrap();
+        insert(&mut second, 2, Some(404)).await;
+        let failed = [second.commit().await, told.await.unwrap()];
+        assert!(failed.iter().all(|told| matches!(told, Err(StoreError::Shared(_)))), "{failed:?}");
+        assert!(rows.ids().await.is_empty());
+        let mut turn = rows.writer.begin().await.unwrap();
+        insert(&mut turn, 3, None).await;
+        turn.commit().await.unwrap();
+        assert_eq!(rows.ids().await, [3]);
+    }
+
+    #[tokio::test]
+    async fn who_does_not_wait_for_the_commit_leaves_the_others_theirs() {
+        let rows = Rows::new().await;
+        let mut first = rows.writer.begin().await.unwrap();
+        insert(&mut first, 1, None).await;
+        let mut second = pin!(rows.writer.begin());
+        assert!(second.as_mut().now_or_never().is_none());
+        assert!(first.commit().now_or_never().is_none());
+        let mut second = second.await.unwrap();
+        insert(&mut second, 2, None).await;
+        second.commit().await.unwrap();
+        assert_eq!(rows.ids().await, [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn closing_ends_what_is_done() {
+        let rows = Rows::new().await;
+        let mut first = rows.writer.begin().await.unwrap();
+        insert(&mut first, 1, None).await;
+        let mut second = pin!(rows.writer.begin());
+        assert!(second.as_mut().now_or_never().is_none());
+        assert!(first.commit().now_or_never().is_none());
+        drop(second.await.unwrap());
+        rows.writer.close().await;
+        assert_eq!(rows.ids().await, [1]);
+        assert!(matches!(rows.writer.begin().await, Err(StoreError::Engine(sqlx::Error::PoolClosed))));
+    }
+}

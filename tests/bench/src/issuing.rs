@@ -1,0 +1,299 @@
+//! How fast people are signed in and tokens issued, beside how fast the engine commits anything at all: every token is on
+//! the disk, or on its way to a replica, before anybody is told of it.
+//!
+//! One sign-in is an authorization request of somebody who is signed in to the platform and allowed the application
+//! before, and the exchange of the code that comes of it: two commits.
+
+use std::{
+    cell::Cell,
+    fs::remove_dir_all,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use latchkey_cluster::{Cluster, Durability, Programs};
+use sqlx::{
+    Connection as _, PgConnection, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+use tokio::task::JoinSet;
+
+use crate::{
+    comparison::{SMALL, get},
+    database::{self, Database, Person},
+    load::Connection,
+    process::{Process, free_address},
+    statistics::{Target, median, percentile, ratio},
+};
+
+/// How many wait at once, where many do.
+const MANY: usize = 64;
+/// What proves that a code is its owner's (RFC 7636 appendix B).
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+/// How it is measured.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// The server's binary
+    #[arg(long)]
+    server: PathBuf,
+    /// Where to keep the databases and the logs
+    #[arg(long)]
+    folder: PathBuf,
+    /// How many tokens there are in the database that has grown
+    #[arg(long)]
+    tokens: usize,
+    /// How many rounds
+    #[arg(long)]
+    rounds: usize,
+    /// How long each is measured in a round
+    #[arg(long)]
+    millis: u64,
+}
+
+/// An engine's own commits: one row each, one after the other, each on the disk before the next.
+enum Bare {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Bare {
+    async fn sqlite(path: &Path) -> Result<Self> {
+        database::remove(path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        sqlx::query(TABLE).execute(&mut connection).await?;
+        Ok(Self::Sqlite(connection))
+    }
+
+    async fn postgres(url: &str) -> Result<Self> {
+        let mut connection = PgConnection::connect(url).await?;
+        sqlx::query(TABLE).execute(&mut connection).await?;
+        Ok(Self::Postgres(connection))
+    }
+
+    /// Rows in a second.
+    async fn measure(&mut self, time: Duration) -> Result<f64> {
+        const INSERT: &str = "insert into bare (word) values ($1)";
+        let started = Instant::now();
+        let mut count = 0_u32;
+        while started.elapsed() < time {
+            let word = format!("a token and what is around it, some hundred bytes of it: {count:060}");
+            match self {
+                Self::Sqlite(connection) => {
+                    sqlx::query(INSERT).bind(word).execute(connection).await.map(drop)
+                }
+                Self::Postgres(connection) => {
+                    sqlx::query(INSERT).bind(word).execute(connection).await.map(drop)
+                }
+            }?;
+            count += 1;
+        }
+        Ok(f64::from(count) / started.elapsed().as_secs_f64())
+    }
+}
+
+const TABLE: &str = "create table bare (word text not null)";
+
+/// People who sign in, so many at once, each on a connection of their own.
+struct SignIns {
+    name: String,
+    people: Rc<[Person]>,
+    /// The processes that they come to, in turn.
+    nodes: Vec<Rc<Process>>,
+    at_once: usize,
+    rates: Vec<f64>,
+    p99: Vec<f64>,
+}
+
+impl SignIns {
+    fn new(name: String, people: &Rc<[Person]>, nodes: &[&Rc<Process>], at_once: usize) -> Self {
+        let nodes = nodes.iter().map(|&node| node.clone()).collect();
+        Self { name, people: people.clone(), nodes, at_once, rates: vec![], p99: vec![] }
+    }
+
+    async fn measure(&mut self, time: Duration) -> Result<()> {
+        let next = Rc::new(Cell::new(0));
+        let started = Instant::now();
+        let mut running = JoinSet::new();
+        for node in self.nodes.iter().cycle().take(self.at_once) {
+            running.spawn_local(sign_in(node.address, self.people.clone(), next.clone(), started + time));
+        }
+        let mut latencies = vec![];
+        while let Some(ended) = running.join_next().await {
+            latencies.extend(ended??);
+        }
+        self.rates.push(latencies.len() as f64 / started.elapsed().as_secs_f64());
+        self.p99.push(percentile(&mut latencies, 0.99) as f64 / 1e6);
+        for node in &self.nodes {
+            node.forget_log()?;
+        }
+        Ok(())
+    }
+}
+
+/// Signs in again and again, and says how long each took, in nanoseconds.
+async fn sign_in(
+    address: SocketAddr,
+    people: Rc<[Person]>,
+    next: Rc<Cell<usize>>,
+    until: Instant,
+) -> Result<Vec<u64>> {
+    let mut connection = Connection::open(address).await?;
+    let mut latencies = vec![];
+    while Instant::now() < until {
+        let number = next.replace(next.get() + 1);
+        let person = people.get(number % people.len()).context("there is nobody")?;
+        let Person { session, client_id, redirect_uri } = person;
+        let began = Instant::now();
+        let asked = get(
+            &format!(
+                "/oauth/authorize/?client_id={client_id}&response_type=code&redirect_uri={redirect_uri}\
+                 &state=s{number}&prompt=none&code_challenge={CHALLENGE}&code_challenge_method=S256"
+            ),
+            // Everybody from an address of their own, which may begin only so much.
+            &format!(
+                "Cookie: __Host-latchkey_session={session}\r\nX-Forwarded-For: 10.{}.{}.{}\r\n",
+                number >> 16 & 255,
+                number >> 8 & 255,
+                number & 255
+            ),
+        );
+        let answer = connection.fetch(&asked, 303).await?;
+        let code = answer.split(['?', '&']).find_map(|field| field.strip_prefix("code="));
+        let code = code.with_context(|| format!("no code: {answer}"))?.to_owned();
+        let body = format!(
+            "grant_type=authorization_code&client_id={client_id}&code={code}&redirect_uri={redirect_uri}\
+             &code_verifier={VERIFIER}"
+        );
+        let length = body.len();
+        let exchange = format!(
+            "POST /oauth/token/ HTTP/1.1\r\nHost: bench\r\nContent-Length: {length}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\n\r\n{body}"
+        );
+        connection.fetch(exchange.as_bytes(), 200).await?;
+        latencies.push(u64::try_from(began.elapsed().as_nanos())?);
+    }
+    Ok(latencies)
+}
+
+/// Starts a server on a database.
+async fn serve(options: &Options, name: &str, database: &str) -> Result<Rc<Process>> {
+    let address = free_address()?;
+    let words = [
+        "serve",
+        "--database",
+        database,
+        "--listen",
+        &address.to_string(),
+        "--public-url",
+        &format!("http://{address}"),
+        "--trusted-proxy",
+        "127.0.0.1",
+    ]
+    .map(str::to_owned);
+    let log = options.folder.join(name).with_extension("log");
+    // Its database has no file beside it for a secret, and two processes of one platform have the same.
+    let environment = [("LATCHKEY_SECRET", "the secret of a platform that is measured")];
+    Ok(Rc::new(Process::start(&options.server, &words, address, &log, &environment).await?))
+}
+
+/// A copy of an embedded database, that may grow.
+async fn copied(options: &Options, name: &str, tokens: usize) -> Result<(Database, Rc<Process>)> {
+    let database = Database::find_or_make(&options.server, &options.folder, tokens).await?;
+    let copy = options.folder.join(name).with_extension("db");
+    database::remove(&copy)?;
+    std::fs::copy(&database.path, &copy)?;
+    let server = serve(options, name, &database::url(&copy)).await?;
+    Ok((database, server))
+}
+
+/// Measures, in turn and again and again, and prints.
+pub(crate) async fn run(options: &Options) -> Result<()> {
+    std::fs::create_dir_all(&options.folder)?;
+    let (small, embedded) = copied(options, "issuing", SMALL).await?;
+    let (large, grown) = copied(options, "issuing-grown", options.tokens).await?;
+    let programs = Programs::find().context("PostgreSQL is not installed")?;
+    let cluster = Cluster::start(&programs, Durability::Kept)?;
+    let url = cluster.url("latchkey");
+    let mut admin = PgConnection::connect(&cluster.url("postgres")).await?;
+    for database in ["latchkey", "bare"] {
+        sqlx::query(sqlx::AssertSqlSafe(format!("create database {database}"))).execute(&mut admin).await?;
+    }
+    move_to(options, &small, &url)?;
+    let (node, other) = (serve(options, "node", &url).await?, serve(options, "other-node", &url).await?);
+
+    let (few, many): (Rc<[_]>, Rc<[_]>) = (small.people(1000).into(), large.people(1000).into());
+    let mut bare =
+        [Bare::sqlite(&options.folder.join("bare.db")).await?, Bare::postgres(&cluster.url("bare")).await?];
+    let mut commits = [vec![], vec![]];
+    let rows = |count: usize| format!("{count} rows");
+    let (one, all) = ("one at a time", format!("{MANY} at once"));
+    let mut measured = [
+        SignIns::new(format!("SQLite, {one}"), &few, &[&embedded], 1),
+        SignIns::new(format!("SQLite, {all}"), &few, &[&embedded], MANY),
+        SignIns::new(format!("SQLite, {all}, {}", rows(options.tokens)), &many, &[&grown], MANY),
+        SignIns::new(format!("PostgreSQL, {one}"), &few, &[&node], 1),
+        SignIns::new(format!("PostgreSQL, {all}"), &few, &[&node], MANY),
+        SignIns::new(format!("PostgreSQL, {all}, two nodes"), &few, &[&node, &other], MANY),
+    ];
+    let time = Duration::from_millis(options.millis);
+    for round in 0..options.rounds {
+        eprint!("\rround {} of {}", round + 1, options.rounds);
+        for (bare, commits) in bare.iter_mut().zip(&mut commits) {
+            commits.push(bare.measure(time).await?);
+        }
+        for sign_ins in &mut measured {
+            sign_ins.measure(time).await?;
+        }
+    }
+    eprintln!();
+    print(options, &commits, &measured);
+    drop((node, other));
+    let _ = remove_dir_all(options.folder.join("issuing-scripts"));
+    Ok(())
+}
+
+/// Moves an embedded database to the server, as an operator would.
+fn move_to(options: &Options, database: &Database, url: &str) -> Result<()> {
+    let source = database::url(&database.path);
+    let output = Command::new(&options.server)
+        .args(["migrate", "--database", &source, "--to", url])
+        .env("LATCHKEY_SECRET", "the secret of a platform that is measured")
+        .output()?;
+    ensure!(output.status.success(), "latchkey migrate: {}", String::from_utf8_lossy(&output.stderr).trim());
+    Ok(())
+}
+
+fn print(options: &Options, [sqlite, postgres]: &[Vec<f64>; 2], measured: &[SignIns; 6]) {
+    println!("\nsign-ins with an exchange, each on the disk before it is told; medians over the rounds\n");
+    println!("{:<44}{:>10}{:>10}", "", "a second", "p99 ms");
+    println!("{:<44}{:>10.0}", "SQLite, bare inserts", median(sqlite));
+    println!("{:<44}{:>10.0}", "PostgreSQL, bare inserts", median(postgres));
+    for SignIns { name, rates, p99, .. } in measured {
+        println!("{name:<44}{:>10.0}{:>10.1}", median(rates), median(p99));
+    }
+    let [one, all, grown, one_of_server, all_of_server, two_nodes] =
+        measured.each_ref().map(|one| &one.rates);
+    let rows = options.tokens;
+    println!("\n{:<48}{:>10}{:>12}", "", "measured", "target");
+    for (name, value, target) in [
+        ("SQLite, one at a time : bare".to_owned(), ratio(one, sqlite), Target::AtLeast(0.5)),
+        (format!("SQLite, {MANY} at once : bare"), ratio(all, sqlite), Target::AtLeast(1.0)),
+        (format!("SQLite, {rows} rows : {SMALL} rows"), ratio(grown, all), Target::Told),
+        ("PostgreSQL, one at a time : bare".to_owned(), ratio(one_of_server, postgres), Target::Told),
+        (format!("PostgreSQL, {MANY} at once : bare"), ratio(all_of_server, postgres), Target::Told),
+        ("PostgreSQL, two nodes : one".to_owned(), ratio(two_nodes, all_of_server), Target::Told),
+    ] {
+        println!("{name:<48}{value:>10.2}{target:>12}  {}", target.word(value));
+    }
+}
