@@ -116,6 +116,7 @@ journeys! {
     fn a_code_that_comes_back_with_the_page_is_exchanged_there(journey) on Loopback {
         journey.allow_codes().await?;
         journey.open_site("/redirect.html?flow=code").await?;
+        journey.browser.until("document.body.dataset.ready").await?;
         journey.browser.click("#sign-in").await?;
         journey.log_in(ADA).await?;
         journey.browser.click("#allow").await?;
