@@ -246,10 +246,10 @@ journeys! {
 
     // A script that got into the page can do what the page can, as long as it runs. It cannot take the token along.
     fn no_later_hello_gets_at_the_token_that_a_frame_keeps(journey) on Loopback {
-        journey.sign_in_with("{ tokens: 'frame' }").await?;
+        journey.sign_in_with("{ tokens: 'frame', headless: false }").await?;
         journey.keeps_session().await?;
         journey.browser.reload().await?;
-        journey.with_client(&format!("const options = {{ tokens: 'frame' }}; {OTHERWISE}")).await?;
+        journey.with_client(&format!("const options = {{ tokens: 'frame', headless: false }}; {OTHERWISE}")).await?;
         journey.is_told("return `${other.state} ${await other.getToken()}`", "signed-in null").await?;
         journey.browser.run(GREET).await?;
         // To the frame that is there.
