@@ -6,11 +6,12 @@ use axum::{
 };
 
 use latchkey_server::{
+    audit::By,
     config::{Config, Limits, Rate},
     store::{self, Unit},
 };
 
-use crate::support::{ADMIN, Asking, MEMBER, PASSWORD, PLATFORM, Person, Platform, Site, anonymous};
+use crate::support::{ADMIN, Asking, MEMBER, NOW, PASSWORD, PLATFORM, Person, Platform, Site, anonymous};
 
 const WRONG: &str = "The e-mail address or the password is not right. Check both and try again.";
 const ATTRIBUTES: [&str; 4] = ["HttpOnly", "Path=/", "SameSite=Lax", "Secure"];
@@ -355,7 +356,7 @@ async fn overtaken_by(change: impl AsyncFnOnce(&mut Unit)) {
     let platform = Platform::new().await;
     let mut person = Person::new(&platform);
     let csrf = person.get("/login/").await.field("csrf");
-    let mut unit = platform.write().await;
+    let mut unit = platform.app.store.write_alone(By::server(NOW)).await.unwrap();
     let login = tokio::spawn(async move {
         let form = [("csrf", csrf.as_str()), ("email", MEMBER), ("password", PASSWORD)];
         person.post("/login/", &form).await
