@@ -14,6 +14,7 @@ pub mod gate;
 pub mod gateway;
 pub mod http;
 pub mod members;
+pub mod noted;
 pub mod oauth;
 pub mod retention;
 pub mod routes;

@@ -117,5 +117,5 @@ async fn sweep_some(app: &App, kind: Kind, now: UnixSeconds) -> Result<Option<u6
         unit.commit().await?;
         Ok(Some(swept))
     };
-    rounds::until_done(&app.entropy, attempt, |swept| matches!(swept, Err(StoreError::Contended(_)))).await
+    rounds::until_done(&app.entropy, attempt, rounds::is_contended).await
 }

@@ -3,22 +3,17 @@
 //! Anybody can make a site ask: so many of one application are taken note of between two writings, and so many of all.
 //! Who floods one application pushes out nothing of another's.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use latchkey_protocol::origin::Origin;
 
 use crate::{
     audit::By,
     clock::Clock,
+    noted::{Noted, Notes},
     store::{self, Store, StoreError},
 };
 
-/// How often they are written down.
-const EVERY: Duration = Duration::from_secs(5);
 /// How many different ones of an application are noted until then.
 const EACH: usize = 20;
 /// How many are noted of all applications. One of which nothing is noted yet finds a place all the same.
@@ -26,17 +21,18 @@ const MOST: usize = 2000;
 
 /// Sites that asked and are not written down yet.
 #[derive(Debug, Clone, Default)]
-pub struct RefusedOrigins(Arc<Mutex<Noted>>);
+pub struct RefusedOrigins(Arc<Noted<Sites>>);
 
+/// Sites by the application that they asked for.
 #[derive(Debug, Default)]
-struct Noted {
+struct Sites {
     /// By client id and origin, how often.
     applications: HashMap<String, HashMap<String, u32>>,
     /// How many different ones there are in all.
     all: usize,
 }
 
-impl Noted {
+impl Sites {
     fn note(&mut self, client_id: &str, origin: &str, occurrences: u32) {
         if let Some(of_one) = self.applications.get_mut(client_id) {
             if let Some(noted) = of_one.get_mut(origin) {
@@ -51,26 +47,6 @@ impl Noted {
         }
         self.applications.entry(client_id.to_owned()).or_default().insert(origin.to_owned(), occurrences);
         self.all += 1;
-    }
-
-    /// Notes what others noted, too.
-    fn add(&mut self, others: Self) {
-        for (client_id, origins) in others.applications {
-            for (origin, occurrences) in origins {
-                self.note(&client_id, &origin, occurrences);
-            }
-        }
-    }
-
-    async fn write(&self, store: &Store, clock: &Clock) -> Result<(), StoreError> {
-        let now = clock.now();
-        let mut unit = store.write(By::server(now)).await?;
-        for (client_id, origins) in &self.applications {
-            for (origin, occurrences) in origins {
-                store::refused_origins::insert(&mut unit, client_id, origin, *occurrences, now).await?;
-            }
-        }
-        unit.commit().await
     }
 
     /// Forgets one of the application of which the most are noted: the one that asked least.
@@ -91,37 +67,51 @@ impl Noted {
     }
 }
 
+impl Notes for Sites {
+    const NAME: &str = "sites that were refused";
+    const EVERY: Duration = Duration::from_secs(5);
+
+    fn is_empty(&self) -> bool {
+        self.applications.is_empty()
+    }
+
+    fn add(&mut self, others: Self) {
+        for (client_id, origins) in others.applications {
+            for (origin, occurrences) in origins {
+                self.note(&client_id, &origin, occurrences);
+            }
+        }
+    }
+
+    async fn write(&self, store: &Store, clock: &Clock) -> Result<(), StoreError> {
+        let now = clock.now();
+        let mut unit = store.write(By::server(now)).await?;
+        for (client_id, origins) in &self.applications {
+            for (origin, occurrences) in origins {
+                store::refused_origins::insert(&mut unit, client_id, origin, *occurrences, now).await?;
+            }
+        }
+        unit.commit().await
+    }
+}
+
 impl RefusedOrigins {
     /// Takes note of a site, where there is room: one that a browser would name.
     pub fn note(&self, client_id: &str, origin: &str) {
         if Origin::parse(origin).is_err() {
             return;
         }
-        self.noted().note(client_id, origin, 1);
+        self.0.lock().note(client_id, origin, 1);
     }
 
     /// Writes down what was noted, as long as the server runs.
     pub async fn run(self, store: Store, clock: Clock) {
-        let mut ticks = tokio::time::interval(EVERY);
-        loop {
-            ticks.tick().await;
-            if let Err(error) = self.flush(&store, &clock).await {
-                tracing::warn!(%error, "sites that were refused could not be written down");
-            }
-        }
+        self.0.run(&store, &clock).await;
     }
 
-    /// Writes down what was noted. What could not be written is noted still.
+    /// Writes down what was noted.
     pub async fn flush(&self, store: &Store, clock: &Clock) -> Result<(), StoreError> {
-        let noted = std::mem::take(&mut *self.noted());
-        if noted.applications.is_empty() {
-            return Ok(());
-        }
-        noted.write(store, clock).await.inspect_err(|_| self.noted().add(noted))
-    }
-
-    fn noted(&self) -> MutexGuard<'_, Noted> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.flush(store, clock).await
     }
 }
 
@@ -129,13 +119,13 @@ impl RefusedOrigins {
 mod tests {
     use super::*;
 
-    fn count(noted: &Noted) -> usize {
+    fn count(noted: &Sites) -> usize {
         noted.applications.values().map(HashMap::len).sum()
     }
 
     #[test]
     fn one_application_never_takes_the_place_of_another() {
-        let mut noted = Noted::default();
+        let mut noted = Sites::default();
         for origin in 0..500 {
             noted.note("flooded", &format!("https://a{origin}.example"), 1);
         }
@@ -145,7 +135,7 @@ mod tests {
 
     #[test]
     fn an_application_of_which_nothing_is_noted_finds_a_place() {
-        let mut noted = Noted::default();
+        let mut noted = Sites::default();
         for (client, origin) in
             (0..MOST / EACH).flat_map(|client| (0..EACH).map(move |origin| (client, origin)))
         {

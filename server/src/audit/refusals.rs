@@ -7,7 +7,7 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -24,14 +24,13 @@ use crate::{
     audit::{Action, Actor, By},
     clock::Clock,
     http::address::ClientAddress,
+    noted::{Noted, Notes},
     store::{
         Store, StoreError, Unit,
         audit_log::{self, Entry},
     },
 };
 
-/// How often they are written down.
-const EVERY: Duration = Duration::from_secs(10);
 /// How many different ones of an organization are kept until then.
 const EACH: usize = 50;
 /// How many are kept of all organizations. One of which nothing is kept yet finds a place all the same.
@@ -45,12 +44,13 @@ pub struct Refusals(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    noted: Mutex<Noted>,
+    noted: Noted<OfAll>,
     trusted_proxies: Vec<IpNet>,
 }
 
+/// What was refused.
 #[derive(Debug, Default)]
-struct Noted {
+struct OfAll {
     organizations: HashMap<Box<str>, OfOne>,
     /// How many different ones there are in all.
     all: usize,
@@ -82,35 +82,21 @@ impl Refusals {
     /// Nothing is noted yet.
     pub fn new(trusted_proxies: &[IpNet]) -> Self {
         let trusted_proxies = trusted_proxies.to_vec();
-        Self(Arc::new(Inner { noted: Mutex::default(), trusted_proxies }))
+        Self(Arc::new(Inner { noted: Noted::default(), trusted_proxies }))
     }
 
     /// Writes down what was noted, as long as the server runs.
     pub async fn run(self, store: Store, clock: Clock) {
-        let mut ticks = tokio::time::interval(EVERY);
-        loop {
-            ticks.tick().await;
-            if let Err(error) = self.flush(&store, &clock).await {
-                tracing::warn!(%error, "what the gate refused could not be written down");
-            }
-        }
+        self.0.noted.run(&store, &clock).await;
     }
 
-    /// Writes down what was noted. What could not be written is noted still.
+    /// Writes down what was noted.
     pub async fn flush(&self, store: &Store, clock: &Clock) -> Result<(), StoreError> {
-        let noted = std::mem::take(&mut *self.noted());
-        if noted.organizations.is_empty() {
-            return Ok(());
-        }
-        noted.write(store, clock).await.inspect_err(|_| self.noted().add(noted))
-    }
-
-    fn noted(&self) -> MutexGuard<'_, Noted> {
-        self.0.noted.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.noted.flush(store, clock).await
     }
 }
 
-impl Noted {
+impl OfAll {
     fn note(&mut self, organization_id: &str, refused: Refused, occurrences: u32) {
         let of_one = self.organizations.entry(organization_id.into()).or_default();
         let kept = of_one.refusals.len();
@@ -123,8 +109,16 @@ impl Noted {
             of_one.more = of_one.more.saturating_add(occurrences);
         }
     }
+}
 
-    /// Notes what others noted, too.
+impl Notes for OfAll {
+    const NAME: &str = "what the gate refused";
+    const EVERY: Duration = Duration::from_secs(10);
+
+    fn is_empty(&self) -> bool {
+        self.organizations.is_empty()
+    }
+
     fn add(&mut self, others: Self) {
         for (organization_id, OfOne { refusals, more }) in others.organizations {
             for (refused, occurrences) in refusals {
@@ -201,7 +195,7 @@ impl Observer for Refusals {
             route: route(request),
             address,
         };
-        self.noted().note(&standing.application.organization.id, refused, 1);
+        self.0.noted.lock().note(&standing.application.organization.id, refused, 1);
     }
 }
 

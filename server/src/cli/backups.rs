@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::{NamedTempFile, TempPath};
 
 use crate::{
-    cli::{CliError, options::Options, secret},
+    cli::{CliError, beside, options::Options, secret},
     store::{DatabaseUrl, backups},
 };
 
@@ -83,12 +83,6 @@ fn refuse_existing(path: &Path, what_to_do: &str) -> Result<(), CliError> {
         Err(error) => Err(error.into()),
         Ok(_) => Err(CliError::Refused(format!("there is already {}: {what_to_do}", path.display()))),
     }
-}
-
-fn beside(path: &Path, part: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(part);
-    name.into()
 }
 
 fn folder_of(path: &Path) -> io::Result<PathBuf> {

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     cli::{CliError, options::Options, secret},
+    http::assets::hex,
     store::{
         DatabaseUrl, PostgresUrl,
         moving::{self, MovingError, Progress, Stage},
@@ -82,10 +83,6 @@ pub(super) async fn run(options: &Options, target: &Target, to: &PostgresUrl) ->
         database.display()
     ));
     Ok(json!({ "moved": tables, "verified": true }))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// For people, beside the object on standard output. Where nobody reads it, the object is still printed.

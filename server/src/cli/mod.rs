@@ -16,7 +16,12 @@ mod serve;
 mod tokens;
 mod users;
 
-use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    io::Write,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 use serde_json::Value;
@@ -265,6 +270,13 @@ fn read<T>(
     rule: impl Fn(&str) -> Result<T, FieldError>,
 ) -> Result<T, CliError> {
     rule(value).map_err(|problem| CliError::Option { option, value: value.to_owned(), problem })
+}
+
+/// A path in the same folder, under the same name with this at its end.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 /// What a conflict in the store means to who gave the name that is taken.

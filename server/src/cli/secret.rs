@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    cli::{CliError, Context, options::Options},
+    cli::{CliError, Context, beside, options::Options},
     secret::{Entropy, Secret},
     store::{self, DatabaseUrl},
 };
@@ -76,9 +76,7 @@ pub(super) fn where_to_take_it(database: &Path) -> String {
 
 /// Beside the database, under its own name with `.secret` at its end.
 pub(super) fn path_beside(database: &Path) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push(".secret");
-    name.into()
+    beside(database, ".secret")
 }
 
 enum Problem {
@@ -127,9 +125,7 @@ fn check(text: &str) -> Option<Secret> {
 /// processes that start at once both use the same.
 fn make(path: &Path, entropy: &Entropy) -> Result<(), CliError> {
     let secret = Secret::generate(entropy)?;
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(format!(".{}", entropy.id()?));
-    let draft = PathBuf::from(draft);
+    let draft = beside(path, &format!(".{}", entropy.id()?));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     writeln!(file, "{}", secret.expose())?;
     file.sync_all()?;

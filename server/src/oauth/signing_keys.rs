@@ -86,12 +86,8 @@ impl SigningKeys {
             return self.unseal(row).map(drop);
         }
         let row = self.generate(entropy).await?;
-        let put = rounds::until_done(
-            entropy,
-            || put_first(store, clock, &row),
-            |put| matches!(put, Err(StoreError::Contended(_))),
-        );
-        Ok(put.await?)
+        let put = || put_first(store, clock, &row);
+        Ok(rounds::until_done(entropy, put, rounds::is_contended).await?)
     }
 
     /// Retires the key that signs and puts a new one in its place. Returns the new one's id.

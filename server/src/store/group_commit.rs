@@ -78,18 +78,14 @@ impl Writer {
 
     /// Ends the transaction, once everybody who waits now had a turn in it.
     async fn end(&self) {
-        let mut open = self.open.lock().await;
-        let Some(open) = &mut *open else { return };
-        if let Err(error) = open.end().await {
-            tracing::error!(%error, "a transaction could not be ended");
+        if let Some(open) = &mut *self.open.lock().await {
+            open.end().await;
         }
     }
 
     pub(super) async fn close(&self) {
-        if let Some(mut open) = self.open.lock().await.take()
-            && let Err(error) = open.end().await
-        {
-            tracing::error!(%error, "a transaction could not be ended");
+        if let Some(mut open) = self.open.lock().await.take() {
+            open.end().await;
         }
         self.pool.close().await;
     }
@@ -139,11 +135,18 @@ impl Open {
         }
     }
 
-    async fn end(&mut self) -> Result<(), sqlx::Error> {
-        self.undo().await?;
-        if self.step != Step::Done {
-            return Ok(());
+    /// Commits what is done, undoes what was given up, and tells who waits.
+    async fn end(&mut self) {
+        let ended = match self.undo().await {
+            Ok(()) if self.step == Step::Done => self.commit().await,
+            ended => ended,
+        };
+        if let Err(error) = ended {
+            tracing::error!(%error, "a transaction could not be ended");
         }
+    }
+
+    async fn commit(&mut self) -> Result<(), sqlx::Error> {
         match self.run("commit").await {
             Ok(()) => {
                 self.step = Step::Closed;
@@ -179,14 +182,14 @@ impl Turn {
     /// Makes it last, and returns when the disk has it.
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
         let open = &mut *self.open;
-        if open.done.is_some() {
+        let is_first = open.done.is_none();
+        if !is_first {
             open.run("release unit").await?;
         } else if self.writer.waiting.load(Ordering::Relaxed) == 0 {
             open.run("commit").await?;
             open.step = Step::Closed;
             return Ok(());
         }
-        let is_first = open.done.is_none();
         let mut outcome = open.done.get_or_insert_with(|| watch::Sender::new(None)).subscribe();
         open.step = Step::Done;
         let writer = self.writer.clone();
@@ -246,13 +249,15 @@ impl Drop for Waits<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
+    use std::pin::{Pin, pin};
 
     use futures_util::{FutureExt, future::join};
     use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
     use tempfile::TempDir;
 
     use super::*;
+
+    type Waiting<'a> = Pin<Box<dyn Future<Output = Result<Turn, StoreError>> + 'a>>;
 
     /// A database with rows that may refer to others, looked at when they are committed.
     struct Rows {
@@ -284,6 +289,15 @@ mod tests {
             Self { writer, other, _folder: folder }
         }
 
+        /// A unit that has inserted the row 1, and another that waits for the writer.
+        async fn one_at_work_and_one_waiting(&self) -> (Turn, Waiting<'_>) {
+            let mut first = self.writer.begin().await.unwrap();
+            insert(&mut first, 1, None).await;
+            let mut second = Box::pin(self.writer.begin());
+            assert!(second.as_mut().now_or_never().is_none());
+            (first, second)
+        }
+
         /// What others see.
         async fn ids(&self) -> Vec<i64> {
             sqlx::query_scalar("select id from rows order by id").fetch_all(&self.other).await.unwrap()
@@ -309,10 +323,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_is_told_before_all_that_wait_are_done_and_on_the_disk() {
         let rows = Rows::new().await;
-        let mut first = rows.writer.begin().await.unwrap();
-        insert(&mut first, 1, None).await;
-        let mut second = pin!(rows.writer.begin());
-        assert!(second.as_mut().now_or_never().is_none());
+        let (first, second) = rows.one_at_work_and_one_waiting().await;
         let mut told = pin!(first.commit());
         assert!(told.as_mut().now_or_never().is_none());
         let mut second = second.await.unwrap();
@@ -327,10 +338,9 @@ mod tests {
     #[tokio::test]
     async fn who_gives_up_in_a_shared_transaction_takes_nothing_of_the_others_along() {
         let rows = Rows::new().await;
-        let mut first = rows.writer.begin().await.unwrap();
-        insert(&mut first, 1, None).await;
-        let (mut second, mut third) = (pin!(rows.writer.begin()), pin!(rows.writer.begin()));
-        assert!(second.as_mut().now_or_never().is_none() && third.as_mut().now_or_never().is_none());
+        let (first, second) = rows.one_at_work_and_one_waiting().await;
+        let mut third = pin!(rows.writer.begin());
+        assert!(third.as_mut().now_or_never().is_none());
         let told = tokio::spawn(first.commit());
         let mut second = second.await.unwrap();
         insert(&mut second, 2, None).await;
@@ -345,10 +355,7 @@ mod tests {
     #[tokio::test]
     async fn the_last_one_that_gives_up_leaves_what_the_others_did() {
         let rows = Rows::new().await;
-        let mut first = rows.writer.begin().await.unwrap();
-        insert(&mut first, 1, None).await;
-        let mut second = pin!(rows.writer.begin());
-        assert!(second.as_mut().now_or_never().is_none());
+        let (first, second) = rows.one_at_work_and_one_waiting().await;
         let told = tokio::spawn(first.commit());
         let mut second = second.await.unwrap();
         insert(&mut second, 2, None).await;
@@ -376,10 +383,7 @@ mod tests {
     #[tokio::test]
     async fn all_that_share_a_commit_are_told_that_it_failed_and_the_next_one_begins_anew() {
         let rows = Rows::new().await;
-        let mut first = rows.writer.begin().await.unwrap();
-        insert(&mut first, 1, None).await;
-        let mut second = pin!(rows.writer.begin());
-        assert!(second.as_mut().now_or_never().is_none());
+        let (first, second) = rows.one_at_work_and_one_waiting().await;
         let told = tokio::spawn(first.commit());
         let mut second = second.await.unwrap();
         insert(&mut second, 2, Some(404)).await;
@@ -395,10 +399,7 @@ mod tests {
     #[tokio::test]
     async fn who_does_not_wait_for_the_commit_leaves_the_others_theirs() {
         let rows = Rows::new().await;
-        let mut first = rows.writer.begin().await.unwrap();
-        insert(&mut first, 1, None).await;
-        let mut second = pin!(rows.writer.begin());
-        assert!(second.as_mut().now_or_never().is_none());
+        let (first, second) = rows.one_at_work_and_one_waiting().await;
         assert!(first.commit().now_or_never().is_none());
         let mut second = second.await.unwrap();
         insert(&mut second, 2, None).await;
@@ -409,10 +410,7 @@ mod tests {
     #[tokio::test]
     async fn closing_ends_what_is_done() {
         let rows = Rows::new().await;
-        let mut first = rows.writer.begin().await.unwrap();
-        insert(&mut first, 1, None).await;
-        let mut second = pin!(rows.writer.begin());
-        assert!(second.as_mut().now_or_never().is_none());
+        let (first, second) = rows.one_at_work_and_one_waiting().await;
         assert!(first.commit().now_or_never().is_none());
         drop(second.await.unwrap());
         rows.writer.close().await;

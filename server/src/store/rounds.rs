@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::secret::Entropy;
+use crate::{secret::Entropy, store::StoreError};
 
 /// How often something is done again at most.
 const AGAIN: u32 = 12;
@@ -32,6 +32,11 @@ pub fn is_again() -> bool {
 /// Whether it is to have the writers to itself.
 pub(super) fn is_alone() -> bool {
     round() >= TOGETHER
+}
+
+/// Whether a unit of work was in the way of others, so that nothing was done.
+pub fn is_contended<T>(done: &Result<T, StoreError>) -> bool {
+    matches!(done, Err(StoreError::Contended(_)))
 }
 
 /// Does something until it was in nobody's way, and says how that ended. Who does it again waits a moment, by chance.

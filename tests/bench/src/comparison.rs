@@ -1,6 +1,6 @@
 //! The routes that are compared, in turn and again and again, so that what disturbs the machine disturbs all of them.
 
-use std::{env, path::Path, rc::Rc, time::Duration};
+use std::{env, rc::Rc, time::Duration};
 
 use anyhow::{Context, Result};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -54,7 +54,7 @@ pub(crate) async fn run(options: &Options) -> Result<Compared> {
     let small = Database::find_or_make(&options.server, &options.folder, SMALL).await?;
     let behind = free_address()?;
     let start = async |name, database: &Database, arguments: &[&str]| {
-        serve(options, name, &database.path, arguments, &[]).await
+        serve(options, name, &database::url(&database.path), arguments, &[]).await
     };
     let upstream = format!("http://{behind}");
     let server = start("server", &database, &["--upstream", &upstream]).await?;
@@ -140,18 +140,17 @@ impl Compared {
 /// Asks the database for every request.
 const FORGETFUL: &[&str] = &["--max-remembered-tokens", "0"];
 
-/// Starts the server as it would be deployed.
+/// Starts the server as it would be deployed, on the database with this URL.
 pub(crate) async fn serve(
     options: &Options,
     name: &'static str,
-    database: &Path,
+    database: &str,
     arguments: &[&str],
     environment: &[(&str, &str)],
 ) -> Result<Rc<Process>> {
     let address = free_address()?;
     let (listen, public_url) = (address.to_string(), format!("http://{address}"));
-    let database = database::url(database);
-    let words = ["serve", "--database", &database, "--listen", &listen, "--public-url", &public_url];
+    let words = ["serve", "--database", database, "--listen", &listen, "--public-url", &public_url];
     let words: Vec<String> = words.iter().chain(arguments).map(|&word| word.to_owned()).collect();
     let log = options.folder.join(name).with_extension("log");
     Ok(Rc::new(Process::start(&options.server, &words, address, &log, environment).await?))

@@ -6,9 +6,8 @@
 
 use std::{
     cell::Cell,
-    fs::remove_dir_all,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
     rc::Rc,
     time::{Duration, Instant},
@@ -23,38 +22,21 @@ use sqlx::{
 use tokio::task::JoinSet;
 
 use crate::{
-    comparison::{SMALL, get},
+    Options,
+    comparison::{self, SMALL, get},
     database::{self, Database, Person},
     load::Connection,
-    process::{Process, free_address},
+    process::Process,
     statistics::{Target, median, percentile, ratio},
 };
 
 /// How many wait at once, where many do.
 const MANY: usize = 64;
+/// A database on a server has no file beside it for a secret, and two processes of one platform have the same.
+const SECRET: (&str, &str) = ("LATCHKEY_SECRET", "the secret of a platform that is measured");
 /// What proves that a code is its owner's (RFC 7636 appendix B).
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-
-/// How it is measured.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Options {
-    /// The server's binary
-    #[arg(long)]
-    server: PathBuf,
-    /// Where to keep the databases and the logs
-    #[arg(long)]
-    folder: PathBuf,
-    /// How many tokens there are in the database that has grown
-    #[arg(long)]
-    tokens: usize,
-    /// How many rounds
-    #[arg(long)]
-    rounds: usize,
-    /// How long each is measured in a round
-    #[arg(long)]
-    millis: u64,
-}
 
 /// An engine's own commits: one row each, one after the other, each on the disk before the next.
 enum Bare {
@@ -186,29 +168,13 @@ async fn sign_in(
     Ok(latencies)
 }
 
-/// Starts a server on a database.
-async fn serve(options: &Options, name: &str, database: &str) -> Result<Rc<Process>> {
-    let address = free_address()?;
-    let words = [
-        "serve",
-        "--database",
-        database,
-        "--listen",
-        &address.to_string(),
-        "--public-url",
-        &format!("http://{address}"),
-        "--trusted-proxy",
-        "127.0.0.1",
-    ]
-    .map(str::to_owned);
-    let log = options.folder.join(name).with_extension("log");
-    // Its database has no file beside it for a secret, and two processes of one platform have the same.
-    let environment = [("LATCHKEY_SECRET", "the secret of a platform that is measured")];
-    Ok(Rc::new(Process::start(&options.server, &words, address, &log, &environment).await?))
+/// Starts a server on a database, behind a proxy that says where everybody comes from.
+async fn serve(options: &Options, name: &'static str, database: &str) -> Result<Rc<Process>> {
+    comparison::serve(options, name, database, &["--trusted-proxy", "127.0.0.1"], &[SECRET]).await
 }
 
 /// A copy of an embedded database, that may grow.
-async fn copied(options: &Options, name: &str, tokens: usize) -> Result<(Database, Rc<Process>)> {
+async fn copied(options: &Options, name: &'static str, tokens: usize) -> Result<(Database, Rc<Process>)> {
     let database = Database::find_or_make(&options.server, &options.folder, tokens).await?;
     let copy = options.folder.join(name).with_extension("db");
     database::remove(&copy)?;
@@ -258,8 +224,6 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     }
     eprintln!();
     print(options, &commits, &measured);
-    drop((node, other));
-    let _ = remove_dir_all(options.folder.join("issuing-scripts"));
     Ok(())
 }
 
@@ -268,7 +232,7 @@ fn move_to(options: &Options, database: &Database, url: &str) -> Result<()> {
     let source = database::url(&database.path);
     let output = Command::new(&options.server)
         .args(["migrate", "--database", &source, "--to", url])
-        .env("LATCHKEY_SECRET", "the secret of a platform that is measured")
+        .envs([SECRET])
         .output()?;
     ensure!(output.status.success(), "latchkey migrate: {}", String::from_utf8_lossy(&output.stderr).trim());
     Ok(())

@@ -37,7 +37,7 @@ enum Command {
     /// Measure, and print the table
     Run(Options),
     /// Measure how fast tokens are issued, on either engine
-    Issuing(issuing::Options),
+    Issuing(Options),
     /// Only the load on a guarded route, for whoever profiles a server that runs
     Load(profile::Options),
     /// What the server is compared with

@@ -6,7 +6,7 @@ use anyhow::Result;
 use crate::{
     Options,
     comparison::{bearer, each, get, serve},
-    database::{Database, Token},
+    database::{self, Database, Token},
     load::{self, Until},
     process::Process,
 };
@@ -52,7 +52,7 @@ pub(crate) async fn run(options: &Options) -> Result<Remembered> {
 /// The memory of a server that has so many places, when it was asked with all of the tokens.
 async fn resident(options: &Options, database: &Database, tokens: &[Token], places: &str) -> Result<u64> {
     let places = ["--max-remembered-tokens", places];
-    let server = serve(options, "memory", &database.path, &places, &ONE_ARENA).await?;
+    let server = serve(options, "memory", &database::url(&database.path), &places, &ONE_ARENA).await?;
     // These are looked up as any other, but they let nobody through, and so they are not remembered.
     present(&server, &database.revoked(WARM), 401, WARM).await?;
     present(&server, tokens, 200, tokens.len()).await?;

@@ -23,6 +23,7 @@ use crate::{
     gate::Refusal,
     http::{
         address::ClientAddress,
+        assets::hex,
         browser,
         error::{ApiError, Error},
         form::Form,
@@ -85,8 +86,7 @@ impl<'a> Frame<'a> {
             Tokens::Frame => format!("{}\n{}\n{}", self.client_id, self.site, self.tokens.as_str()),
         };
         let digest = Digest256::of(of.as_bytes());
-        let short: String = digest.as_bytes().iter().take(10).map(|byte| format!("{byte:02x}")).collect();
-        format!("__Host-latchkey_frame_{short}")
+        format!("__Host-latchkey_frame_{}", hex(&digest.as_bytes()[..10]))
     }
 
     /// The session that the cookie opens, and its grant, if both are this frame's.
