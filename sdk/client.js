@@ -460,7 +460,8 @@ export class Client extends EventTarget {
     if (this.#ended.signal.aborted) return;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
-    port1.onmessage = ({ data }) => this.#hear(readMessage(data));
+    // One that was closed may have brought something before: it is of a frame that is not there any more.
+    port1.onmessage = ({ data }) => this.#port == port1 && this.#hear(readMessage(data));
     // The frame was taken off the page, or its process has ended: the browser tells, and not every one does.
     port1.onclose = () => this.#relay?.end(refused("network_error"));
     const hello = { type: "latchkey.hello", version: VERSION, client_id, scope, response_type, tokens };
