@@ -5,7 +5,7 @@ use std::{
     ffi::OsStr,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -116,6 +116,13 @@ pub(crate) fn run_within(command: &mut Command, limit: Duration) -> bool {
 /// Runs a test command, passes its output through, and adds up what its "test result" lines say.
 pub(crate) fn run_counted(command: &mut Command, tally: &mut Tally) -> Result<()> {
     announce(command);
+    let status = pass_through(command, |line| tally.read(line))?;
+    ensure!(status.success(), "{status}: {}", line(command));
+    Ok(())
+}
+
+/// Runs a command and passes its output through, each line to `read` as well, without what ends it.
+pub(crate) fn pass_through(command: &mut Command, mut read: impl FnMut(&str)) -> Result<ExitStatus> {
     let mut child =
         command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start {}", line(command)))?;
     let Some(pipe) = child.stdout.take() else { bail!("no output to read from {}", line(command)) };
@@ -125,12 +132,10 @@ pub(crate) fn run_counted(command: &mut Command, tally: &mut Tally) -> Result<()
     while reader.read_until(b'\n', &mut bytes)? > 0 {
         out.write_all(&bytes)?;
         out.flush()?;
-        tally.read(&String::from_utf8_lossy(&bytes));
+        read(String::from_utf8_lossy(&bytes).trim_end());
         bytes.clear();
     }
-    let status = child.wait()?;
-    ensure!(status.success(), "{status}: {}", line(command));
-    Ok(())
+    Ok(child.wait()?)
 }
 
 /// Where a program is on PATH.

@@ -87,6 +87,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// What the one above starts
+    #[command(hide = true, disable_help_flag = true)]
+    TestRunnerOnce {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -111,7 +117,8 @@ fn perform(task: Task) -> Result<()> {
         Task::Demo(options) => demo::run(&options),
         Task::Size { accept } => size::run(accept),
         Task::Doctor => doctor::run(),
-        Task::TestRunner { .. } => {
+        Task::TestRunner { args } => wasm::run_program(&args),
+        Task::TestRunnerOnce { .. } => {
             wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(env::args_os().skip(1))
         }
     }

@@ -1,7 +1,9 @@
 //! From a crate to the wasm and JavaScript a browser loads, and the tests that run there.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -126,7 +128,7 @@ pub(crate) fn test(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
         test.env("WASM_BINDGEN_USE_BROWSER", "1");
         test.env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &capabilities);
         // The runner's own limits are 5 s for the driver and 20 s for the tests, too short on a busy machine.
-        test.env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "60").env("WASM_BINDGEN_TEST_TIMEOUT", "120");
+        test.env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "60").env("WASM_BINDGEN_TEST_TIMEOUT", "60");
         chromium.announce_to(&mut test);
         command::run_counted(&mut test, tally)?;
     }
@@ -139,6 +141,32 @@ fn runner() -> Result<String> {
     // A build beside this one may have replaced the running file, which Linux then calls deleted.
     let helper = env::current_exe()?.to_string_lossy().trim_end_matches(" (deleted)").to_owned();
     Ok(format!("target.{}.runner = {:?}", toolchain::TARGET, [helper.as_str(), "test-runner"]))
+}
+
+/// How often the runner is started before what it says counts.
+const ATTEMPTS: u32 = 3;
+
+/// Runs a wasm program in wasm-bindgen's runner, in a process of its own. The server in that runner hands connections
+/// to threads, and one that comes while a thread wakes for another may wait until the other is closed, which the
+/// browser keeps open: the page then never loads. So a run in which not one test started is repeated.
+pub(crate) fn run_program(args: &[OsString]) -> Result<()> {
+    for attempt in 1..=ATTEMPTS {
+        let mut runner = Command::new(env::current_exe()?);
+        runner.arg("test-runner-once").args(args);
+        let mut started = false;
+        let status = command::pass_through(&mut runner, |line| started |= is_start(line))?;
+        if status.success() {
+            return Ok(());
+        }
+        ensure!(!started && attempt < ATTEMPTS, "{status}: {}", command::line(&runner));
+        eprintln!("the page with the tests did not load; once more ({attempt} of {ATTEMPTS} attempts)");
+    }
+    Ok(())
+}
+
+/// True of the line that the test harness begins with, in the browser: `running 3 tests`.
+fn is_start(line: &str) -> bool {
+    line.contains("running ") && (line.ends_with(" tests") || line.ends_with(" test"))
 }
 
 /// Clippy over both crates as they are compiled for the browser.
@@ -162,4 +190,20 @@ pub(crate) fn lint() -> Result<()> {
 /// The version of the `wasm-opt` that was used, for the record; None without it.
 pub(crate) fn wasm_opt_version(wasm_opt: Option<&Path>) -> Option<String> {
     wasm_opt.and_then(|program| node::version(&program.to_path_buf()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_has_started_when_the_harness_says_how_many_tests_it_runs() {
+        assert!(is_start("running 3 tests"));
+        assert!(is_start("running 1 test"));
+        assert!(is_start("Loading Wasm module...running 3 tests"));
+        assert!(!is_start("Running tests/edge.rs (edge.wasm)"));
+        assert!(!is_start(
+            "Loading scripts...Failed to detect test as having been run. It might have timed out."
+        ));
+    }
 }
