@@ -10,6 +10,9 @@ use crate::{
 /// What only a client with a secret sends: RFC 6749 §2.3.1, RFC 7521 §4.2.
 const CREDENTIALS: [&str; 2] = ["client_secret", "client_assertion"];
 
+/// What is said to a person of a client that is none, or none any more.
+pub const INACTIVE: Error = Error::parameter("client_id", "is not one of an active application");
+
 /// An active application of an active organization.
 pub struct Client {
     /// The application.
@@ -21,9 +24,7 @@ pub struct Client {
 impl Client {
     /// Finds it, or says so on a page: RFC 6749 §4.2.2.1 forbids to redirect for a client that is not valid.
     pub async fn require(unit: &mut Unit, client_id: &str) -> Result<Self, Error> {
-        Self::find(unit, client_id)
-            .await?
-            .ok_or(Error::parameter("client_id", "is not one of an active application"))
+        Self::find(unit, client_id).await?.ok_or(INACTIVE)
     }
 
     /// Finds it, if application and organization are active.

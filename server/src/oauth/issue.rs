@@ -11,7 +11,7 @@ use crate::{
     clock::UnixSeconds,
     http::error::Error,
     oauth::{
-        client::Client,
+        client,
         decision::narrow,
         request::{Remembrance, Target},
     },
@@ -143,18 +143,17 @@ pub async fn issue<C: Credential>(
 }
 
 async fn check(app: &App, unit: &mut Unit, authority: Authority<'_>) -> Result<Grant, Error> {
-    let Client { application, .. } = Client::require(unit, authority.client_id).await?;
+    let Authority { client_id, user_id, session_id, .. } = authority;
+    let found = store::authorities::find(unit, client_id, user_id, session_id).await?;
+    let found = found.ok_or(client::INACTIVE)?;
+    let application = found.application;
     if !authority.target.is_still_registered(&application) {
         return Err(Error::parameter("redirect_uri", "is not one that is registered for this application"));
     }
-    let user = store::users::find(unit, authority.user_id).await?;
-    if user.is_none_or(|user| user.disabled_at.is_some())
-        || !store::sessions::is_unended(unit, authority.session_id, authority.user_id).await?
-    {
+    if !found.has_active_user || !found.has_unended_session {
         return Err(Error::TransactionClosed);
     }
-    let role = store::memberships::find(unit, &application.organization_id, authority.user_id).await?;
-    let role = role.ok_or(Error::NotAMember)?;
+    let role = found.role.ok_or(Error::NotAMember)?;
     let scopes = narrow(authority.scopes, application.scopes, role);
     if scopes.is_empty() {
         return Err(Error::TransactionClosed);

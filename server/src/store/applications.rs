@@ -45,8 +45,9 @@ pub struct Application {
     pub redirect_uris: Vec<String>,
 }
 
+/// Its columns, and its addresses: none holds a space.
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     client_id: String,
     organization_id: String,
     name: String,
@@ -58,6 +59,38 @@ struct Row {
     privacy_url: Option<String>,
     terms_url: Option<String>,
     revision: i64,
+    origins: Option<String>,
+    redirect_uris: Option<String>,
+}
+
+impl TryFrom<Row> for Application {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            scopes: scopes(&row.scopes, "applications.scopes")?,
+            response_types: ResponseTypes::parse(&row.response_types)
+                .ok_or(StoreError::Unreadable("applications.response_types"))?,
+            origins: words(row.origins.as_deref())
+                .map(Origin::parse)
+                .collect::<Result<_, _>>()
+                .map_err(|_| StoreError::Unreadable("application_origins.origin"))?,
+            redirect_uris: words(row.redirect_uris.as_deref()).map(str::to_owned).collect(),
+            client_id: row.client_id,
+            organization_id: row.organization_id,
+            name: row.name,
+            asks_always_at: row.asks_always_at,
+            disabled_at: row.disabled_at,
+            homepage_url: row.homepage_url,
+            privacy_url: row.privacy_url,
+            terms_url: row.terms_url,
+            revision: row.revision,
+        })
+    }
+}
+
+fn words(list: Option<&str>) -> impl Iterator<Item = &str> {
+    list.unwrap_or_default().split_ascii_whitespace()
 }
 
 /// Reads a column that holds a space-delimited list of scopes.
@@ -182,34 +215,13 @@ pub async fn touch(unit: &mut Unit, application: &Application) -> Result<Option<
 pub async fn find(unit: &mut Unit, client_id: &str) -> Result<Option<Application>, StoreError> {
     const FIND: &str =
         "select client_id, organization_id, name, scopes, response_types, asks_always_at, disabled_at,
-                               homepage_url, privacy_url, terms_url, revision
-                        from applications where client_id = $1";
-    const LIST_ORIGINS: &str = "select origin from application_origins where client_id = $1 order by origin";
-    const LIST_REDIRECTS: &str =
-        "select redirect_uri from application_redirect_uris where client_id = $1 order by redirect_uri";
-    let Some(row) = statement!(unit, fetch_optional Row, FIND, client_id)? else { return Ok(None) };
-    let origins = statement!(unit, fetch_all(String,), LIST_ORIGINS, client_id)?;
-    let redirect_uris = statement!(unit, fetch_all(String,), LIST_REDIRECTS, client_id)?;
-    Ok(Some(Application {
-        scopes: scopes(&row.scopes, "applications.scopes")?,
-        response_types: ResponseTypes::parse(&row.response_types)
-            .ok_or(StoreError::Unreadable("applications.response_types"))?,
-        origins: origins
-            .into_iter()
-            .map(|(origin,)| Origin::parse(&origin))
-            .collect::<Result<_, _>>()
-            .map_err(|_| StoreError::Unreadable("application_origins.origin"))?,
-        redirect_uris: redirect_uris.into_iter().map(|(uri,)| uri).collect(),
-        client_id: row.client_id,
-        organization_id: row.organization_id,
-        name: row.name,
-        asks_always_at: row.asks_always_at,
-        disabled_at: row.disabled_at,
-        homepage_url: row.homepage_url,
-        privacy_url: row.privacy_url,
-        terms_url: row.terms_url,
-        revision: row.revision,
-    }))
+                homepage_url, privacy_url, terms_url, revision,
+                (select string_agg(origin, ' ' order by origin) from application_origins ao
+                 where ao.client_id = a.client_id) as origins,
+                (select string_agg(redirect_uri, ' ' order by redirect_uri) from application_redirect_uris ar
+                 where ar.client_id = a.client_id) as redirect_uris
+         from applications a where client_id = $1";
+    statement!(unit, fetch_optional Row, FIND, client_id)?.map(Application::try_from).transpose()
 }
 
 /// The organization's application with this client id, active or not: another organization's is none.
@@ -229,13 +241,17 @@ pub async fn list(
     after: &str,
     most: u32,
 ) -> Result<Vec<Application>, StoreError> {
-    const LIST: &str = "select client_id from applications where organization_id = $1 and client_id > $2
-                        order by client_id limit $3";
-    let mut found = vec![];
-    for (client_id,) in statement!(unit, fetch_all(String,), LIST, organization_id, after, i64::from(most))? {
-        found.extend(find(unit, &client_id).await?);
-    }
-    Ok(found)
+    const LIST: &str =
+        "select client_id, organization_id, name, scopes, response_types, asks_always_at, disabled_at,
+                homepage_url, privacy_url, terms_url, revision,
+                (select string_agg(origin, ' ' order by origin) from application_origins ao
+                 where ao.client_id = a.client_id) as origins,
+                (select string_agg(redirect_uri, ' ' order by redirect_uri) from application_redirect_uris ar
+                 where ar.client_id = a.client_id) as redirect_uris
+         from applications a where organization_id = $1 and client_id > $2
+         order by client_id limit $3";
+    let rows = statement!(unit, fetch_all Row, LIST, organization_id, after, i64::from(most))?;
+    rows.into_iter().map(Application::try_from).collect()
 }
 
 /// The client ids and names of the organization's applications, by name, at most so many: to choose one of them.

@@ -8,6 +8,7 @@
 
 pub mod applications;
 pub mod audit_log;
+pub mod authorities;
 pub mod authorization_codes;
 pub mod backups;
 pub mod consents;

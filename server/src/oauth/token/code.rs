@@ -10,7 +10,7 @@ use crate::{
         issue::{Authority, Exchange, issue},
         token::Granted,
     },
-    secret::{AuthorizationCode, Digest256, Secret},
+    secret::{AuthorizationCode, Secret},
     state::App,
     store::{
         Unit,
@@ -24,13 +24,13 @@ use crate::{
 ///
 /// Who presents it with anything wrong is refused and harms nothing: the code still works for its owner. Who presents
 /// it rightly a second time shows that two hold code and verifier, so what the first was given ends (RFC 6749 §4.1.2).
-pub async fn redeem(app: &App, client_id: &str, form: &Form) -> Result<Granted, Error> {
+pub async fn redeem(app: &App, mut unit: Unit, client_id: &str, form: &Form) -> Result<Granted, Error> {
     let parameters = &form.parameters;
     // A text that cannot be a code costs no query.
     let code = AuthorizationCode::parse(parameters.require("code")?).ok_or(Error::InvalidGrant)?;
     let digest = code.digest();
-    let mut unit = app.store.read().await?;
-    let (row, given) = find(&mut unit, &digest).await?;
+    let row = authorization_codes::find(&mut unit, &digest).await?.ok_or(Error::InvalidGrant)?;
+    let given = find_grant(&mut unit, &row).await?;
     drop(unit);
     check(&row, &given, client_id, parameters)?;
 
@@ -44,7 +44,7 @@ pub async fn redeem(app: &App, client_id: &str, form: &Form) -> Result<Granted, 
         return Err(Error::InvalidGrant);
     }
     // Again, in the transaction that issues: a sign-out may have come in between.
-    let (_, given) = find(&mut unit, &digest).await?;
+    let given = find_grant(&mut unit, &row).await?;
     if given.revoked_at.is_some() {
         return Err(Error::InvalidGrant);
     }
@@ -63,10 +63,8 @@ pub async fn redeem(app: &App, client_id: &str, form: &Form) -> Result<Granted, 
     Ok(Granted { tokens, id_token })
 }
 
-async fn find(unit: &mut Unit, code: &Digest256) -> Result<(Row, Given), Error> {
-    let row = authorization_codes::find(unit, code).await?.ok_or(Error::InvalidGrant)?;
-    let given = grants::find(unit, &row.grant_id).await?.ok_or(Error::InvalidGrant)?;
-    Ok((row, given))
+async fn find_grant(unit: &mut Unit, row: &Row) -> Result<Given, Error> {
+    grants::find(unit, &row.grant_id).await?.ok_or(Error::InvalidGrant)
 }
 
 /// Whether the code is presented by who asked for it.

@@ -56,7 +56,6 @@ pub async fn post(State(app): State<App>, form: Form) -> Result<Response, ApiErr
     let (parameters, client_id) = client::read(&form)?;
     let mut unit = app.store.read().await?;
     let application = client::identify(&mut unit, client_id).await?;
-    drop(unit);
     require_own_site(&app, &application, &form.headers)?;
     let grant_type = parameters.require("grant_type")?;
     if !GRANT_TYPES.contains(&grant_type) {
@@ -66,8 +65,8 @@ pub async fn post(State(app): State<App>, form: Form) -> Result<Response, ApiErr
         return Err(Error::UnauthorizedClient.into());
     }
     let granted = match grant_type {
-        "refresh_token" => refresh::redeem(&app, client_id, &form).await,
-        _ => code::redeem(&app, client_id, &form).await,
+        "refresh_token" => refresh::redeem(&app, unit, client_id, &form).await,
+        _ => code::redeem(&app, unit, client_id, &form).await,
     };
     let Granted { tokens, id_token } = granted.map_err(invalid_grant)?;
     let answer = Json(Answer {

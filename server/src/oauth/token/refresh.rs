@@ -30,7 +30,7 @@ enum Standing {
 }
 
 /// Exchanges a refresh token for the next tokens of its grant.
-pub async fn redeem(app: &App, client_id: &str, form: &Form) -> Result<Granted, Error> {
+pub async fn redeem(app: &App, mut unit: Unit, client_id: &str, form: &Form) -> Result<Granted, Error> {
     let parameters = &form.parameters;
     // A text that cannot be a refresh token costs no query.
     let token = parameters.require("refresh_token")?;
@@ -39,7 +39,6 @@ pub async fn redeem(app: &App, client_id: &str, form: &Form) -> Result<Granted, 
         Some(list) => Some(Scopes::parse(list).map_err(|_| Error::InvalidScope)?),
         None => None,
     };
-    let mut unit = app.store.read().await?;
     let (_, given, _) = find(&mut unit, &token, client_id, asked, app.clock.now()).await?;
     drop(unit);
     app.throttle.refresh(&given.id).await?;

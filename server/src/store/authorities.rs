@@ -1,0 +1,73 @@
+//! What a credential is issued on, all of it in one look: it is asked again whenever one is issued.
+
+use latchkey_protocol::scope::Role;
+
+use crate::{
+    clock::UnixSeconds,
+    store::{
+        StoreError, Unit,
+        applications::{self, Application},
+        memberships, statement,
+    },
+};
+
+/// An active application of an active organization, and what a person is to it.
+#[derive(Debug, Clone)]
+pub struct Authority {
+    /// The application.
+    pub application: Application,
+    /// Whether the person is there, and not disabled.
+    pub has_active_user: bool,
+    /// Whether the session is that person's and was not ended. One that merely expired counts: what was allowed in it
+    /// may outlive it.
+    pub has_unended_session: bool,
+    /// What the person is in the application's organization.
+    pub role: Option<Role>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    #[sqlx(flatten)]
+    application: applications::Row,
+    organization_disabled_at: Option<UnixSeconds>,
+    active_user_id: Option<String>,
+    unended_session_id: Option<String>,
+    role: Option<String>,
+}
+
+/// The application with this client id, if it and its organization are active, and how it stands with the person and
+/// their session.
+pub async fn find(
+    unit: &mut Unit,
+    client_id: &str,
+    user_id: &str,
+    session_id: &str,
+) -> Result<Option<Authority>, StoreError> {
+    const FIND: &str =
+        "select a.client_id, a.organization_id, a.name, a.scopes, a.response_types, a.asks_always_at, a.disabled_at,
+                a.homepage_url, a.privacy_url, a.terms_url, a.revision,
+                (select string_agg(origin, ' ' order by origin) from application_origins ao
+                 where ao.client_id = a.client_id) as origins,
+                (select string_agg(redirect_uri, ' ' order by redirect_uri) from application_redirect_uris ar
+                 where ar.client_id = a.client_id) as redirect_uris,
+                o.disabled_at as organization_disabled_at, u.id as active_user_id, s.id as unended_session_id, m.role
+         from applications a
+         join organizations o on o.id = a.organization_id
+         left join users u on u.id = $2 and u.disabled_at is null
+         left join sessions s on s.id = $3 and s.user_id = $2 and s.ended_at is null
+         left join memberships m on m.organization_id = a.organization_id and m.user_id = $2
+         where a.client_id = $1";
+    let Some(row) = statement!(unit, fetch_optional Row, FIND, client_id, user_id, session_id)? else {
+        return Ok(None);
+    };
+    let application = Application::try_from(row.application)?;
+    if application.disabled_at.is_some() || row.organization_disabled_at.is_some() {
+        return Ok(None);
+    }
+    Ok(Some(Authority {
+        application,
+        has_active_user: row.active_user_id.is_some(),
+        has_unended_session: row.unended_session_id.is_some(),
+        role: row.role.as_deref().map(memberships::role).transpose()?,
+    }))
+}
