@@ -6,7 +6,7 @@ use latchkey_server::{
     store::{gate_changes, grants},
 };
 
-use crate::support::{Asking, Form, MEMBER, Person, Platform, Site, is_embedded};
+use crate::support::{Asking, Form, Frame, MEMBER, Person, Platform, Site, is_embedded};
 
 const DAY: i64 = 24 * 3600;
 
@@ -64,6 +64,29 @@ async fn nothing_is_left_in_the_end_and_nothing_goes_too_early() {
     platform.advance(90 * DAY);
     sweep(&platform.app).await.unwrap();
     assert_eq!(rows(&platform).await, [0; 6]);
+}
+
+#[tokio::test]
+async fn a_frame_s_session_goes_when_it_is_over_and_a_handle_that_nobody_used_after_a_minute() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    let handle = person.handle(&Asking::new()).await;
+    let mut frame = Frame::new(&platform);
+    assert_eq!(frame.open(&handle).await.status, 204);
+    person.handle(&Asking::new()).await;
+    let left = async || {
+        sweep(&platform.app).await.unwrap();
+        platform.count("select count(*) from frame_sessions").await
+    };
+    platform.advance(59);
+    assert_eq!(left().await, 2);
+    platform.advance(1);
+    assert_eq!(left().await, 1, "the handle");
+    platform.advance(7 * DAY - 61);
+    frame.renewed().await;
+    assert_eq!(left().await, 1);
+    platform.advance(1);
+    assert_eq!(left().await, 0, "the session");
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ use crate::{
     },
     oauth::issue::{AccessIssued, Authority, Renewal, issue},
     state::App,
+    store::{Unit, grants::Given},
 };
 
 /// The answer, in the words of RFC 6749 §5.1.
@@ -58,14 +59,24 @@ async fn renew(app: &App, frame: &Frame<'_>, form: &Form) -> Result<AccessIssued
     let now = app.clock.now();
     // What opens nothing keeps nobody from writing.
     let mut unit = app.store.read().await?;
-    let (given, _) = frame.find(&mut unit, &form.headers, now).await?;
-    require_live(&mut unit, &given).await?;
+    let (given, _) = find_live(frame, &mut unit, form, now).await?;
     drop(unit);
     app.throttle.refresh(&given.id).await?;
     let mut unit = app.store.write(By::application(frame.client_id, form.address, now)).await?;
-    let (given, ends_at) = frame.find(&mut unit, &form.headers, now).await?;
-    require_live(&mut unit, &given).await?;
+    let (given, ends_at) = find_live(frame, &mut unit, form, now).await?;
     let issued = issue(app, &mut unit, Authority::from(&given), Renewal { ends_at }).await.map_err(over)?;
     unit.commit().await?;
     Ok(issued)
+}
+
+/// The session's grant, if it stands, and when the session ends.
+async fn find_live(
+    frame: &Frame<'_>,
+    unit: &mut Unit,
+    form: &Form,
+    now: UnixSeconds,
+) -> Result<(Given, UnixSeconds), Error> {
+    let (given, ends_at) = frame.find(unit, &form.headers, now).await?;
+    require_live(unit, &given).await?;
+    Ok((given, ends_at))
 }
