@@ -61,7 +61,7 @@ fn keep_sent_path(mut request: Request) -> Request {
 }
 
 /// Where our own paths begin: none of these is ever a backend's.
-pub const RESERVED: [&str; 12] = [
+pub const RESERVED: [&str; 13] = [
     "/account",
     "/assets",
     "/gate",
@@ -69,6 +69,7 @@ pub const RESERVED: [&str; 12] = [
     "/invitations",
     "/login",
     "/logout",
+    "/metrics",
     "/oauth",
     "/organizations",
     "/readyz",
