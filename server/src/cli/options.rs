@@ -43,11 +43,6 @@ pub(super) struct Options {
     /// The database: sqlite:///path/to/latchkey.db or postgres://user@host/database
     #[arg(long, global = true, env = "LATCHKEY_DATABASE", value_name = "URL")]
     database: Option<String>,
-    // Of `serve` alone: another command has a --role, too.
-    #[arg(skip)]
-    pub(super) role: Option<Role>,
-    #[arg(skip)]
-    pub(super) max_staleness_secs: Option<u32>,
     /// The address to listen on [default: 127.0.0.1:8000]
     #[arg(long, global = true, env = "LATCHKEY_LISTEN", value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
@@ -121,6 +116,11 @@ pub(super) struct Options {
     /// What the server logs: error, warn, info, debug, trace, or a filter of tracing-subscriber [default: info]
     #[arg(long, global = true, env = "LATCHKEY_LOG", value_name = "FILTER")]
     log: Option<String>,
+    // Of `serve` alone: another command has a --role, too.
+    #[arg(skip)]
+    pub(super) role: Option<Role>,
+    #[arg(skip)]
+    pub(super) max_staleness_secs: Option<u32>,
 }
 
 impl Options {

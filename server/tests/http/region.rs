@@ -119,7 +119,7 @@ impl World {
         }
         let programs = Programs::find().expect("the stage installs PostgreSQL");
         let (cluster, region) = std::thread::scope(|scope| {
-            let begin = || Cluster::start(&programs, Durability::Thrown).unwrap();
+            let begin = || Cluster::start(&programs, Durability::Kept).unwrap();
             let other = scope.spawn(begin);
             (begin(), other.join().unwrap())
         });
@@ -186,9 +186,18 @@ impl World {
         Site::new(&self.there, "").with(None).from(None).get("/readyz/").await
     }
 
-    /// A token of Acme's that the region knows.
+    /// A token of Acme's, for somebody who signs in from an address of their own: the limits are held elsewhere.
+    async fn token(&self, email: &str) -> String {
+        static NUMBER: AtomicUsize = AtomicUsize::new(1);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let mut person = Person::new(&self.here).at(&format!("10.255.0.{number}"));
+        person.sign_in(email).await;
+        person.token(&Asking::new()).await
+    }
+
+    /// One that the region knows.
     async fn known_token(&self, email: &str) -> String {
-        let token = self.here.token(email).await;
+        let token = self.token(email).await;
         until("the token is known", async || self.status(&token).await == 200).await;
         token
     }
@@ -208,7 +217,7 @@ impl World {
 }
 
 /// What ends a token, what puts back what it stood on, and how it is refused.
-const ENDINGS: [(&str, &str, u16, &str); 8] = [
+const ENDINGS: [(&str, &str, u16, &str); 9] = [
     ("update access_tokens set revoked_at = 1", "", 401, "invalid_token"),
     ("update grants set revoked_at = 1", "", 401, "invalid_token"),
     (
@@ -242,12 +251,20 @@ const ENDINGS: [(&str, &str, u16, &str); 8] = [
         "origin_not_allowed",
     ),
     ("delete from access_tokens", "", 401, "invalid_token"),
+    // As whatever is replicated to the centre from elsewhere.
+    (
+        "set session_replication_role = replica; update access_tokens set revoked_at = 1; \
+         set session_replication_role = origin",
+        "",
+        401,
+        "invalid_token",
+    ),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_centre_issues_the_region_knows_and_what_it_ends_the_region_refuses() {
     let Some(world) = World::new().await else { return };
-    let token = world.here.token(MEMBER).await;
+    let token = world.token(MEMBER).await;
     let known = until("it is known", async || world.status(&token).await == 200).await;
     println!("a token is known in the region {known:?} after it was issued");
     assert!(known < HEARD, "{known:?}");
@@ -261,12 +278,12 @@ async fn what_the_centre_issues_the_region_knows_and_what_it_ends_the_region_ref
     let mut longest = Duration::ZERO;
     for (end, put_back, status, error) in ENDINGS {
         let token = world.known_token(MEMBER).await;
-        world.here.database.execute(end).await.unwrap();
+        world.here.database.script(end).await;
         let took = world.refused(&token, status, error).await;
         println!("{took:?} after it was committed: {end}");
         longest = longest.max(took);
         if !put_back.is_empty() {
-            world.here.database.execute(put_back).await.unwrap();
+            world.here.database.script(put_back).await;
         }
     }
     let token = world.known_token(MEMBER).await;
@@ -370,7 +387,9 @@ const HELD: [(&str, &str); 9] = [
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_region_holds_what_it_needs_and_nothing_can_be_written_there() {
     let Some(world) = World::new().await else { return };
-    // Somebody of both organizations, with a token of each.
+    // Somebody of both organizations, which are in two regions, with a token of each.
+    world.at_centre(&["publish", "us-1"]).json();
+    world.at_centre(&["assign", "--organization", "globex", "us-1"]).json();
     world.known_token(BOTH).await;
     let globex = Asking::new()
         .with("client_id", GLOBEX_APP)
@@ -698,7 +717,7 @@ async fn what_is_wrong_is_said_with_what_to_do_and_without_a_password() {
     // It begins anew, with all that there is by then; and a slot that nobody asks for any more goes with its region.
     world.here.database.script("alter role region_eu replication").await;
     world.at_centre(&["assign", "--organization", "acme", "eu"]).json();
-    let token = world.here.token(MEMBER).await;
+    let token = world.token(MEMBER).await;
     let subscribed = world.in_region(&["subscribe", "eu", "--from", &from]);
     assert!(!subscribed.json().to_string().contains("nobody"), "{subscribed:?}");
     until("it is known", async || world.status(&token).await == 200).await;
