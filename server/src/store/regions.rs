@@ -104,18 +104,21 @@ pub async fn beat(store: &Store) -> Result<bool, StoreError> {
         update regional.heartbeat h
         set number = h.number + 1,
             beaten_at = clock_timestamp(),
-            echoed = case when c.confirmed_flush_lsn >= h.asked_lsn then h.asked else h.echoed end,
-            asked = case when c.confirmed_flush_lsn >= h.asked_lsn then h.number else h.asked end,
-            asked_lsn = case when c.confirmed_flush_lsn >= h.asked_lsn
-                             then pg_current_wal_insert_lsn() else h.asked_lsn end
+            echoed = case when c.confirmed_flush_lsn >= h.asked_lsn then h.asked else h.echoed end
         from (select r.name, s.confirmed_flush_lsn from regional.regions r
               left join pg_replication_slots s
                   on s.slot_name = regional.outlet(r.name) and s.database = current_database()) c
         where c.name = h.region and abs(extract(epoch from clock_timestamp() - h.beaten_at)) > 0.9";
+    // Once it is committed: what the log is at then lies behind it.
+    const ASK: &str = "update regional.heartbeat set asked = number, asked_lsn = pg_current_wal_insert_lsn()
+                       where asked = echoed and number > asked";
     let Engine::Postgres(server) = &store.engine else { return Ok(false) };
-    match sqlx::query(BEAT).execute(&server.counters).await {
-        Ok(_) => Ok(true),
-        Err(error) if postgres::is_absent(&error) => Ok(false),
-        Err(error) => Err(error.into()),
+    for statement in [BEAT, ASK] {
+        match sqlx::query(statement).execute(&server.counters).await {
+            Ok(_) => {}
+            Err(error) if postgres::is_absent(&error) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
     }
+    Ok(true)
 }

@@ -183,9 +183,9 @@ mod tests {
     fn who_is_put_back_or_incomplete_begins_anew() {
         let fresh = [(1, Some((7, 6))), (2, Some((8, 7))), (3, Some((9, 8)))];
         for other in [Some((5, 4)), None] {
-            let then = [(4, other), (5, Some((9, 8))), (6, Some((10, 9)))];
+            let then = [(4, other), (5, Some((9, 8))), (6, Some((10, 9))), (7, Some((11, 10)))];
             let ages = ages(&[&fresh[..], &then].concat());
-            assert_eq!((ages[2], ages[3], ages[5]), (Some(2), None, Some(2)), "{other:?}");
+            assert_eq!((ages[2], ages[3], ages[6]), (Some(2), None, Some(2)), "{other:?}");
         }
     }
 
