@@ -237,6 +237,9 @@ async fn run(cli: Cli) -> Result<Option<Value>, CliError> {
             if let Some(to) = target.url()? {
                 return migrate::run(&options, target, &to).await.map(Some);
             }
+            if regions::migrate(&options).await? {
+                return Ok(Some(serde_json::json!({ "migrated": true })));
+            }
         }
         Command::Serve(kind) => return serve::run(&options, kind).await.map(|()| None),
         Command::Region(command) => {

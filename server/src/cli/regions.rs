@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     applications::registration,
-    cli::{CliError, Context, organizations, read, taken},
+    cli::{CliError, Context, options::Options, organizations, read, taken},
     store::{
         self, DatabaseUrl, PostgresUrl, Unit,
         regions::Region,
@@ -56,6 +56,16 @@ pub(super) enum Command {
         #[arg(long)]
         without_centre: bool,
     },
+}
+
+/// Brings the database up to date if it is a region's, as its owner. False where it is a centre's, or where nobody can tell:
+/// whoever opens it then says why.
+pub(super) async fn migrate(options: &Options) -> Result<bool, CliError> {
+    let DatabaseUrl::Postgres(database) = options.database()? else { return Ok(false) };
+    match subscriptions::touch(&database).await {
+        Err(SubscriptionError::Engine(_)) => Ok(false),
+        touched => touched.map_err(|problem| failed(problem, &database)),
+    }
 }
 
 /// Runs what is done in a region, whose database nobody else opens. `None` for what is done at the centre.

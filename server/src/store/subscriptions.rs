@@ -3,7 +3,11 @@
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, migrate::Migrator};
 
-use super::{StoreError, postgres::IS_CENTRE, url::PostgresUrl};
+use super::{
+    StoreError,
+    postgres::{IS_CENTRE, IS_REGION},
+    url::PostgresUrl,
+};
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/region");
 
@@ -81,6 +85,17 @@ pub async fn insert(to: &PostgresUrl, name: &str, from: &PostgresUrl) -> Result<
         return Err(SubscriptionError::NotGiven(unpublished(name)));
     }
     Ok(connection.close().await?)
+}
+
+/// Brings the schema of a region's database up to date. False where it is none.
+pub async fn touch(region: &PostgresUrl) -> Result<bool, SubscriptionError> {
+    let mut connection = PgConnection::connect_with(&region.options()?).await?;
+    let is_region = sqlx::query_scalar(IS_REGION).fetch_one(&mut connection).await?;
+    if is_region {
+        MIGRATIONS.run(&mut connection).await?;
+    }
+    connection.close().await?;
+    Ok(is_region)
 }
 
 /// Ends it, and with it the log that the centre keeps for it; where the centre is gone, or is not to be asked, that is left

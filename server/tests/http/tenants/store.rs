@@ -138,6 +138,7 @@ const BY_SOMETHING_ELSE: &[(&str, &str)] = &[
     ("signing_keys::sweep", "by age alone"),
     ("subscriptions::insert", "for the command line of a region: all that the centre gives it"),
     ("subscriptions::remove", "for the command line of a region: all that the centre gave it"),
+    ("subscriptions::touch", "for the command line of a region: its schema"),
     ("tokens::insert", "for a grant, which only the issuing function makes"),
     ("tokens::revoke", "by the secret itself, and the client id"),
     ("tokens::revoke_one", "for the command line, by id or by the secret itself"),
