@@ -302,7 +302,40 @@ async fn what_the_centre_issues_the_region_knows_and_what_it_ends_the_region_ref
     longest = longest.max(world.refused(&token, 401, "invalid_token").await);
     println!("at the latest {longest:?} after it was committed it counted in the region");
     assert!(longest < HEARD, "{longest:?}");
+
+    // Whatever was changed, what is kept for the region is what there is of the organization, and what has come is that.
+    for (table, columns, whose) in KEPT {
+        let kept = format!("select {columns} from regional.{table}");
+        let there_is = format!("select {columns} from {table} where {whose}");
+        for (one, other) in [(&kept, &there_is), (&there_is, &kept)] {
+            let more = world.here.count(&format!("select count(*) from ({one} except {other}) x")).await;
+            assert_eq!(more, 0, "{one} except {other}");
+        }
+        let rows = format!("select t::text from regional.{table} t order by 1");
+        let region = world.region_database().await;
+        until(table, async || region.texts(&rows).await == world.here.texts(&rows).await).await;
+        assert!(!region.texts(&rows).await.is_empty(), "{table}");
+    }
 }
+
+/// What is kept after which columns of what is Acme's.
+const KEPT: [(&str, &str, &str); 7] = [
+    ("organizations", "id, slug, name, disabled_at", "slug = 'acme'"),
+    ("memberships", "organization_id, user_id, role", "organization_id = 'org-acme'"),
+    (
+        "users",
+        "id, name, disabled_at",
+        "id in (select user_id from memberships where organization_id = 'org-acme')",
+    ),
+    ("applications", "client_id, organization_id, disabled_at", "client_id = 'acmeclient'"),
+    ("application_origins", "client_id, origin", "client_id = 'acmeclient'"),
+    ("grants", "id, client_id, organization_id, user_id, revoked_at", "client_id = 'acmeclient'"),
+    (
+        "access_tokens",
+        "id, token_hash, grant_id, scopes, created_at, expires_at, revoked_at",
+        "grant_id in (select id from grants where client_id = 'acmeclient')",
+    ),
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn resource_servers_and_proxies_are_answered_there() {
