@@ -76,6 +76,16 @@ async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) -> Duration {
     now() - since
 }
 
+/// Ends a server as the end of its machine does, and starts it again. Meanwhile somebody's connection may have its port.
+fn crash(cluster: &mut Cluster) {
+    let since = now();
+    cluster.crash().unwrap();
+    while let Err(error) = cluster.resume() {
+        assert!(now() - since < PATIENCE, "{error}");
+        cluster.crash().unwrap();
+    }
+}
+
 /// A real process.
 struct Node {
     running: Option<Running>,
@@ -680,8 +690,7 @@ async fn who_has_not_heard_from_the_centre_for_too_long_lets_nobody_through_and_
     load.go_on().await;
 
     // The centre's server crashes, and then its process is gone for a while.
-    world.cluster.crash().unwrap();
-    world.cluster.resume().unwrap();
+    crash(&mut world.cluster);
     println!("the centre's server crashed: it answered after {:?}", opens(&world, &kept).await);
     load.go_on().await;
     world.centre.kill();
@@ -691,8 +700,7 @@ async fn who_has_not_heard_from_the_centre_for_too_long_lets_nobody_through_and_
     println!("it was started again: it answered after {:?}", opens(&world, &kept).await);
     load.go_on().await;
     // And the region's server.
-    world.region.crash().unwrap();
-    world.region.resume().unwrap();
+    crash(&mut world.region);
     println!("the region's server crashed: it answered after {:?}", opens(&world, &kept).await);
 
     load.go_on().await;
@@ -793,8 +801,7 @@ async fn what_is_wrong_is_said_with_what_to_do_and_without_a_password() {
     let subscribed = world.in_region(&["subscribe", "eu", "--from", &from]);
     assert!(!subscribed.json().to_string().contains("nobody"), "{subscribed:?}");
     until("it is known", async || world.status(&token).await == 200).await;
-    world.region.crash().unwrap();
-    world.region.resume().unwrap();
+    crash(&mut world.region);
     world.in_region(&["unsubscribe", "--without-centre"]).json();
     world.at_centre(&["release", "--organization", "acme"]).json();
     until("it is not connected", async || {
