@@ -103,6 +103,8 @@ pub struct Limits {
     /// Access tokens that the gate remembers between two requests; none where it is 0. One takes less than 200 bytes,
     /// and what several of them stand on is kept once.
     pub remembered_tokens: usize,
+    /// How old what a region knows of the centre may be before it lets nobody through.
+    pub staleness: Duration,
     /// Refusals of the gate's that an organization's audit log keeps, the latest ones: whoever holds one of its tokens can
     /// make as many as they like.
     pub kept_refusals: i64,
@@ -124,6 +126,7 @@ impl Default for Limits {
             passwords: 64,
             requests: 256,
             remembered_tokens: 100_000,
+            staleness: Duration::from_secs(30),
             request_time: Duration::from_secs(30),
             body_time: Duration::from_secs(10),
             kept_refusals: 100_000,
@@ -142,6 +145,17 @@ pub enum Opener {
     Kept,
     /// It does not: the login passes through a page that does, such as another identity provider's.
     Cut,
+}
+
+/// What a server is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Everything.
+    #[default]
+    Centre,
+    /// It answers the gate, the gateway and introspection, far from the centre: see [`crate::store::regions`].
+    Region,
 }
 
 /// The settings of a running server.

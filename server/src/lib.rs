@@ -12,6 +12,7 @@ pub mod config;
 pub mod directory;
 pub mod gate;
 pub mod gateway;
+pub mod heartbeat;
 pub mod http;
 pub mod members;
 pub mod noted;

@@ -11,7 +11,11 @@ use axum::{
     routing::{MethodRouter, any, get, post},
 };
 use latchkey_protocol::scope::Scope;
-use tower::{ServiceBuilder, ServiceExt, util::MapRequest};
+use tower::{
+    ServiceBuilder, ServiceExt,
+    layer::util::{Identity, Stack},
+    util::MapRequest,
+};
 use tower_http::{cors::CorsLayer, normalize_path::NormalizePath};
 
 use crate::{
@@ -19,7 +23,7 @@ use crate::{
     applications::{api as api_applications, edit, ending, list, new, show, try_it},
     audit::{self, logs},
     directory::{home, login, logout, organizations, projects},
-    gate::{Route, Rule, check, guard},
+    gate::{Route, Rule, check, guard, link},
     gateway,
     http::{
         assets, cors,
@@ -40,7 +44,8 @@ pub type Answering = MapRequest<NormalizePath<Router>, fn(Request) -> Request>;
 
 /// Everything the server answers.
 pub fn service(app: &App) -> Answering {
-    MapRequest::new(NormalizePath::trim_trailing_slash(router(app)), keep_sent_path)
+    let router = if app.store.is_region() { region(app) } else { router(app) };
+    MapRequest::new(NormalizePath::trim_trailing_slash(router), keep_sent_path)
 }
 
 /// The address as it was sent, where a slash at its end was taken away: a backend may make a difference there.
@@ -56,7 +61,7 @@ fn keep_sent_path(mut request: Request) -> Request {
 }
 
 /// Where our own paths begin: none of these is ever a backend's.
-pub const RESERVED: [&str; 12] = [
+pub const RESERVED: [&str; 13] = [
     "/account",
     "/assets",
     "/gate",
@@ -64,6 +69,7 @@ pub const RESERVED: [&str; 12] = [
     "/invitations",
     "/login",
     "/logout",
+    "/metrics",
     "/oauth",
     "/organizations",
     "/readyz",
@@ -87,9 +93,29 @@ fn router(app: &App) -> Router {
         .merge(proxies())
         .merge(session_api(app))
         .merge(frames(app))
-        .merge(api(app))
+        .merge(api(app, |_| true))
         .layer(ServiceBuilder::new().layer(exchange(app)).layer(DefaultBodyLimit::max(MAX_BODY)))
         .fallback_service(elsewhere(app))
+        .with_state(app.clone())
+}
+
+/// What a region answers: whoever asks what a token may, and nobody who wants one.
+fn region(app: &App) -> Router {
+    // Here no backend answers either where the platform does.
+    let elsewhere =
+        API.iter().filter(|route| !route.is_in_regions).map(|route| route.path).chain(SESSION_API);
+    let elsewhere = elsewhere.fold(Router::new(), |router, path| router.route(path, any(not_here)));
+    Router::new()
+        .route("/healthz", get(healthy))
+        .route("/readyz", get(link::ready))
+        .route("/metrics", get(link::metrics))
+        .method_not_allowed_fallback(method_not_allowed)
+        .merge(resource_servers(app))
+        .merge(proxies())
+        .merge(api(app, |route| route.is_in_regions))
+        .merge(elsewhere.layer(cors::registered_origins(app)))
+        .layer(ServiceBuilder::new().layer(exchange(app)).layer(DefaultBodyLimit::max(MAX_BODY)))
+        .fallback_service(elsewhere_in_region(app))
         .with_state(app.clone())
 }
 
@@ -222,8 +248,9 @@ fn frames(app: &App) -> Router<App> {
 }
 
 /// For who holds a token, which comes in the header: every route through the gate, each with its rule.
-fn api(app: &App) -> Router<App> {
+fn api(app: &App, is_meant: fn(&ApiRoute) -> bool) -> Router<App> {
     API.iter()
+        .filter(|route| is_meant(route))
         .fold(Router::new(), |router, route| {
             router.route(route.path, guard(app, route.rule(), (route.methods)()))
         })
@@ -234,15 +261,35 @@ fn api(app: &App) -> Router<App> {
 /// Whatever is no path of ours, and so never comes before one: a backend's, for who holds a token, with the rules and the
 /// bounds of its settings; or nothing.
 fn elsewhere(app: &App) -> MethodRouter {
-    let around = |exchange: ExchangeLayer, cors: CorsLayer| ServiceBuilder::new().layer(exchange).layer(cors);
+    // A site must be able to read that there is nothing: without CORS its browser says no more than that the network
+    // failed.
+    let no_api: MethodRouter = any(async || ApiError(Error::NotFound));
+    behind(
+        app,
+        no_api.layer(around(exchange(app), cors::registered_origins(app))),
+        any(page::not_found).layer(exchange(app)),
+    )
+}
+
+/// The same of a region, which has no pages.
+fn elsewhere_in_region(app: &App) -> MethodRouter {
+    let nothing: MethodRouter = any(not_here);
+    let nothing = nothing.layer(around(exchange(app), cors::registered_origins(app)));
+    behind(app, nothing.clone(), nothing)
+}
+
+fn around(
+    exchange: ExchangeLayer,
+    cors: CorsLayer,
+) -> ServiceBuilder<Stack<CorsLayer, Stack<ExchangeLayer, Identity>>> {
+    ServiceBuilder::new().layer(exchange).layer(cors)
+}
+
+/// What the backends answer, and what is answered where there is none: below the API's paths, and anywhere else.
+fn behind(app: &App, no_api: MethodRouter, no_page: MethodRouter) -> MethodRouter {
     let backends: MethodRouter = any(gateway::forward)
         .layer(around(ExchangeLayer::new(app, None), cors::forwarded(app)))
         .with_state(app.clone());
-    // A site must be able to read that there is nothing: without CORS its browser says no more than that the network
-    // failed.
-    let no_api: MethodRouter =
-        any(async || ApiError(Error::NotFound)).layer(around(exchange(app), cors::registered_origins(app)));
-    let no_page: MethodRouter = any(page::not_found).layer(exchange(app));
     let app = app.clone();
     any(async move |mut request: Request| -> Response {
         let path = request.uri().path();
@@ -266,6 +313,8 @@ pub struct ApiRoute {
     pub path: &'static str,
     /// The scope it needs; `None` where any token will do.
     pub scope: Option<Scope>,
+    /// Whether a region answers it, which knows what a token stands on and nothing else.
+    pub is_in_regions: bool,
     methods: fn() -> MethodRouter<App>,
 }
 
@@ -281,33 +330,40 @@ pub const API: &[ApiRoute] = &[
     ApiRoute {
         path: "/oauth/userinfo",
         scope: Some(Scope::OpenId),
+        // It tells an e-mail address.
+        is_in_regions: false,
         // OpenID Connect Core §5.3.1: both methods.
         methods: || get(userinfo::get).post(userinfo::get),
     },
-    ApiRoute { path: "/api/0", scope: None, methods: || get(organizations::token) },
+    ApiRoute { path: "/api/0", scope: None, is_in_regions: true, methods: || get(organizations::token) },
     ApiRoute {
         path: "/api/0/organizations",
         scope: Some(Scope::OrgRead),
+        is_in_regions: true,
         methods: || get(organizations::list),
     },
     ApiRoute {
         path: "/api/0/organizations/{organization}",
         scope: Some(Scope::OrgRead),
+        is_in_regions: true,
         methods: || get(organizations::get),
     },
     ApiRoute {
         path: "/api/0/organizations/{organization}/members",
         scope: Some(Scope::MemberRead),
+        is_in_regions: false,
         methods: || get(members::api::list),
     },
     ApiRoute {
         path: "/api/0/organizations/{organization}/audit-logs",
         scope: Some(Scope::OrgAdmin),
+        is_in_regions: false,
         methods: || get(logs::list),
     },
     ApiRoute {
         path: "/api/0/organizations/{organization}/projects",
         scope: Some(Scope::ProjectRead),
+        is_in_regions: false,
         methods: || get(projects::list),
     },
 ];
@@ -322,6 +378,10 @@ async fn ready(State(app): State<App>) -> Result<StatusCode, ApiError> {
     let mut unit = app.store.read().await?;
     crate::store::organizations::find(&mut unit, "").await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn not_here() -> ApiError {
+    ApiError(Error::NotHere)
 }
 
 async fn method_not_allowed() -> ApiError {

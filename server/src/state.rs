@@ -86,8 +86,10 @@ impl App {
         let requests = Arc::new(Semaphore::new(config.limits.requests));
         let gateway = Gateway::new(&config.upstreams, config.limits.requests)?;
         let refusals = Refusals::new(&config.trusted_proxies);
-        let remembered = store.remembered(&clock, config.limits.remembered_tokens);
-        let gate = gate::new(&config, remembered, &clock, &refusals);
+        let remembered = store.remembered(&clock, &config.limits);
+        // A region writes nothing down: its log is all there is.
+        let observer = (!store.is_region()).then_some(&refusals);
+        let gate = gate::new(&config, remembered, &clock, observer);
         Ok(Self(Arc::new(Parts {
             config,
             store,

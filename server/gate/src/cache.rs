@@ -276,7 +276,7 @@ mod tests {
             member: Shared::new(Member {
                 user_id: user_id.into(),
                 name: "Ada".into(),
-                email: "ada@example.org".into(),
+                email: Some("ada@example.org".into()),
                 disabled_at: None,
                 organization_id: "o1".into(),
                 role: Some(Role::Member),

@@ -74,7 +74,7 @@ mod tests {
         Member {
             user_id: "u1".into(),
             name: "Ada".into(),
-            email: "ada@example.org".into(),
+            email: Some("ada@example.org".into()),
             disabled_at: None,
             organization_id: "o1".into(),
             role,

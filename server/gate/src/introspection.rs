@@ -109,7 +109,8 @@ struct Described {
     iat: UnixSeconds,
     sub: String,
     name: String,
-    email: String,
+    /// A region does not tell it.
+    email: Option<String>,
     role: String,
     origins: Vec<String>,
     organization_id: String,
@@ -215,7 +216,7 @@ impl TryFrom<Described> for Standing {
             member: Shared::new(Member {
                 user_id: token.sub.into(),
                 name: token.name.into(),
-                email: token.email.into(),
+                email: token.email.map(Into::into),
                 disabled_at: None,
                 organization_id,
                 role: Some(Role::parse(&token.role).ok_or(Error::Unreadable)?),
@@ -274,6 +275,9 @@ mod tests {
             (standing.member.role, &*standing.application.origins[0]),
             (Some(Role::Admin), "https://a.com")
         );
+        let from_region =
+            read(ACTIVE.replace(r#""email":"ada@example.org","#, "").as_bytes()).unwrap().unwrap();
+        assert_eq!((standing.member.email.is_some(), from_region.member.email.is_none()), (true, true));
         assert!(read(br#"{"active":false}"#).unwrap().is_none());
         for wrong in [
             "",

@@ -35,6 +35,9 @@ pub enum Refusal {
     /// What the answer depends on did not answer: nothing is let through then.
     #[error("the service cannot answer right now")]
     Unavailable(#[source] Cause),
+    /// What a region knows may be older than it is allowed to be: nothing is let through then.
+    #[error("this region has not heard from the centre for too long")]
+    Stale,
     /// What it answered cannot be understood.
     #[error("the server failed")]
     Failed(#[source] Cause),
@@ -87,6 +90,11 @@ impl Refusal {
             Self::Unavailable(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "Try again in a moment.")
             }
+            Self::Stale => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "temporarily_unavailable",
+                "Ask the platform itself, or try again in a moment.",
+            ),
             Self::Failed(_) => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "server_error",
@@ -106,7 +114,8 @@ impl Refusal {
             | Self::OriginNotAllowed
             | Self::WrongOrganization
             | Self::MembershipRequired
-            | Self::InsufficientScope(_) => None,
+            | Self::InsufficientScope(_)
+            | Self::Stale => None,
         }
     }
 
@@ -126,6 +135,7 @@ impl Refusal {
             | Self::WrongOrganization
             | Self::MembershipRequired
             | Self::Unavailable(_)
+            | Self::Stale
             | Self::Failed(_) => return None,
         };
         HeaderValue::from_str(&format!("Bearer realm=\"api\"{reason}, resource_metadata=\"{described_at}\""))
@@ -153,7 +163,7 @@ impl Refusal {
         if let Some(challenge) = self.challenge(described_at) {
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
-        if let Self::Unavailable(_) = self {
+        if let Self::Unavailable(_) | Self::Stale = self {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
     }

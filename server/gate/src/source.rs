@@ -11,7 +11,8 @@ pub trait Source: Send + Sync + 'static {
     fn recall(&self, token: &AccessToken) -> Option<Arc<Standing>>;
 
     /// What the token stands on now; `None` for one that there is not. A source that gets no answer refuses with
-    /// [`Refusal::Unavailable`], or with [`Refusal::Failed`] where nobody understands it.
+    /// [`Refusal::Unavailable`], one that may know too little with [`Refusal::Stale`], or with [`Refusal::Failed`] where
+    /// nobody understands it.
     fn find(
         &self,
         token: &AccessToken,

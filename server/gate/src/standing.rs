@@ -67,8 +67,8 @@ pub struct Member {
     pub user_id: Box<str>,
     /// Their name.
     pub name: Box<str>,
-    /// Their e-mail address.
-    pub email: Box<str>,
+    /// Their e-mail address. A region does not know it.
+    pub email: Option<Box<str>>,
     /// Since when they are disabled.
     pub disabled_at: Option<UnixSeconds>,
     /// The organization.

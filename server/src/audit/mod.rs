@@ -19,6 +19,8 @@ pub enum Action {
     OrganizationAdded,
     /// An organization was disabled, with all that it owns.
     OrganizationDisabled,
+    /// What the gate knows of an organization is in another region from now on, or in none.
+    OrganizationMoved,
     /// A person became a member.
     MemberAdded,
     /// A member has another role.
@@ -68,6 +70,7 @@ impl Action {
     pub const ALL: &[Self] = &[
         Self::OrganizationAdded,
         Self::OrganizationDisabled,
+        Self::OrganizationMoved,
         Self::MemberAdded,
         Self::MemberRoleChanged,
         Self::MemberRemoved,
@@ -96,6 +99,7 @@ impl Action {
         match self {
             Self::OrganizationAdded => "organization.added",
             Self::OrganizationDisabled => "organization.disabled",
+            Self::OrganizationMoved => "organization.moved",
             Self::MemberAdded => "member.added",
             Self::MemberRoleChanged => "member.role_changed",
             Self::MemberRemoved => "member.removed",
@@ -125,6 +129,7 @@ impl Action {
         match self {
             Self::OrganizationAdded => "Organization added",
             Self::OrganizationDisabled => "Organization disabled",
+            Self::OrganizationMoved => "Organization moved to another region",
             Self::MemberAdded => "Member added",
             Self::MemberRoleChanged => "Role changed",
             Self::MemberRemoved => "Member removed",

@@ -10,6 +10,7 @@ mod migrate;
 mod options;
 mod organizations;
 mod projects;
+mod regions;
 mod resource_servers;
 mod secret;
 mod serve;
@@ -53,7 +54,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server.
-    Serve,
+    Serve(serve::Kind),
     /// People.
     #[command(subcommand)]
     User(users::Command),
@@ -75,6 +76,9 @@ enum Command {
     /// Servers that may ask what a token is.
     #[command(subcommand)]
     ResourceServer(resource_servers::Command),
+    /// Regions, which answer the gate's questions far from the centre.
+    #[command(subcommand)]
+    Region(regions::Command),
     /// The audit log of an organization.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -233,8 +237,17 @@ async fn run(cli: Cli) -> Result<Option<Value>, CliError> {
             if let Some(to) = target.url()? {
                 return migrate::run(&options, target, &to).await.map(Some);
             }
+            if regions::migrate(&options).await? {
+                return Ok(Some(serde_json::json!({ "migrated": true })));
+            }
         }
-        Command::Serve => return serve::run(&options).await.map(|()| None),
+        Command::Serve(kind) => return serve::run(&options, kind).await.map(|()| None),
+        Command::Region(command) => {
+            let region = options.server_database()?;
+            if let Some(done) = regions::run_there(&region, command).await {
+                return done.map(Some);
+            }
+        }
         Command::Backup { to } => return backups::back_up(&options, to).await.map(Some),
         Command::Restore { from } => return backups::restore(&options, from).await.map(Some),
         _ => {}
@@ -253,9 +266,10 @@ async fn run(cli: Cli) -> Result<Option<Value>, CliError> {
         Command::App(command) => applications::run(&context, command).await,
         Command::Token(command) => tokens::run(&context, command).await,
         Command::ResourceServer(command) => resource_servers::run(&context, command).await,
+        Command::Region(command) => regions::run(&context, command).await,
         Command::Key(command) => keys::run(&context, &options, command).await,
         // Opening it was all there is to do.
-        Command::Migrate(_) | Command::Serve | Command::Backup { .. } | Command::Restore { .. } => {
+        Command::Migrate(_) | Command::Serve(_) | Command::Backup { .. } | Command::Restore { .. } => {
             Ok(serde_json::json!({ "migrated": true }))
         }
     };

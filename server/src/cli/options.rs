@@ -13,12 +13,12 @@ use serde::Deserialize;
 
 use crate::{
     cli::CliError,
-    config::{Lifetimes, Limits, Opener},
+    config::{Lifetimes, Limits, Opener, Role},
     gateway::{
         guarded::{self, Guarded},
         upstream::{self, Upstream},
     },
-    store::{self, DatabaseUrl},
+    store::{self, DatabaseUrl, PostgresUrl},
 };
 
 /// How the log is written.
@@ -116,6 +116,11 @@ pub(super) struct Options {
     /// What the server logs: error, warn, info, debug, trace, or a filter of tracing-subscriber [default: info]
     #[arg(long, global = true, env = "LATCHKEY_LOG", value_name = "FILTER")]
     log: Option<String>,
+    // Of `serve` alone: another command has a --role, too.
+    #[arg(skip)]
+    pub(super) role: Option<Role>,
+    #[arg(skip)]
+    pub(super) max_staleness_secs: Option<u32>,
 }
 
 impl Options {
@@ -129,6 +134,8 @@ impl Options {
         Ok(Self {
             config: self.config,
             database: self.database.or(file.database),
+            role: self.role.or(file.role),
+            max_staleness_secs: self.max_staleness_secs.or(file.max_staleness_secs),
             listen: self.listen.or(file.listen),
             public_url: self.public_url.or(file.public_url),
             trusted_proxies: if self.trusted_proxies.is_empty() {
@@ -160,6 +167,18 @@ impl Options {
     pub(super) fn database(&self) -> Result<DatabaseUrl, CliError> {
         let text = self.database.as_deref().ok_or(CliError::Missing("--database", "LATCHKEY_DATABASE"))?;
         text.parse().map_err(|error| CliError::Database(store::shown(text), error))
+    }
+
+    /// Where the database is, for what an embedded one cannot do.
+    pub(super) fn server_database(&self) -> Result<PostgresUrl, CliError> {
+        match self.database()? {
+            DatabaseUrl::Postgres(url) => Ok(url),
+            DatabaseUrl::Sqlite(_) => Err(CliError::Refused(
+                "regions are kept by PostgreSQL's own replication: move there with `latchkey migrate --to`, and give \
+                 --database as postgres://user@host/database"
+                    .to_owned(),
+            )),
+        }
     }
 
     /// Where to listen.

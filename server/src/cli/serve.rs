@@ -3,8 +3,10 @@
 use std::{
     io::{BufWriter, IsTerminal, stderr},
     net::SocketAddr,
+    time::Duration,
 };
 
+use clap::Args;
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -19,30 +21,97 @@ use crate::{
         options::{LogFormat, Options},
         read, secret,
     },
-    config::Config,
+    clock::Clock,
+    config::{Config, Limits, Role},
+    heartbeat,
     http::{assets, connections, script},
     retention, routes,
+    secret::{Entropy, Secret},
     state::App,
+    store::{DatabaseUrl, Store},
 };
 
 /// How many lines of the log may wait to be written.
 const WAITING_LINES: usize = 8192;
 
-pub(super) async fn run(options: &Options) -> Result<(), CliError> {
-    let public_url = read("--public-url", options.public_url()?, registration::origin)?;
-    let _log = log(options)?;
+/// What it is for.
+#[derive(Debug, Args)]
+pub(super) struct Kind {
+    /// What the server is for: region answers the gate, the gateway and introspection alone, from a database that
+    /// `latchkey region subscribe` made [default: centre]
+    #[arg(long, env = "LATCHKEY_ROLE", value_name = "ROLE")]
+    role: Option<Role>,
+    /// How old what a region knows of the centre may be before it lets nobody through, at least 5 [default: 30]
+    #[arg(long, env = "LATCHKEY_MAX_STALENESS_SECS", value_name = "SECONDS")]
+    max_staleness_secs: Option<u32>,
+}
 
+impl Kind {
+    fn role(&self, options: &Options) -> Role {
+        self.role.or(options.role).unwrap_or_default()
+    }
+
+    /// Less than this it would be all the time, between two beats of the centre's.
+    fn staleness(&self, options: &Options) -> Result<Duration, CliError> {
+        const LEAST: u32 = 5;
+        match self.max_staleness_secs.or(options.max_staleness_secs) {
+            None => Ok(Limits::default().staleness),
+            Some(secs @ LEAST..) => Ok(Duration::from_secs(secs.into())),
+            Some(secs) => Err(CliError::Refused(format!(
+                "--max-staleness-secs {secs}: {LEAST} is the least, for it takes a few seconds to know that the centre \
+                 is there"
+            ))),
+        }
+    }
+}
+
+fn config(options: &Options, kind: &Kind) -> Result<Config, CliError> {
+    let public_url = read("--public-url", options.public_url()?, registration::origin)?;
     let upstreams = options.upstreams()?;
-    let config = Config {
+    Ok(Config {
         lifetimes: options.lifetimes(),
-        limits: options.limits(),
+        limits: Limits { staleness: kind.staleness(options)?, ..options.limits() },
         trusted_proxies: options.trusted_proxies()?,
         guarded: options.guarded(&upstreams)?,
         upstreams,
         opener: options.opener(),
         scripts: options.scripts()?,
         ..Config::new(public_url)
+    })
+}
+
+/// A server far from the centre: nothing runs beside it but what hears of changes.
+async fn run_region(options: &Options, config: Config) -> Result<(), CliError> {
+    let url = options.server_database()?;
+    let stop = Stop::listen()?;
+    let address = options.listen();
+    let listener = listen(address).await?;
+    let open = Store::open_region(&url).await;
+    let store = open.map_err(|source| CliError::Open { url: DatabaseUrl::Postgres(url), source })?;
+    // Nothing lies under it here.
+    let secret = Secret::generate(&Entropy::System)?;
+    let app = App::new(config, store, Clock::System, Entropy::System, &secret)?;
+    tracing::info!("listening on {address} as a region of {}", app.config.public_url);
+    let hearing = tokio::spawn({
+        let database = app.gate.source().clone();
+        async move { database.watch().await }
+    });
+    let stop = async move {
+        stop.told().await;
+        tracing::info!("stopping");
     };
+    connections::serve(listener, routes::service(&app), &app.config.limits, stop).await;
+    hearing.abort();
+    app.store.close().await;
+    Ok(())
+}
+
+pub(super) async fn run(options: &Options, kind: &Kind) -> Result<(), CliError> {
+    let config = config(options, kind)?;
+    let _log = log(options)?;
+    if kind.role(options) == Role::Region {
+        return run_region(options, config).await;
+    }
     // Before anybody can reach it: whoever starts it may end it at once.
     let stop = Stop::listen()?;
     let address = options.listen();
@@ -71,6 +140,7 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     }
     let sweeper = tokio::spawn(retention::run(app.clone()));
     let auditing = tokio::spawn(app.refusals.clone().run(app.store.clone(), app.clock.clone()));
+    let beating = tokio::spawn(heartbeat::run(app.clone()));
     let noting = tokio::spawn(app.refused_origins.clone().run(app.store.clone(), app.clock.clone()));
     let hearing = tokio::spawn({
         let database = app.gate.source().clone();
@@ -85,6 +155,7 @@ pub(super) async fn run(options: &Options) -> Result<(), CliError> {
     hearing.abort();
     auditing.abort();
     noting.abort();
+    beating.abort();
     app.refused_origins.flush(&app.store, &app.clock).await?;
     app.refusals.flush(&app.store, &app.clock).await?;
     app.store.close().await;

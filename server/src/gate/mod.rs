@@ -1,6 +1,7 @@
 //! The gate before our own API: the layer of the crate `latchkey-gate`, with this server's database and settings.
 
 pub mod check;
+pub mod link;
 
 use std::sync::Arc;
 
@@ -17,14 +18,14 @@ use crate::{
 pub type Gate = latchkey_gate::Gate<Arc<Database>>;
 
 /// The gate of this server.
-pub fn new(config: &Config, database: Arc<Database>, clock: &Clock, refusals: &Refusals) -> Gate {
+pub fn new(config: &Config, database: Arc<Database>, clock: &Clock, refusals: Option<&Refusals>) -> Gate {
     Gate::new(
         database,
         Settings {
             platform: config.issuer().to_owned(),
             described_at: config.url(PROTECTED_RESOURCE),
             clock: clock.clone(),
-            observer: Some(Arc::new(refusals.clone())),
+            observer: refusals.map(|refusals| Arc::new(refusals.clone()) as Arc<dyn latchkey_gate::Observer>),
         },
     )
 }

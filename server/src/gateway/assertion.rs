@@ -55,8 +55,11 @@ struct Claims<'a> {
     token_id: &'a str,
 }
 
-/// An assertion for this backend.
-pub async fn make(app: &App, authorized: &Authorized, audience: &str) -> Result<HeaderValue, Error> {
+/// An assertion for this backend; none in a region, which holds no key that could sign one.
+pub async fn make(app: &App, authorized: &Authorized, audience: &str) -> Result<Option<HeaderValue>, Error> {
+    if app.store.is_region() {
+        return Ok(None);
+    }
     let now = app.clock.now();
     let scopes = authorized.scopes().to_list();
     let role = authorized.member().role.map(latchkey_protocol::scope::Role::as_str).unwrap_or_default();
@@ -68,7 +71,7 @@ pub async fn make(app: &App, authorized: &Authorized, audience: &str) -> Result<
             && made.organization_slug == organization.slug
     };
     if let Some(made) = app.assertions.0.get(&key).filter(is_used) {
-        return Ok(made.value);
+        return Ok(Some(made.value));
     }
     let signer = app.signing_keys.current(&mut app.store.read().await?).await?;
     let claims = Claims {
@@ -90,5 +93,5 @@ pub async fn make(app: &App, authorized: &Authorized, audience: &str) -> Result<
     value.set_sensitive(true);
     let organization_slug = organization.slug.clone();
     app.assertions.0.insert(key, Made { value: value.clone(), at: now, role, organization_slug });
-    Ok(value)
+    Ok(Some(value))
 }

@@ -105,7 +105,7 @@ fn is_reserved(name: &HeaderName) -> bool {
 pub fn rewrite(
     headers: &mut HeaderMap,
     authorized: &Authorized,
-    assertion: HeaderValue,
+    assertion: Option<HeaderValue>,
     address: ClientAddress,
     platform: &str,
 ) {
@@ -127,10 +127,12 @@ pub fn rewrite(
     }
 }
 
-/// Says who passed the gate, in words and signed.
-pub fn identify(headers: &mut HeaderMap, authorized: &Authorized, assertion: HeaderValue) {
+/// Says who passed the gate, in words and, except in a region, signed.
+pub fn identify(headers: &mut HeaderMap, authorized: &Authorized, assertion: Option<HeaderValue>) {
     let member = authorized.member();
-    headers.insert(ASSERTION, assertion);
+    if let Some(assertion) = assertion {
+        headers.insert(ASSERTION, assertion);
+    }
     for (name, value) in [
         (USER, &*member.user_id),
         (ORGANIZATION, &*authorized.organization().id),

@@ -116,6 +116,9 @@ pub enum Error {
     /// There is nothing at this address.
     #[error("there is nothing at this address")]
     NotFound,
+    /// A region answers the gate's questions alone.
+    #[error("this is a region, which has no such address")]
+    NotHere,
     /// The address does not take this method.
     #[error("this address does not take that method")]
     MethodNotAllowed,
@@ -279,6 +282,11 @@ impl Error {
                 "Send the ETag that you read as If-Match.",
             ),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "Check the address."),
+            Self::NotHere => (
+                StatusCode::NOT_FOUND,
+                "not_here",
+                "Use the platform's own address, which is the issuer: a region signs nobody in and issues nothing.",
+            ),
             Self::MethodNotAllowed => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
@@ -386,7 +394,7 @@ impl Error {
         let retry_after = match self {
             Self::Unavailable(_)
             | Self::Contended(_)
-            | Self::Refused(Refusal::Unavailable(_))
+            | Self::Refused(Refusal::Unavailable(_) | Refusal::Stale)
             | Self::Overloaded => Some(1),
             Self::TooOften(wait) => Some(wait.secs()),
             _ => None,
@@ -416,9 +424,12 @@ pub struct Contended;
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Engine(_) | StoreError::Shared(_) | StoreError::Migration(_) | StoreError::Moving => {
-                Self::Unavailable(Arc::new(error))
-            }
+            StoreError::Engine(_)
+            | StoreError::Shared(_)
+            | StoreError::Migration(_)
+            | StoreError::Moving
+            | StoreError::Region
+            | StoreError::NoRegion => Self::Unavailable(Arc::new(error)),
             StoreError::Contended(_) => Self::Contended(Arc::new(error)),
             StoreError::NoText(_) => Self::Malformed,
             StoreError::Conflict | StoreError::ReadOnly | StoreError::Unreadable(_) => {

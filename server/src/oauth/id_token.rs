@@ -35,11 +35,11 @@ impl<'a> Person<'a> {
     pub const CLAIMS: [&'static str; 3] = ["sub", "name", "email"];
 
     /// What these scopes show of a person (OpenID Connect Core §5.4).
-    pub fn shown(scopes: Scopes, id: &'a str, name: &'a str, email: &'a str) -> Self {
+    pub fn shown(scopes: Scopes, id: &'a str, name: &'a str, email: Option<&'a str>) -> Self {
         Self {
             sub: id,
             name: scopes.grants(Scope::Profile).then_some(name),
-            email: scopes.grants(Scope::Email).then_some(email),
+            email: email.filter(|_| scopes.grants(Scope::Email)),
         }
     }
 }
@@ -78,7 +78,7 @@ pub fn sign(
             auth_time: code.authenticated_at,
             nonce: code.nonce.as_deref(),
             at_hash: at_hash(access.token.expose()),
-            person: Person::shown(access.scopes, &user.id, &user.name, &user.email),
+            person: Person::shown(access.scopes, &user.id, &user.name, Some(&user.email)),
         },
     )
 }
@@ -133,7 +133,7 @@ mod tests {
             ("openid email", r#"{"sub":"u1","email":"a@b.c"}"#),
             ("openid profile email", r#"{"sub":"u1","name":"Ada","email":"a@b.c"}"#),
         ] {
-            let person = Person::shown(Scopes::parse(scopes).unwrap(), "u1", "Ada", "a@b.c");
+            let person = Person::shown(Scopes::parse(scopes).unwrap(), "u1", "Ada", Some("a@b.c"));
             assert_eq!(serde_json::to_string(&person).unwrap(), expected, "{scopes}");
         }
     }

@@ -59,7 +59,9 @@ struct Described {
     role: &'static str,
     /// The person.
     name: String,
-    email: String,
+    /// A region does not know it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
     /// The sites that the application runs on: a request from any other one is to be refused.
     origins: Vec<String>,
 }
@@ -135,7 +137,7 @@ fn describe(app: &App, server: &ResourceServer, standing: &Standing) -> Option<I
         jti: standing.token_id.to_string(),
         role: member.role?.as_str(),
         name: member.name.to_string(),
-        email: member.email.to_string(),
+        email: member.email.as_deref().map(ToOwned::to_owned),
         origins: application.origins.iter().map(ToString::to_string).collect(),
     };
     Some(Introspection { active: true, token: Some(token) })

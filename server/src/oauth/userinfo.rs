@@ -13,5 +13,6 @@ use crate::{gate::Authorized, oauth::id_token::Person};
 /// Describes the person.
 pub async fn get(Extension(authorized): Extension<Authorized>) -> Response {
     let person = authorized.member();
-    Json(Person::shown(authorized.scopes(), &person.user_id, &person.name, &person.email)).into_response()
+    let email = person.email.as_deref();
+    Json(Person::shown(authorized.scopes(), &person.user_id, &person.name, email)).into_response()
 }

@@ -26,6 +26,7 @@ mod postgres;
 pub mod projects;
 pub mod refresh_tokens;
 pub mod refused_origins;
+pub mod regions;
 pub mod resource_servers;
 pub mod rounds;
 #[cfg(test)]
@@ -33,6 +34,7 @@ mod schema;
 pub mod sessions;
 pub mod signing_keys;
 mod sqlite;
+pub mod subscriptions;
 pub mod tokens;
 pub mod transactions;
 mod url;
@@ -48,7 +50,7 @@ use sqlx::Postgres;
 
 pub use url::{DatabaseUrl, DatabaseUrlError, PostgresUrl, shown};
 
-use crate::{audit::By, clock::Clock, store::counters::Counters};
+use crate::{audit::By, clock::Clock, config::Limits, store::counters::Counters};
 
 /// How long a request waits for a connection before the server says that it is overloaded.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -79,6 +81,12 @@ pub enum StoreError {
         "a database that moves here is not complete: run the same `latchkey migrate --to` again until it is"
     )]
     Moving,
+    /// A region's database was opened as one that everything is in.
+    #[error("this database is a region's: `latchkey serve --role region` is for it")]
+    Region,
+    /// A database that is no region's was opened as one.
+    #[error("this database is no region's: run `latchkey region subscribe` first")]
+    NoRegion,
     /// The unit only reads.
     #[error("a unit that reads was asked to write")]
     ReadOnly,
@@ -131,11 +139,27 @@ impl Store {
         Ok(Self { engine, remembered: Arc::default() })
     }
 
+    /// Opens a region's database, as it is: PostgreSQL's own replication writes there, and nobody else.
+    pub async fn open_region(url: &PostgresUrl) -> Result<Self, StoreError> {
+        let engine = Engine::Postgres(postgres::Server::open_region(url).await?);
+        Ok(Self { engine, remembered: Arc::default() })
+    }
+
+    /// Whether it is a region's, in which nothing can be written.
+    pub fn is_region(&self) -> bool {
+        matches!(&self.engine, Engine::Postgres(server) if server.is_region)
+    }
+
     /// The tokens of this database for the gate, which remembers so many of them.
-    pub fn remembered(&self, clock: &Clock, capacity: usize) -> Arc<Remembered> {
+    pub fn remembered(&self, clock: &Clock, limits: &Limits) -> Arc<Remembered> {
+        let capacity = limits.remembered_tokens;
         let make = || {
             Arc::new(match &self.engine {
                 Engine::Sqlite(file) => Remembered::of_sqlite(file.readers.clone(), clock.clone(), capacity),
+                Engine::Postgres(server) if server.is_region => {
+                    let pool = server.pool.clone();
+                    Remembered::of_region(pool, clock.clone(), capacity, limits.staleness)
+                }
                 Engine::Postgres(server) => {
                     Remembered::of_postgres(server.pool.clone(), clock.clone(), capacity)
                 }
@@ -146,13 +170,14 @@ impl Store {
 
     /// Whether writers may be in each other's way, so that what one of them does may have to be done again.
     pub fn has_many_writers(&self) -> bool {
-        matches!(self.engine, Engine::Postgres(_))
+        matches!(self.engine, Engine::Postgres(_)) && !self.is_region()
     }
 
     /// Where several processes count together, if there may be several.
     pub fn counters(&self) -> Option<Counters> {
         match &self.engine {
             Engine::Sqlite(_) => None,
+            Engine::Postgres(server) if server.is_region => None,
             Engine::Postgres(server) => Some(Counters(server.counters.clone())),
         }
     }

@@ -8,8 +8,10 @@ use std::pin::Pin;
 
 use latchkey_gate::database::{answered_in_time, past_cuts};
 use sqlx::{
-    Connection, PgConnection, PgPool, Postgres, Transaction, migrate::Migrator, pool::PoolConnectionMetadata,
-    postgres::PgPoolOptions,
+    Connection, PgConnection, PgPool, Postgres, Transaction,
+    migrate::Migrator,
+    pool::PoolConnectionMetadata,
+    postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 use super::{ACQUIRE_TIMEOUT, StoreError, url::PostgresUrl};
@@ -18,6 +20,12 @@ pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// Whether an embedded database moves to it at this moment, or would if somebody went on with it.
 pub(super) const IS_MOVING: &str = "select to_regclass('moving') is not null";
+
+/// Whether it is a region's: see [`super::subscriptions`].
+pub(super) const IS_REGION: &str =
+    "select to_regclass('regional.heartbeat') is not null and to_regclass('regional.regions') is null";
+/// Whether it is a centre's.
+pub(super) const IS_CENTRE: &str = "select to_regclass('access_tokens') is not null";
 
 const SERIALIZABLE: &str = "begin isolation level serializable";
 /// The table stands for all of the database. A server writes nothing there once it has opened it.
@@ -34,6 +42,8 @@ const STATEMENTS: usize = 512;
 /// that is cut off holds no lock for longer.
 const PATIENCE: [(&str, &str); 2] =
     [("statement_timeout", "20s"), ("idle_in_transaction_session_timeout", "20s")];
+/// In a region nothing is written, whoever tries; the tables there are called as at the centre.
+const IN_REGION: [(&str, &str); 2] = [("default_transaction_read_only", "on"), ("search_path", "regional")];
 
 #[derive(Debug, Clone)]
 pub(super) struct Server {
@@ -42,6 +52,7 @@ pub(super) struct Server {
     pub(super) counters: PgPool,
     /// Whether it locks tables. What is compatible with PostgreSQL need not.
     has_locks: bool,
+    pub(super) is_region: bool,
 }
 
 impl Server {
@@ -57,9 +68,31 @@ impl Server {
         if sqlx::query_scalar(IS_MOVING).fetch_one(&migrating).await? {
             return Err(StoreError::Moving);
         }
+        if sqlx::query_scalar(IS_REGION).fetch_one(&migrating).await? {
+            return Err(StoreError::Region);
+        }
         MIGRATIONS.run(&migrating).await?;
         let has_locks = migrating.begin_with(TOGETHER).await.is_ok();
         migrating.close().await;
+        Self::connect(patient, has_locks, false).await
+    }
+
+    /// A region's, in which nothing is written, not even the schema.
+    pub(super) async fn open_region(url: &PostgresUrl) -> Result<Self, StoreError> {
+        let options = url.options()?.statement_cache_capacity(STATEMENTS);
+        let server = Self::connect(options.options(PATIENCE).options(IN_REGION), false, true).await?;
+        if sqlx::query_scalar(IS_REGION).fetch_one(&server.pool).await? {
+            Ok(server)
+        } else {
+            Err(StoreError::NoRegion)
+        }
+    }
+
+    async fn connect(
+        patient: PgConnectOptions,
+        has_locks: bool,
+        is_region: bool,
+    ) -> Result<Self, StoreError> {
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -73,7 +106,7 @@ impl Server {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .after_release(is_there)
             .connect_lazy_with(patient);
-        Ok(Self { pool, counters, has_locks })
+        Ok(Self { pool, counters, has_locks, is_region })
     }
 
     pub(super) async fn close(&self) {
@@ -134,4 +167,10 @@ pub(super) fn is_no_text(error: &dyn sqlx::error::DatabaseError) -> bool {
 /// deadlock_detected (PostgreSQL 18, §13.5).
 pub(super) fn is_contended(error: &dyn sqlx::error::DatabaseError) -> bool {
     error.code().is_some_and(|code| matches!(&*code, "40001" | "40P01"))
+}
+
+/// Whether what was asked for is not there: undefined_table, invalid_schema_name, undefined_function.
+pub(super) fn is_absent(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| matches!(&*code, "42P01" | "3F000" | "42883"))
 }

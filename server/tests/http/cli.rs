@@ -20,16 +20,16 @@ use crate::support::{SECRET, database_of, is_embedded};
 
 /// What a command said.
 #[derive(Debug)]
-struct Said {
+pub(crate) struct Said {
     code: Option<i32>,
     stdout: String,
-    stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl Said {
     /// The one JSON object on one line that a command prints, with nothing beside it.
     #[track_caller]
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         assert_eq!((self.code, self.stderr.as_str()), (Some(0), ""));
         assert_eq!(self.stdout.lines().count(), 1, "{}", self.stdout);
         let value: Value = serde_json::from_str(&self.stdout).unwrap();
@@ -39,7 +39,7 @@ impl Said {
 
     /// A refusal that says why, on one line of standard error.
     #[track_caller]
-    fn assert_refused(&self, says: &str) {
+    pub(crate) fn assert_refused(&self, says: &str) {
         assert_eq!((self.code, self.stdout.as_str()), (Some(1), ""), "{}", self.stderr);
         assert!(self.stderr.starts_with("latchkey: ") && self.stderr.contains(says), "{}", self.stderr);
     }
@@ -64,7 +64,7 @@ fn finish(output: Output) -> Said {
     }
 }
 
-fn run(mut command: Command) -> Said {
+pub(crate) fn run(mut command: Command) -> Said {
     finish(command.output().unwrap())
 }
 

@@ -27,6 +27,7 @@ mod logout;
 mod nodes;
 mod oauth;
 mod organizations;
+mod region;
 mod registration;
 mod retention;
 mod script;

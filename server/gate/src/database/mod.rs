@@ -8,6 +8,7 @@
 
 mod change;
 mod postgres;
+mod region;
 mod sqlite;
 
 use std::{
@@ -30,6 +31,7 @@ use crate::{
 };
 
 pub use postgres::{answered_in_time, past_cuts};
+pub use region::Link;
 pub use sqlite::Changes;
 
 /// Tokens as the database knows them.
@@ -40,6 +42,8 @@ pub struct Database {
     clock: Clock,
     /// When it was last known that every change was heard of, in milliseconds of the clock's; 0 where that failed.
     heard_at: AtomicU64,
+    /// What it is told of the centre, where this is a region's.
+    region: Option<region::Region>,
 }
 
 /// Where they are read from, and how changes are heard.
@@ -81,7 +85,7 @@ struct Row {
     application_disabled_at: Option<UnixSeconds>,
     user_id: String,
     user_name: String,
-    user_email: String,
+    user_email: Option<String>,
     user_disabled_at: Option<UnixSeconds>,
     organization_id: String,
     organization_slug: String,
@@ -101,12 +105,62 @@ impl Database {
         Self::new(Engine::Postgres(postgres::Listener::new(readers)), clock, capacity)
     }
 
-    fn new(engine: Engine, clock: Clock, capacity: usize) -> Self {
-        Self { engine, cache: Cache::new(capacity), clock, heard_at: AtomicU64::new(0) }
+    /// Reads from a region's PostgreSQL database, as long as what it holds is not older than this.
+    pub fn of_region(readers: PgPool, clock: Clock, capacity: usize, most: Duration) -> Self {
+        let region = Some(region::Region::new(readers.clone(), most));
+        Self { region, ..Self::of_postgres(readers, clock, capacity) }
     }
 
-    /// Hears of the changes of other processes, for as long as it runs.
+    fn new(engine: Engine, clock: Clock, capacity: usize) -> Self {
+        Self { engine, cache: Cache::new(capacity), clock, heard_at: AtomicU64::new(0), region: None }
+    }
+
+    /// Hears of the changes of other processes, and of the centre, for as long as it runs.
     pub async fn watch(&self) {
+        tokio::join!(self.watch_changes(), self.watch_centre());
+    }
+
+    async fn watch_centre(&self) {
+        let Some(region) = &self.region else { return };
+        let mut was_fresh = false;
+        loop {
+            if let Err(error) = region.look(self.clock.elapsed()).await {
+                tracing::debug!(%error, "nobody says how old what is here is");
+            }
+            match (was_fresh, self.is_fresh()) {
+                (false, true) => tracing::info!("what is here is new enough: requests are answered"),
+                (true, false) => {
+                    tracing::error!("the centre has not been heard of for too long: nobody is let through");
+                }
+                (true, true) | (false, false) => {}
+            }
+            was_fresh = self.is_fresh();
+            tokio::time::sleep(region::EVERY).await;
+        }
+    }
+
+    /// For how long a change at the centre may have gone unnoticed here; `None` where nobody can tell, and anywhere but in
+    /// a region.
+    pub fn staleness(&self) -> Option<Duration> {
+        let complete_at = self.region.as_ref()?.complete_at()?;
+        Some(self.clock.elapsed().saturating_sub(complete_at))
+    }
+
+    /// Whether what it holds is new enough to let anybody through.
+    pub fn is_fresh(&self) -> bool {
+        let Some(region) = &self.region else { return true };
+        self.staleness().is_some_and(|staleness| staleness <= region.most)
+    }
+
+    /// How a region is connected with its centre; `None` anywhere else.
+    pub async fn link(&self) -> Result<Option<Link>, Error> {
+        Ok(match &self.region {
+            Some(region) => Some(region.link().await?),
+            None => None,
+        })
+    }
+
+    async fn watch_changes(&self) {
         let mut fails = false;
         loop {
             match self.catch_up().await {
@@ -213,23 +267,32 @@ impl Database {
 
     async fn read(&self, token: &Digest256) -> Result<Option<Row>, Error> {
         // What an application runs on comes as one text: an origin holds no space.
-        const FIND: &str = "select t.id as token_id, t.scopes, t.created_at, t.expires_at,
-                                   coalesce(t.revoked_at, g.revoked_at) as revoked_at,
-                                   g.client_id, a.disabled_at as application_disabled_at,
-                                   (select string_agg(ao.origin, ' ') from application_origins ao
-                                    where ao.client_id = g.client_id) as origins,
-                                   g.user_id, u.name as user_name, u.email as user_email,
-                                   u.disabled_at as user_disabled_at,
-                                   g.organization_id, o.slug as organization_slug, o.name as organization_name,
-                                   o.disabled_at as organization_disabled_at, m.role
-                            from access_tokens t
-                            join grants g on g.id = t.grant_id
-                            join applications a on a.client_id = g.client_id
-                            join users u on u.id = g.user_id
-                            join organizations o on o.id = g.organization_id
-                            left join memberships m
-                                on m.organization_id = g.organization_id and m.user_id = g.user_id
-                            where t.token_hash = $1";
+        macro_rules! find {
+            ($email:literal) => {
+                concat!(
+                    "select t.id as token_id, t.scopes, t.created_at, t.expires_at,
+                            coalesce(t.revoked_at, g.revoked_at) as revoked_at,
+                            g.client_id, a.disabled_at as application_disabled_at,
+                            (select string_agg(ao.origin, ' ') from application_origins ao
+                             where ao.client_id = g.client_id) as origins,
+                            g.user_id, u.name as user_name, ",
+                    $email,
+                    " as user_email, u.disabled_at as user_disabled_at,
+                            g.organization_id, o.slug as organization_slug, o.name as organization_name,
+                            o.disabled_at as organization_disabled_at, m.role
+                     from access_tokens t
+                     join grants g on g.id = t.grant_id
+                     join applications a on a.client_id = g.client_id
+                     join users u on u.id = g.user_id
+                     join organizations o on o.id = g.organization_id
+                     left join memberships m on m.organization_id = g.organization_id and m.user_id = g.user_id
+                     where t.token_hash = $1"
+                )
+            };
+        }
+        const FIND: &str = find!("u.email");
+        // Addresses do not go to regions.
+        const FIND_IN_REGION: &str = find!("cast(null as text)");
         let bytes = token.as_bytes();
         Ok(match &self.engine {
             Engine::Sqlite(reader) => {
@@ -237,7 +300,8 @@ impl Database {
             }
             Engine::Postgres(listener) => {
                 let readers = listener.readers();
-                postgres::past_cuts(readers, || sqlx::query_as(FIND).bind(bytes).fetch_optional(readers))
+                let find = if self.region.is_some() { FIND_IN_REGION } else { FIND };
+                postgres::past_cuts(readers, || sqlx::query_as(find).bind(bytes).fetch_optional(readers))
                     .await?
             }
         })
@@ -246,10 +310,13 @@ impl Database {
 
 impl Source for Database {
     fn recall(&self, token: &AccessToken) -> Option<Arc<Standing>> {
-        if self.is_trusted() { self.cache.get(&token.digest()) } else { None }
+        if self.is_trusted() && self.is_fresh() { self.cache.get(&token.digest()) } else { None }
     }
 
     async fn find(&self, token: &AccessToken) -> Result<Option<Arc<Standing>>, Refusal> {
+        if !self.is_fresh() {
+            return Err(Refusal::Stale);
+        }
         let digest = token.digest();
         let epoch = self.cache.epoch();
         let Some(row) = self.read(&digest).await? else { return Ok(None) };
@@ -288,7 +355,7 @@ impl TryFrom<Row> for Standing {
             member: Shared::new(Member {
                 user_id: row.user_id.into(),
                 name: row.user_name.into(),
-                email: row.user_email.into(),
+                email: row.user_email.map(Into::into),
                 disabled_at: row.user_disabled_at,
                 organization_id: row.organization_id.into(),
                 role: match role {

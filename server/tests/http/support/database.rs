@@ -198,6 +198,13 @@ impl Database {
         })
     }
 
+    /// Several statements.
+    pub(crate) async fn script(&self, sql: &str) {
+        on!(self, pool => {
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.unwrap();
+        });
+    }
+
     pub(crate) async fn close(&self) {
         on!(self, pool => pool.close().await);
     }
