@@ -69,6 +69,8 @@ create table regional.grants (
 );
 
 create index grants_by_user on regional.grants (user_id, region);
+-- An organization that moves is followed to all that it has, however much of that there is.
+create index grants_by_organization on regional.grants (organization_id);
 
 create table regional.access_tokens (
     id         text collate "C" not null,
@@ -81,6 +83,8 @@ create table regional.access_tokens (
     revoked_at bigint,
     primary key (id, region)
 );
+
+create index access_tokens_by_grant on regional.access_tokens (grant_id);
 
 -- Those of an organization are in its region, the platform's own in every one.
 create table regional.resource_servers (
@@ -100,6 +104,9 @@ create table regional.heartbeat (
     number    bigint not null,
     -- The last beat of which the region had said, before this one was made, that it has it.
     echoed    bigint not null,
+    -- By chance, of this beat and of the one before: a region to which the one before did not come has a gap.
+    mark      uuid not null,
+    previous  uuid not null,
     -- The beat whose echo is waited for, and a place in the log that lies behind it. The region is not told these.
     asked     bigint not null,
     asked_lsn pg_lsn not null,
@@ -303,8 +310,9 @@ declare
     filtered text;
 begin
     insert into regional.regions (name, created_at) values (region_name, now);
-    insert into regional.heartbeat (region, number, echoed, asked, asked_lsn, beaten_at)
-    values (region_name, 0, 0, 0, pg_current_wal_insert_lsn(), clock_timestamp());
+    insert into regional.heartbeat (region, number, echoed, mark, previous, asked, asked_lsn, beaten_at)
+    values (region_name, 0, 0, gen_random_uuid(), gen_random_uuid(), 0, pg_current_wal_insert_lsn(),
+            clock_timestamp());
     insert into regional.resource_servers (id, region, name, secret_hash, organization_id, disabled_at)
     select s.id, region_name, s.name, s.secret_hash, null, s.disabled_at
     from resource_servers s where s.organization_id is null;
@@ -313,7 +321,7 @@ begin
     from unnest(array['organizations', 'memberships', 'users', 'applications', 'application_origins', 'grants',
                       'access_tokens', 'resource_servers']) one;
     execute format(
-        'create publication %I for table %s, regional.heartbeat (region, number, echoed) where (region = %L)
+        'create publication %I for table %s, regional.heartbeat (region, number, echoed, mark, previous) where (region = %L)
          with (publish = ''insert, update, delete'')',
         regional.outlet(region_name), filtered, region_name
     );

@@ -80,10 +80,32 @@ create table regional.resource_servers (
 );
 
 create table regional.heartbeat (
-    region text collate "C" not null primary key,
-    number bigint not null,
-    echoed bigint not null
+    region   text collate "C" not null primary key,
+    number   bigint not null,
+    echoed   bigint not null,
+    mark     uuid not null,
+    previous uuid not null
 ) with (fillfactor = 20);
+
+-- Not of the centre's: a beat came that does not follow the one that was here. Either database was put back to what it had
+-- been, and PostgreSQL goes on at a place that lies after what is missing now. That is seen by nothing else, and only
+-- a new copy mends it.
+create table regional.gaps (
+    found_at timestamptz not null default clock_timestamp()
+);
+
+create function regional.beat_follows() returns trigger language plpgsql as $$
+begin
+    if new.previous <> old.mark then
+        insert into regional.gaps default values;
+    end if;
+    return null;
+end
+$$;
+
+create trigger beat_follows after update on regional.heartbeat
+for each row when (new.mark <> old.mark) execute function regional.beat_follows();
+alter table regional.heartbeat enable always trigger beat_follows;
 
 -- Who remembers tokens is told what changed by the transaction that applies it here: what is told at the centre does not
 -- travel (PostgreSQL 15, §31.6).

@@ -29,12 +29,15 @@ struct Condition {
     silent_secs: Option<f64>,
     /// What of the centre's log has come and is not told to be kept.
     behind_bytes: Option<i64>,
+    /// Whether something never came, as one of the two databases was put back to what it had been: unsubscribe, and
+    /// subscribe again.
+    has_gap: bool,
 }
 
 async fn find(app: &App) -> Result<Condition, Error> {
     let source = app.gate.source();
     let link = source.link().await.map_err(|error: DatabaseError| Error::from(Refusal::from(error)))?;
-    let Link { region, is_receiving, heard_ms, behind_bytes } = link.ok_or(Error::NotFound)?;
+    let Link { region, is_receiving, heard_ms, behind_bytes, has_gap } = link.ok_or(Error::NotFound)?;
     Ok(Condition {
         region,
         is_fresh: source.is_fresh(),
@@ -43,6 +46,7 @@ async fn find(app: &App) -> Result<Condition, Error> {
         is_receiving,
         silent_secs: heard_ms.map(|millis| millis as f64 / 1000.0),
         behind_bytes,
+        has_gap,
     })
 }
 
@@ -62,6 +66,11 @@ pub async fn metrics(State(app): State<App>) -> Result<Response, ApiError> {
             "receiving",
             "Whether the database receives from the centre.",
             Some(f64::from(u8::from(state.is_receiving))),
+        ),
+        (
+            "gap",
+            "Whether something never came, so that it is to be subscribed again.",
+            Some(f64::from(u8::from(state.has_gap))),
         ),
         (
             "staleness_seconds",

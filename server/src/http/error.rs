@@ -429,7 +429,8 @@ impl From<StoreError> for Error {
             | StoreError::Migration(_)
             | StoreError::Moving
             | StoreError::Region
-            | StoreError::NoRegion => Self::Unavailable(Arc::new(error)),
+            | StoreError::NoRegion
+            | StoreError::Standby => Self::Unavailable(Arc::new(error)),
             StoreError::Contended(_) => Self::Contended(Arc::new(error)),
             StoreError::NoText(_) => Self::Malformed,
             StoreError::Conflict | StoreError::ReadOnly | StoreError::Unreadable(_) => {

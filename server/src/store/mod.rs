@@ -87,6 +87,11 @@ pub enum StoreError {
     /// A database that is no region's was opened as one.
     #[error("this database is no region's: run `latchkey region subscribe` first")]
     NoRegion,
+    /// A region's was opened at a server that follows another one.
+    #[error(
+        "this server is a standby, which may be later than the server that it follows: name that one in --database"
+    )]
+    Standby,
     /// The unit only reads.
     #[error("a unit that reads was asked to write")]
     ReadOnly,

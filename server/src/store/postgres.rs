@@ -81,11 +81,13 @@ impl Server {
     pub(super) async fn open_region(url: &PostgresUrl) -> Result<Self, StoreError> {
         let options = url.options()?.statement_cache_capacity(STATEMENTS);
         let server = Self::connect(options.options(PATIENCE).options(IN_REGION), false, true).await?;
-        if sqlx::query_scalar(IS_REGION).fetch_one(&server.pool).await? {
-            Ok(server)
-        } else {
-            Err(StoreError::NoRegion)
+        if !sqlx::query_scalar(IS_REGION).fetch_one(&server.pool).await? {
+            return Err(StoreError::NoRegion);
         }
+        if sqlx::query_scalar("select pg_is_in_recovery()").fetch_one(&server.pool).await? {
+            return Err(StoreError::Standby);
+        }
+        Ok(server)
     }
 
     async fn connect(

@@ -66,8 +66,8 @@ pub async fn touch(unit: &mut Unit, organization_id: &str, name: Option<&str>) -
     const FIND: &str = "select region from regional.organizations where id = $1";
     const LET_GO: &str = "select regional.let_go($1)";
     const TAKE: &str = "select regional.take($1, $2)";
-    // A second for a hundred thousand tokens.
-    const PATIENTLY: &str = "set local statement_timeout = 0";
+    // A second for a hundred thousand tokens. Nobody else writes meanwhile.
+    const PATIENTLY: &str = "set local statement_timeout = '2min'";
     let was = statement!(unit, fetch_optional(String,), FIND, organization_id)?.map(|(name,)| name);
     if was.as_deref() == name {
         return Ok(false);
@@ -106,15 +106,18 @@ pub async fn beat(store: &Store) -> Result<bool, StoreError> {
     const BEAT: &str = "
         update regional.heartbeat h
         set number = h.number + 1,
+            mark = gen_random_uuid(),
+            previous = h.mark,
             beaten_at = clock_timestamp(),
             echoed = case when c.confirmed_flush_lsn >= h.asked_lsn then h.asked else h.echoed end
         from (select r.name, s.confirmed_flush_lsn from regional.regions r
               left join pg_replication_slots s
                   on s.slot_name = regional.outlet(r.name) and s.database = current_database()) c
         where c.name = h.region and abs(extract(epoch from clock_timestamp() - h.beaten_at)) > 0.9";
-    // Once it is committed: what the log is at then lies behind it.
+    // Once it is committed: what the log is at then lies behind it. A place that the log has not come to is of another
+    // server's, from which the database was moved here.
     const ASK: &str = "update regional.heartbeat set asked = number, asked_lsn = pg_current_wal_insert_lsn()
-                       where asked = echoed and number > asked";
+                       where number > asked and (asked = echoed or asked_lsn > pg_current_wal_insert_lsn())";
     let Engine::Postgres(server) = &store.engine else { return Ok(false) };
     for statement in [BEAT, ASK] {
         match sqlx::query(statement).execute(&server.counters).await {

@@ -26,6 +26,9 @@ pub enum SubscriptionError {
     /// It subscribes to something already.
     #[error("this database subscribes to {0} already: run `latchkey region unsubscribe` first")]
     Taken(String),
+    /// It is no region's, whatever it subscribes to.
+    #[error("this database is no region's")]
+    NoRegion,
     /// It subscribes to nothing.
     #[error("this database subscribes to nothing")]
     Missing,
@@ -46,16 +49,20 @@ impl From<StoreError> for SubscriptionError {
 /// The subscription of this database, if it has one.
 const FIND: &str = "select s.subname::text from pg_subscription s join pg_database d on d.oid = s.subdbid
                     where d.datname = current_database()";
+/// What the statement that names the centre would leave in the server's log, with a password.
+const QUIETLY: &str = "set log_statement = 'none'; set log_min_error_statement = 'panic';
+                       set log_min_duration_statement = -1; set log_min_duration_sample = -1";
 /// What was there before, and all that anybody remembers of it.
 const EMPTY: &str = "
     truncate regional.organizations, regional.memberships, regional.users, regional.applications,
              regional.application_origins, regional.grants, regional.access_tokens, regional.resource_servers,
-             regional.heartbeat;
+             regional.heartbeat, regional.gaps;
     select pg_notify('latchkey_gate', 'anything')";
 
 /// Makes this database a region's, which follows what the centre publishes under this name. It begins with a copy, and is
 /// not complete before that is.
 pub async fn insert(to: &PostgresUrl, name: &str, from: &PostgresUrl) -> Result<(), SubscriptionError> {
+    let centre = from.for_a_server()?;
     let mut connection = PgConnection::connect_with(&to.options()?).await?;
     if sqlx::query_scalar(IS_CENTRE).fetch_one(&mut connection).await? {
         return Err(SubscriptionError::Centre);
@@ -71,9 +78,10 @@ pub async fn insert(to: &PostgresUrl, name: &str, from: &PostgresUrl) -> Result<
     }
     MIGRATIONS.run(&mut connection).await?;
     connection.execute(sqlx::raw_sql(EMPTY)).await?;
+    connection.execute(sqlx::raw_sql(QUIETLY)).await?;
     let sql = format!(
         "create subscription {outlet} connection '{}' publication {outlet}",
-        from.for_a_server()?.replace('\'', "''")
+        centre.replace('\'', "''")
     );
     connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await?;
     // Where there is no publication the server only warns of it.
@@ -104,6 +112,9 @@ pub async fn remove(from: &PostgresUrl, without_centre: bool) -> Result<String, 
     let mut connection = PgConnection::connect_with(&from.options()?).await?;
     let found: Option<String> = sqlx::query_scalar(FIND).fetch_optional(&mut connection).await?;
     let outlet = found.ok_or(SubscriptionError::Missing)?;
+    if !sqlx::query_scalar(IS_REGION).fetch_one(&mut connection).await? {
+        return Err(SubscriptionError::NoRegion);
+    }
     let mut run = async |sql: String| connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map(drop);
     if without_centre {
         run(format!("alter subscription \"{outlet}\" disable")).await?;
@@ -135,9 +146,17 @@ async fn require_given(centre: &mut PgConnection, name: &str, outlet: &str) -> R
                                           from pg_class c join pg_namespace n on n.oid = c.relnamespace
                                           where n.nspname = 'regional' and c.relkind = 'r'
                                             and c.relname <> 'regions'), false),
-                                current_user::text";
-    let (level, published, replicates, reads, role): (bool, bool, bool, bool, String) =
+                                current_user::text,
+                                (select coalesce(database, '') from pg_replication_slots where slot_name = $1)";
+    let (level, published, replicates, reads, role, taken): (bool, bool, bool, bool, String, Option<String>) =
         sqlx::query_as(GIVEN).bind(outlet).fetch_one(centre).await?;
+    if let Some(database) = taken {
+        return Err(SubscriptionError::NotGiven(format!(
+            "the centre's server keeps its log for a region {name:?} already, of the database {database:?}: run \
+             `latchkey region unsubscribe` where it is subscribed or, where that is lost, `select \
+             pg_drop_replication_slot('{outlet}')` at the centre"
+        )));
+    }
     let missing = match (level, published, replicates, reads) {
         (false, ..) => {
             "the centre's server writes too little into its log: set wal_level = logical there, and start \

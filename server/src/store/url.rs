@@ -129,6 +129,11 @@ impl PostgresUrl {
     /// The same for a PostgreSQL server that connects there by itself: its library reads such URLs, and is told what it
     /// would not do unasked. A link that is cut is noticed in half a minute.
     pub(super) fn for_a_server(&self) -> Result<String, sqlx::Error> {
+        if !is_encoded(self.0.as_str()) {
+            let problem =
+                "a % in it is not followed by two hexadecimal digits other than 00: write %25 for it";
+            return Err(sqlx::Error::Configuration(problem.into()));
+        }
         let mut url = (*self.0).clone();
         let is_said = url.query_pairs().any(|(name, _)| name == "sslmode");
         let is_local = is_local(&PgConnectOptions::from_str(url.as_str())?);
@@ -148,6 +153,15 @@ impl PostgresUrl {
         drop(pairs);
         Ok(url.into())
     }
+}
+
+/// Whether every `%` begins a byte. PostgreSQL's library refuses what does not, and repeats it.
+fn is_encoded(text: &str) -> bool {
+    let is_byte = |rest: &str| {
+        let digits = rest.get(..2).filter(|digits| digits.chars().all(|c| c.is_ascii_hexdigit()));
+        digits.is_some_and(|digits| digits != "00")
+    };
+    text.split('%').skip(1).all(is_byte)
 }
 
 fn is_local(options: &PgConnectOptions) -> bool {

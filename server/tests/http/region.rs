@@ -435,12 +435,13 @@ async fn whoever_wants_anything_else_is_sent_to_the_centre() {
 }
 
 /// The columns of the region's database that its own schema makes: whatever is added is looked at here.
-const HELD: [(&str, &str); 9] = [
+const HELD: [(&str, &str); 10] = [
     ("access_tokens", "created_at expires_at grant_id id region revoked_at scopes token_hash"),
     ("application_origins", "client_id origin region"),
     ("applications", "client_id disabled_at organization_id region"),
+    ("gaps", "found_at"),
     ("grants", "client_id id organization_id region revoked_at user_id"),
-    ("heartbeat", "echoed number region"),
+    ("heartbeat", "echoed mark number previous region"),
     ("memberships", "organization_id region role user_id"),
     ("organizations", "disabled_at id name region slug"),
     ("resource_servers", "disabled_at id name organization_id region secret_hash"),
@@ -474,7 +475,7 @@ async fn a_region_holds_what_it_needs_and_nothing_can_be_written_there() {
     let mut everything = String::new();
     for (table, _) in HELD {
         let rows = database.texts(&format!("select t::text from regional.{table} t")).await;
-        assert!(!rows.is_empty() || table == "resource_servers", "{table}");
+        assert_eq!(rows.is_empty(), ["gaps", "resource_servers"].contains(&table), "{table}");
         everything += &rows.join("\n");
     }
     let hash = world.here.text("select password_hash from users where id = 'max'").await;
@@ -732,6 +733,59 @@ async fn who_has_not_heard_from_the_centre_for_too_long_lets_nobody_through_and_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_was_put_back_or_follows_another_one_lets_nobody_through() {
+    let Some(mut world) = World::trusting(STALENESS).await else { return };
+    let (kept, ended) = (world.known_token(MEMBER).await, world.known_token(MEMBER).await);
+    let saved = world.region.save().unwrap();
+    world.becomes_fresh().await;
+    let end =
+        format!("update access_tokens set revoked_at = 1 where last_four = '{}'", &ended[ended.len() - 4..]);
+    world.here.database.execute(&end).await.unwrap();
+    until("it is refused", async || world.status(&ended).await == 401).await;
+    let stays_closed = async |world: &World| {
+        let (since, mut asked) = (now(), 0);
+        until("some time has passed", async || {
+            asked += 1;
+            assert_eq!((world.status(&kept).await, world.status(&ended).await), (503, 503));
+            now() - since > 2 * HEARD
+        })
+        .await;
+        assert!(asked > 10);
+    };
+
+    // A standby: what confirms the beats is not what is read.
+    world.region.put_back(&saved, true).unwrap();
+    stays_closed(&world).await;
+    let Ok(DatabaseUrl::Postgres(url)) = world.region.url("postgres").parse() else { panic!("a server") };
+    let refused = Store::open_region(&url).await.unwrap_err();
+    assert!(refused.to_string().contains("this server is a standby"), "{refused}");
+
+    // What it had a while ago: PostgreSQL goes on after what is missing.
+    world.region.put_back(&saved, false).unwrap();
+    until("the gap is seen", async || {
+        assert_ne!(world.status(&ended).await, 200, "what ended it never came");
+        let ready = world.readiness().await;
+        ready.status == 503 && ready.body.contains("\"has_gap\":true")
+    })
+    .await;
+    stays_closed(&world).await;
+
+    // Only a new copy mends it.
+    world.in_region(&["unsubscribe"]).json();
+    world.in_region(&["subscribe", "eu", "--from", &world.from()]).json();
+    until("it answers again", async || world.status(&kept).await == 200).await;
+    assert_eq!(world.certain_status(&ended).await, 401);
+
+    // A centre that was moved to another server, whose log has not come as far.
+    let moved = "update regional.heartbeat set asked = number, asked_lsn = 'FF/0'";
+    world.here.database.script(moved).await;
+    until("it asks for the next beat", async || {
+        world.here.count("select count(*) from regional.heartbeat where asked_lsn < 'FF/0'").await == 1
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_wrong_is_said_with_what_to_do_and_without_a_password() {
     let Some(mut world) = World::new().await else { return };
     world.at_centre(&["publish", "eu"]).assert_refused("there is already a region \"eu\"");
@@ -783,7 +837,19 @@ async fn what_is_wrong_is_said_with_what_to_do_and_without_a_password() {
         !refused.stderr.contains("nobody%20may") && !refused.stderr.contains("nobody may"),
         "{refused:?}"
     );
+    let half = from.replace("%20may", "%may");
+    let refused = world.in_region(&["subscribe", "eu", "--from", &half]);
+    refused.assert_refused("write %25 for it");
+    assert!(!refused.stderr.contains("nobody"), "{refused:?}");
     let centre = world.cluster.url("postgres");
+    world
+        .here
+        .database
+        .script("create subscription other connection '' publication other with (connect = false)")
+        .await;
+    let refused = world.at_centre(&["unsubscribe"]);
+    refused.assert_refused("this database is no region's");
+    assert_eq!(world.here.count("select count(*) from regional.regions").await, 1);
     let refused = run(latchkey(&["region", "subscribe", "eu", "--from", &from, "--database", &centre]));
     refused.assert_refused("this database is a centre's");
     let file = format!("sqlite://{}", world.place.folder().join("latchkey.db").display());

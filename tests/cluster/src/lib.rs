@@ -189,6 +189,26 @@ impl Cluster {
         self.end(Signal::SIGQUIT)
     }
 
+    /// A copy of all that it has, as a snapshot of its disk would be. It is ended for that, and started again.
+    pub fn save(&mut self) -> Result<TempDir> {
+        self.crash()?;
+        let saved = tempfile::Builder::new().prefix("saved").tempdir()?;
+        copy(&self.data(), &saved.path().join("data"))?;
+        self.resume()?;
+        Ok(saved)
+    }
+
+    /// Puts it back to what it had then, as a server of its own or as one that waits for what another has.
+    pub fn put_back(&mut self, saved: &TempDir, is_standby: bool) -> Result<()> {
+        self.crash()?;
+        fs::remove_dir_all(self.data())?;
+        copy(&saved.path().join("data"), &self.data())?;
+        if is_standby {
+            fs::File::create(self.data().join("standby.signal"))?;
+        }
+        self.resume()
+    }
+
     fn end(&mut self, how: Signal) -> Result<()> {
         let Some(mut process) = self.process.take() else { return Ok(()) };
         if process.try_wait()?.is_some() {
@@ -218,6 +238,13 @@ impl Cluster {
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
+}
+
+/// Copies a folder with its owners and rights.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let copied = Command::new("cp").arg("-a").arg(from).arg(to).status().context("cp")?;
+    ensure!(copied.success(), "cp: {copied}");
+    Ok(())
 }
 
 impl Drop for Cluster {

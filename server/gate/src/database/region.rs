@@ -49,6 +49,8 @@ pub struct Link {
     pub heard_ms: Option<i64>,
     /// Bytes of the centre's log that have come and are not told to be kept.
     pub behind_bytes: Option<i64>,
+    /// Whether something never came, so that it is to be subscribed again.
+    pub has_gap: bool,
 }
 
 impl Region {
@@ -58,14 +60,19 @@ impl Region {
 
     /// Asks which beat it is at: `now` is the moment before that.
     pub(super) async fn look(&self, now: Duration) -> Result<(), Error> {
-        // As long as a table is copied for the first time, something is missing, whatever the beats say.
+        // As long as a table is copied for the first time, something is missing, whatever the beats say, and where a beat did
+        // not follow the one before, for ever. A standby is later than the server that confirms the beats.
         const BEAT: &str = "select h.number, h.echoed from regional.heartbeat h
-                            where exists (select from pg_subscription s
+                            where not pg_is_in_recovery()
+                              and not exists (select from regional.gaps)
+                              and exists (select from pg_subscription s
                                           where s.subdbid = (select oid from pg_database
                                                              where datname = current_database()))
                               and not exists (select from pg_subscription_rel r where r.srsubstate <> 'r')";
-        let beat = answered_in_time(sqlx::query_as(BEAT).fetch_optional(&self.readers)).await?;
-        self.beats().see(now, beat);
+        let beat = answered_in_time(sqlx::query_as(BEAT).fetch_optional(&self.readers)).await;
+        // A server that was away may have come back with less than it had, or be another one.
+        self.beats().see(now, beat.as_ref().ok().copied().flatten());
+        beat?;
         Ok(())
     }
 
@@ -75,8 +82,12 @@ impl Region {
                                    cast(extract(epoch from now() - max(s.last_msg_receipt_time)) * 1000 as bigint)
                                        as heard_ms,
                                    cast(max(pg_wal_lsn_diff(s.received_lsn, s.latest_end_lsn)) as bigint)
-                                       as behind_bytes
-                            from pg_stat_subscription s where s.relid is null";
+                                       as behind_bytes,
+                                   exists (select from regional.gaps) as has_gap
+                            from pg_stat_subscription s
+                            join pg_subscription own on own.oid = s.subid
+                            join pg_database d on d.oid = own.subdbid and d.datname = current_database()
+                            where s.relid is null";
         Ok(answered_in_time(sqlx::query_as(LINK).fetch_one(&self.readers)).await?)
     }
 
