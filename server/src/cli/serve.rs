@@ -92,16 +92,7 @@ async fn run_region(options: &Options, config: Config) -> Result<(), CliError> {
     let secret = Secret::generate(&Entropy::System)?;
     let app = App::new(config, store, Clock::System, Entropy::System, &secret)?;
     tracing::info!("listening on {address} as a region of {}", app.config.public_url);
-    let hearing = tokio::spawn({
-        let database = app.gate.source().clone();
-        async move { database.watch().await }
-    });
-    let stop = async move {
-        stop.told().await;
-        tracing::info!("stopping");
-    };
-    connections::serve(listener, routes::service(&app), &app.config.limits, stop).await;
-    hearing.abort();
+    serve(listener, &app, stop).await;
     app.store.close().await;
     Ok(())
 }
@@ -142,6 +133,19 @@ pub(super) async fn run(options: &Options, kind: &Kind) -> Result<(), CliError> 
     let auditing = tokio::spawn(app.refusals.clone().run(app.store.clone(), app.clock.clone()));
     let beating = tokio::spawn(heartbeat::run(app.clone()));
     let noting = tokio::spawn(app.refused_origins.clone().run(app.store.clone(), app.clock.clone()));
+    serve(listener, &app, stop).await;
+    sweeper.abort();
+    auditing.abort();
+    noting.abort();
+    beating.abort();
+    app.refused_origins.flush(&app.store, &app.clock).await?;
+    app.refusals.flush(&app.store, &app.clock).await?;
+    app.store.close().await;
+    Ok(())
+}
+
+/// Answers, and hears of what changes, until it is told to stop.
+async fn serve(listener: TcpListener, app: &App, stop: Stop) {
     let hearing = tokio::spawn({
         let database = app.gate.source().clone();
         async move { database.watch().await }
@@ -150,16 +154,8 @@ pub(super) async fn run(options: &Options, kind: &Kind) -> Result<(), CliError> 
         stop.told().await;
         tracing::info!("stopping");
     };
-    connections::serve(listener, routes::service(&app), &app.config.limits, stop).await;
-    sweeper.abort();
+    connections::serve(listener, routes::service(app), &app.config.limits, stop).await;
     hearing.abort();
-    auditing.abort();
-    noting.abort();
-    beating.abort();
-    app.refused_origins.flush(&app.store, &app.clock).await?;
-    app.refusals.flush(&app.store, &app.clock).await?;
-    app.store.close().await;
-    Ok(())
 }
 
 /// Begins to log. Lines are written on a thread of their own, together when many come: for each of them alone the system

@@ -211,16 +211,36 @@ pub async fn touch(unit: &mut Unit, application: &Application) -> Result<Option<
     Ok(Some(application.revision + 1))
 }
 
+/// A statement that finds what [`Row`] holds of applications, called `a`: besides, where from, and which.
+macro_rules! select {
+    ($besides:literal, $from:literal) => {
+        concat!(
+            "select a.client_id, a.organization_id, a.name, a.scopes, a.response_types, a.asks_always_at, a.disabled_at,
+                    a.homepage_url, a.privacy_url, a.terms_url, a.revision,
+                    (select string_agg(origin, ' ' order by origin) from application_origins ao
+                     where ao.client_id = a.client_id) as origins,
+                    (select string_agg(redirect_uri, ' ' order by redirect_uri) from application_redirect_uris ar
+                     where ar.client_id = a.client_id) as redirect_uris ",
+            $besides,
+            " from applications a ",
+            $from
+        )
+    };
+}
+pub(super) use select;
+
+const FIND: &str = select!("", "where a.client_id = $1");
+const LIST: &str =
+    select!("", "where a.organization_id = $1 and a.client_id > $2 order by a.client_id limit $3");
+
+/// The statements that are put together, for the test that every engine knows them.
+#[cfg(test)]
+pub(super) fn composed() -> [&'static str; 2] {
+    [FIND, LIST]
+}
+
 /// The application with this client id, active or not.
 pub async fn find(unit: &mut Unit, client_id: &str) -> Result<Option<Application>, StoreError> {
-    const FIND: &str =
-        "select client_id, organization_id, name, scopes, response_types, asks_always_at, disabled_at,
-                homepage_url, privacy_url, terms_url, revision,
-                (select string_agg(origin, ' ' order by origin) from application_origins ao
-                 where ao.client_id = a.client_id) as origins,
-                (select string_agg(redirect_uri, ' ' order by redirect_uri) from application_redirect_uris ar
-                 where ar.client_id = a.client_id) as redirect_uris
-         from applications a where client_id = $1";
     statement!(unit, fetch_optional Row, FIND, client_id)?.map(Application::try_from).transpose()
 }
 
@@ -241,15 +261,6 @@ pub async fn list(
     after: &str,
     most: u32,
 ) -> Result<Vec<Application>, StoreError> {
-    const LIST: &str =
-        "select client_id, organization_id, name, scopes, response_types, asks_always_at, disabled_at,
-                homepage_url, privacy_url, terms_url, revision,
-                (select string_agg(origin, ' ' order by origin) from application_origins ao
-                 where ao.client_id = a.client_id) as origins,
-                (select string_agg(redirect_uri, ' ' order by redirect_uri) from application_redirect_uris ar
-                 where ar.client_id = a.client_id) as redirect_uris
-         from applications a where organization_id = $1 and client_id > $2
-         order by client_id limit $3";
     let rows = statement!(unit, fetch_all Row, LIST, organization_id, after, i64::from(most))?;
     rows.into_iter().map(Application::try_from).collect()
 }

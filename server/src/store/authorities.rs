@@ -35,6 +35,21 @@ struct Row {
     role: Option<String>,
 }
 
+const FIND: &str = applications::select!(
+    ", o.disabled_at as organization_disabled_at, u.id as active_user_id, s.id as unended_session_id, m.role",
+    "join organizations o on o.id = a.organization_id
+     left join users u on u.id = $2 and u.disabled_at is null
+     left join sessions s on s.id = $3 and s.user_id = $2 and s.ended_at is null
+     left join memberships m on m.organization_id = a.organization_id and m.user_id = $2
+     where a.client_id = $1"
+);
+
+/// The statement that is put together, for the test that every engine knows it.
+#[cfg(test)]
+pub(super) fn composed() -> [&'static str; 1] {
+    [FIND]
+}
+
 /// The application with this client id, if it and its organization are active, and how it stands with the person and
 /// their session.
 pub async fn find(
@@ -43,20 +58,6 @@ pub async fn find(
     user_id: &str,
     session_id: &str,
 ) -> Result<Option<Authority>, StoreError> {
-    const FIND: &str =
-        "select a.client_id, a.organization_id, a.name, a.scopes, a.response_types, a.asks_always_at, a.disabled_at,
-                a.homepage_url, a.privacy_url, a.terms_url, a.revision,
-                (select string_agg(origin, ' ' order by origin) from application_origins ao
-                 where ao.client_id = a.client_id) as origins,
-                (select string_agg(redirect_uri, ' ' order by redirect_uri) from application_redirect_uris ar
-                 where ar.client_id = a.client_id) as redirect_uris,
-                o.disabled_at as organization_disabled_at, u.id as active_user_id, s.id as unended_session_id, m.role
-         from applications a
-         join organizations o on o.id = a.organization_id
-         left join users u on u.id = $2 and u.disabled_at is null
-         left join sessions s on s.id = $3 and s.user_id = $2 and s.ended_at is null
-         left join memberships m on m.organization_id = a.organization_id and m.user_id = $2
-         where a.client_id = $1";
     let Some(row) = statement!(unit, fetch_optional Row, FIND, client_id, user_id, session_id)? else {
         return Ok(None);
     };

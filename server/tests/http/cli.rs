@@ -8,6 +8,7 @@ mod serve;
 
 use std::{
     io::Write,
+    net::SocketAddr,
     path::Path,
     process::{Child, Command, Output, Stdio},
 };
@@ -16,7 +17,7 @@ use serde_json::Value;
 
 pub(crate) use serve::{free_address, signal, start};
 
-use crate::support::{SECRET, database_of, is_embedded};
+use crate::support::{PLATFORM, SECRET, database_of, is_embedded};
 
 /// What a command said.
 #[derive(Debug)]
@@ -90,6 +91,31 @@ fn database(folder: &Path) -> String {
 
 /// A child that ends with the test.
 pub(crate) struct Running(pub(crate) Child);
+
+/// A server's process behind a proxy, and where it listens: what may be killed, and started again there.
+pub(crate) struct Node {
+    pub(crate) running: Option<Running>,
+    pub(crate) address: SocketAddr,
+}
+
+impl Node {
+    /// Starts one, with what else is on its line and around it.
+    pub(crate) fn start(address: &str, add: impl FnOnce(&mut Command)) -> Self {
+        let mut command = latchkey(&["serve", "--listen", address, "--public-url", PLATFORM]);
+        command.args(["--trusted-proxy", "127.0.0.1"]).env("LATCHKEY_SECRET", SECRET).stderr(Stdio::piped());
+        add(&mut command);
+        let (running, _, mut log) = start(command);
+        // Nobody reads on: it must not wait for that.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Self { running: Some(running), address: address.parse().unwrap() }
+    }
+
+    pub(crate) fn kill(&mut self) {
+        let mut running = self.running.take().unwrap();
+        signal(&running, "-KILL");
+        running.0.wait().unwrap();
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {

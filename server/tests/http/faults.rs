@@ -7,9 +7,8 @@ use std::{
     collections::HashMap,
     fs::File,
     io::Write,
-    net::SocketAddr,
     path::PathBuf,
-    process::{Command, Stdio},
+    process::Command,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -24,10 +23,9 @@ use tempfile::{NamedTempFile, TempDir};
 use tokio::task::JoinHandle;
 
 use crate::{
-    cli::{Running, free_address, latchkey, signal, start},
+    cli::{Node, free_address},
     support::{
-        ADMIN, APP, Asking, BOTH, Form, MEMBER, OWNER, PLATFORM, Person, Place, Platform, SECRET, Site,
-        Tokens, is_embedded,
+        ADMIN, APP, Asking, BOTH, Form, MEMBER, OWNER, Person, Place, Platform, Site, Tokens, is_embedded,
     },
 };
 
@@ -235,31 +233,14 @@ impl Load {
     }
 }
 
-/// A process, and where it listens.
-struct Node {
-    running: Option<Running>,
-    address: SocketAddr,
-}
-
-impl Node {
-    fn start(url: &str, address: &str, clock: Option<&SteppedClock>) -> Self {
-        let mut command = latchkey(&["serve", "--listen", address, "--public-url", PLATFORM]);
-        command.args(["--database", url, "--trusted-proxy", "127.0.0.1", "--log", "info"]);
-        command.env("LATCHKEY_SECRET", SECRET).stderr(Stdio::piped());
+/// A node of a platform, on this database and by this clock.
+fn start_node(url: &str, address: &str, clock: Option<&SteppedClock>) -> Node {
+    Node::start(address, |command| {
+        command.args(["--database", url, "--log", "info"]);
         if let Some(clock) = clock {
-            clock.set_for(&mut command);
+            clock.set_for(command);
         }
-        let (running, _, mut log) = start(command);
-        // Nobody reads on: it must not wait for that.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Self { running: Some(running), address: address.parse().unwrap() }
-    }
-
-    fn kill(&mut self) {
-        let mut running = self.running.take().unwrap();
-        signal(&running, "-KILL");
-        running.0.wait().unwrap();
-    }
+    })
 }
 
 /// The clock of one process, which somebody sets while it runs. What passes between two moments is not theirs to set.
@@ -349,7 +330,7 @@ async fn whatever_fails_nothing_that_was_acknowledged_is_lost_and_nothing_is_let
     let clock = SteppedClock::new();
     let its_clock = |number: usize| (number == 2).then_some(&clock);
     let mut nodes: Vec<Node> =
-        (0..3).map(|number| Node::start(&url, &free_address(), its_clock(number))).collect();
+        (0..3).map(|number| start_node(&url, &free_address(), its_clock(number))).collect();
     let (load, workers) = Load::begin(&platform, &nodes);
     load.go_on("the start").await;
 
@@ -358,7 +339,7 @@ async fn whatever_fails_nothing_that_was_acknowledged_is_lost_and_nothing_is_let
         let killed = round % nodes.len();
         nodes[killed].kill();
         load.go_on("a process was killed").await;
-        nodes[killed] = Node::start(&url, &nodes[killed].address.to_string(), its_clock(killed));
+        nodes[killed] = start_node(&url, &nodes[killed].address.to_string(), its_clock(killed));
         load.go_on("it was started again").await;
 
         cluster.crash().unwrap();
@@ -409,13 +390,13 @@ async fn an_embedded_database_loses_nothing_that_was_acknowledged() {
     let parent = disk.as_ref().map_or_else(std::env::temp_dir, |disk| disk.0.path().to_owned());
     let platform = Platform::placed(Platform::config(), Place::embedded_in(&parent)).await;
     let url = format!("sqlite://{}", platform.folder().join("latchkey.db").display());
-    let mut node = Node::start(&url, &free_address(), None);
+    let mut node = start_node(&url, &free_address(), None);
     let (load, workers) = Load::begin(&platform, std::slice::from_ref(&node));
     load.go_on("the start").await;
     let mut faults = 0;
     for _ in 0..3 {
         node.kill();
-        node = Node::start(&url, &node.address.to_string(), None);
+        node = start_node(&url, &node.address.to_string(), None);
         load.go_on("the process was killed").await;
         faults += 1;
         if let Some(disk) = &disk {

@@ -6,7 +6,6 @@
 use std::{
     collections::HashMap,
     net::SocketAddr,
-    process::Stdio,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -28,10 +27,10 @@ use latchkey_server::{
 use serde_json::{Value, json};
 
 use crate::{
-    cli::{Running, Said, free_address, latchkey, run, signal, start},
+    cli::{Node, Said, free_address, latchkey, run},
     support::{
         ACME, ACME_SITE, APP, Answer, Asking, BOTH, Database, GLOBEX_APP, GLOBEX_SITE, Link, MEMBER, NOW,
-        OWNER, PASSWORD, PLATFORM, Person, Place, Platform, SECRET, SERVER_SECRET, Site, basic, is_embedded,
+        OWNER, PASSWORD, PLATFORM, Person, Place, Platform, SERVER_SECRET, Site, basic, is_embedded,
     },
 };
 
@@ -86,28 +85,10 @@ fn crash(cluster: &mut Cluster) {
     }
 }
 
-/// A real process.
-struct Node {
-    running: Option<Running>,
-    address: SocketAddr,
-}
-
-impl Node {
-    fn start(line: &[&str], address: &str) -> Self {
-        let mut command = latchkey(&["serve", "--listen", address, "--public-url", PLATFORM]);
-        command.args(["--trusted-proxy", "127.0.0.1"]).args(line);
-        command.env("LATCHKEY_SECRET", SECRET).stderr(Stdio::piped());
-        let (running, _, mut log) = start(command);
-        // Nobody reads on: it must not wait for that.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Self { running: Some(running), address: address.parse().unwrap() }
-    }
-
-    fn kill(&mut self) {
-        let mut running = self.running.take().unwrap();
-        signal(&running, "-KILL");
-        running.0.wait().unwrap();
-    }
+fn start_node(line: &[&str], address: &str) -> Node {
+    Node::start(address, |command| {
+        command.args(line);
+    })
 }
 
 /// The centre, a region of it, and whatever is between them.
@@ -143,7 +124,7 @@ impl World {
         });
         let platform = Platform::placed(Platform::config(), Place::at(&cluster.url("postgres"))).await;
         platform.make_key().await;
-        let centre = Node::start(&["--database", &cluster.url("postgres")], &free_address());
+        let centre = start_node(&["--database", &cluster.url("postgres")], &free_address());
         platform.database.script(ROLES).await;
         let link = Link::to(cluster.port()).await;
         let place = Place::at(&region.url("postgres"));
@@ -193,7 +174,7 @@ impl World {
         let secs = self.staleness.as_secs().to_string();
         let line = ["--role", "region", "--database", &url, "--config", &settings];
         let line = [&line[..], &["--max-staleness-secs", &secs]].concat();
-        self.far = Node::start(&line, &self.far.address.to_string());
+        self.far = start_node(&line, &self.far.address.to_string());
         self.there = self.here.through(self.far.address);
     }
 
@@ -697,7 +678,7 @@ async fn who_has_not_heard_from_the_centre_for_too_long_lets_nobody_through_and_
     world.centre.kill();
     println!("the centre's process was killed: it answered for {:?}", closes(&world, &kept).await);
     let url = world.cluster.url("postgres");
-    world.centre = Node::start(&["--database", &url], &world.centre.address.to_string());
+    world.centre = start_node(&["--database", &url], &world.centre.address.to_string());
     println!("it was started again: it answered after {:?}", opens(&world, &kept).await);
     load.go_on().await;
     // And the region's server.
