@@ -66,7 +66,7 @@ async fn is_registered(app: &App, origin: &HeaderValue) -> bool {
         return true;
     }
     let found = async {
-        let mut unit = app.store.read().await?;
+        let mut unit = app.store.look().await?;
         store::applications::has_origin(&mut unit, origin).await
     };
     let is_registered = found.await.unwrap_or(false);

@@ -25,11 +25,11 @@ use crate::{
         parameters::Parameters,
     },
     oauth::{
-        client::Client,
+        client::{self, Client},
         consent,
         decision::{Facts, Next, decide},
         id_token,
-        issue::{Authority, Code, Fragment, issue},
+        issue::{Authority, Basis, Code, Fragment},
         request::{Invalid, Prompt, Request},
         response::{self, Recipient, RedirectError},
         signing_keys,
@@ -52,7 +52,7 @@ pub async fn get(
 ) -> Result<Response, PageError> {
     refuse_token(&headers)?;
     let parameters = Parameters::parse(query.as_deref().unwrap_or_default())?;
-    let mut unit = app.store.read().await?;
+    let mut unit = app.store.look().await?;
     let session = session::current(&app, &mut unit, &headers).await?;
     if let Some(id) = parameters.get("transaction") {
         let transaction = Transaction::find(&app, &mut unit, &browser, id).await?;
@@ -175,7 +175,8 @@ pub async fn post(State(app): State<App>, form: PageForm) -> Result<Response, Pa
         return Ok(response::refused(&app.config, request.recipient(), RedirectError::AccessDenied));
     }
     // What was on the page, though the person's role may hold more by now.
-    let granted = match grant(&app, &mut unit, request, &session, shown.scopes).await {
+    let basis = Basis::find(&mut unit, authority(request, &session, shown.scopes)).await?;
+    let granted = match grant(&app, &mut unit, request, &session, basis).await {
         Ok(granted) => granted,
         // They left while they decided: nothing is kept of this, and the page offers another account.
         Err(Error::NotAMember) => {
@@ -210,8 +211,17 @@ async fn proceed(
             Error::parameter("redirect_uri", "is not one that is registered for this application").into()
         );
     }
-    let mut next = decide(request, &facts(&mut unit, &transaction, client, session).await?);
+    let found = match session {
+        Some(session) => {
+            let subject = request.remembered_as();
+            let subject = subject.subject(&session.user_id);
+            let found = store::authorities::find(&mut unit, subject, &session.id).await?;
+            Some(found.ok_or(client::INACTIVE)?)
+        }
+        None => None,
+    };
     drop(unit);
+    let mut next = decide(request, &facts(&transaction, session.zip(found.as_ref())));
     if let (Next::Grant(_), Some(session)) = (next, session) {
         if !transaction.is_stored() {
             app.throttle.begin(asker.address).await?;
@@ -219,10 +229,11 @@ async fn proceed(
         let by = By::person(&session.user_id, asker.address, app.clock.now());
         let mut unit = app.store.write(by).await?;
         // Again, in the transaction that issues: what the person allowed once may have been ended meanwhile.
-        next = decide(request, &facts(&mut unit, &transaction, client, Some(session)).await?);
+        let basis = Basis::find(&mut unit, authority(request, session, request.scopes)).await?;
+        next = decide(request, &facts(&transaction, Some((session, basis.found()))));
         if let Next::Grant(scopes) = next {
             transaction.consume(app, &mut unit).await?;
-            let granted = grant(app, &mut unit, request, session, scopes).await?;
+            let granted = grant(app, &mut unit, request, session, basis.of_scopes(scopes)).await?;
             unit.commit().await?;
             return Ok(granted);
         }
@@ -257,30 +268,21 @@ async fn proceed(
     }
 }
 
-async fn facts(
-    unit: &mut Unit,
-    transaction: &Transaction,
-    client: &Client,
-    session: Option<&Session>,
-) -> Result<Facts, Error> {
-    let (mut role, mut remembered) = (None, None);
-    if let Some(session) = session {
-        role = store::memberships::find(unit, &client.organization.id, &session.user_id).await?;
-        let remembrance = transaction.request.remembered_as();
-        remembered = store::consents::find(unit, remembrance.subject(&session.user_id)).await?;
-    }
-    Ok(Facts {
+/// What is known of a request, and of who is signed in, if anybody is.
+fn facts(transaction: &Transaction, asker: Option<(&Session, &store::authorities::Authority)>) -> Facts {
+    let (session, found) = asker.unzip();
+    Facts {
         authenticated_at: session.map(|session| session.authenticated_at),
-        role,
-        remembered,
+        role: found.and_then(|found| found.role),
+        remembered: found.and_then(|found| found.remembered),
         is_hinted: match (&transaction.request.hinted_user_id, session) {
             (Some(hinted), Some(session)) => *hinted == session.user_id,
             (Some(_) | None, _) => true,
         },
-        maximum: client.application.scopes,
-        asks_always: client.application.asks_always_at.is_some(),
+        maximum: found.map_or_else(Scopes::default, |found| found.application.scopes),
+        asks_always: found.is_some_and(|found| found.application.asks_always_at.is_some()),
         requested_at: transaction.created_at,
-    })
+    }
 }
 
 async fn keep(
@@ -303,22 +305,26 @@ fn tell_not_a_member(app: &App, transaction: &Transaction, client: &Client, sess
     consent::tell_not_a_member(transaction, client, session, back)
 }
 
-/// Issues what the request asked for, and answers with it. The caller commits.
-async fn grant(
-    app: &App,
-    unit: &mut Unit,
-    request: &Request,
-    session: &Session,
-    scopes: Scopes,
-) -> Result<Response, Error> {
-    let authority = Authority {
+/// What a request is granted on.
+fn authority<'a>(request: &'a Request, session: &'a Session, scopes: Scopes) -> Authority<'a> {
+    Authority {
         grant_id: None,
         client_id: &request.client_id,
         user_id: &session.user_id,
         session_id: &session.id,
         target: &request.target,
         scopes,
-    };
+    }
+}
+
+/// Issues what the request asked for, and answers with it. The caller commits.
+async fn grant(
+    app: &App,
+    unit: &mut Unit,
+    request: &Request,
+    session: &Session,
+    basis: Basis<'_>,
+) -> Result<Response, Error> {
     let recipient = request.recipient();
     Ok(match request.response_type {
         ResponseType::Code => {
@@ -332,11 +338,11 @@ async fn grant(
                 nonce: request.nonce.as_deref(),
                 authenticated_at: session.authenticated_at,
             };
-            let code = issue(app, unit, authority, code).await?;
+            let code = basis.issue(app, unit, code).await?;
             response::with_code(&app.config, recipient, &code)
         }
         ResponseType::Token => {
-            let issued = issue(app, unit, authority, Fragment).await?;
+            let issued = basis.issue(app, unit, Fragment).await?;
             response::with_token(&app.config, recipient, &issued)
         }
     })

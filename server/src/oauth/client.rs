@@ -29,13 +29,8 @@ impl Client {
 
     /// Finds it, if application and organization are active.
     pub async fn find(unit: &mut Unit, client_id: &str) -> Result<Option<Self>, Error> {
-        let application = store::applications::find(unit, client_id).await?;
-        let Some(application) = application.filter(|found| found.disabled_at.is_none()) else {
-            return Ok(None);
-        };
-        let organization = store::organizations::find(unit, &application.organization_id).await?;
-        let organization = organization.filter(|found| found.disabled_at.is_none());
-        Ok(organization.map(|organization| Self { application, organization }))
+        let found = store::applications::find_active(unit, client_id).await?;
+        Ok(found.map(|(application, organization)| Self { application, organization }))
     }
 }
 

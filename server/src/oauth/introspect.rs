@@ -68,7 +68,7 @@ struct Described {
 
 /// Describes the token that the parameter `token` holds.
 pub async fn post(State(app): State<App>, form: Form) -> Result<Json<Introspection>, ApiError> {
-    let mut unit = app.store.read().await?;
+    let mut unit = app.store.look().await?;
     let server = authenticate(&mut unit, &form.headers).await?;
     let token = form.parameters.require("token")?;
     // A refresh token is nothing that a resource server accepts, so it is told of access tokens alone.

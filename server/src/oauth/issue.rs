@@ -127,25 +127,62 @@ pub async fn issue<C: Credential>(
     authority: Authority<'_>,
     credential: C,
 ) -> Result<C::Issued, Error> {
-    let grant = check(app, unit, authority).await?;
-    let issued = credential.write(app, unit, &grant).await?;
-    let remembrance = Remembrance::of(&grant.client_id, &grant.target);
-    store::consents::touch(unit, remembrance.subject(&grant.user_id), app.clock.now()).await?;
-    tracing::info!(
-        credential = C::NAME,
-        grant = grant.id,
-        client_id = grant.client_id,
-        organization = grant.organization_id,
-        user = grant.user_id,
-        "issued"
-    );
-    Ok(issued)
+    Basis::find(unit, authority).await?.issue(app, unit, credential).await
 }
 
-async fn check(app: &App, unit: &mut Unit, authority: Authority<'_>) -> Result<Grant, Error> {
-    let Authority { client_id, user_id, session_id, .. } = authority;
-    let found = store::authorities::find(unit, client_id, user_id, session_id).await?;
-    let found = found.ok_or(client::INACTIVE)?;
+/// What a credential is issued on, and what the database has of it: looked up and issued on in one transaction, for who
+/// decides in between.
+#[derive(Debug)]
+pub struct Basis<'a> {
+    authority: Authority<'a>,
+    remembrance: Remembrance<'a>,
+    found: store::authorities::Authority,
+}
+
+impl<'a> Basis<'a> {
+    /// Looks it up, in the unit that issues.
+    pub async fn find(unit: &mut Unit, authority: Authority<'a>) -> Result<Self, Error> {
+        let remembrance = Remembrance::of(authority.client_id, authority.target);
+        let subject = remembrance.subject(authority.user_id);
+        let found = store::authorities::find(unit, subject, authority.session_id).await?;
+        Ok(Self { authority, found: found.ok_or(client::INACTIVE)?, remembrance })
+    }
+
+    /// What the database has.
+    pub fn found(&self) -> &store::authorities::Authority {
+        &self.found
+    }
+
+    /// With other scopes.
+    #[must_use]
+    pub fn of_scopes(self, scopes: Scopes) -> Self {
+        Self { authority: Authority { scopes, ..self.authority }, ..self }
+    }
+
+    /// Issues a credential, or says why not. The caller commits.
+    pub async fn issue<C: Credential>(
+        self,
+        app: &App,
+        unit: &mut Unit,
+        credential: C,
+    ) -> Result<C::Issued, Error> {
+        let subject = self.remembrance.subject(self.authority.user_id);
+        let grant = check(app, self.authority, self.found)?;
+        let issued = credential.write(app, unit, &grant).await?;
+        store::consents::touch(unit, subject, app.clock.now()).await?;
+        tracing::info!(
+            credential = C::NAME,
+            grant = grant.id,
+            client_id = grant.client_id,
+            organization = grant.organization_id,
+            user = grant.user_id,
+            "issued"
+        );
+        Ok(issued)
+    }
+}
+
+fn check(app: &App, authority: Authority<'_>, found: store::authorities::Authority) -> Result<Grant, Error> {
     let application = found.application;
     if !authority.target.is_still_registered(&application) {
         return Err(Error::parameter("redirect_uri", "is not one that is registered for this application"));

@@ -26,7 +26,7 @@ use crate::{
 /// another client's token stays as it is (§2.1). `token_type_hint` is not needed: a token says its kind.
 pub async fn post(State(app): State<App>, form: Form) -> Result<Response, ApiError> {
     let (parameters, client_id) = client::read(&form)?;
-    let mut unit = app.store.read().await?;
+    let mut unit = app.store.look().await?;
     client::identify(&mut unit, client_id).await?;
     let token = parameters.require("token")?;
     let now = app.clock.now();

@@ -10,6 +10,7 @@ use crate::{
     store::{
         StoreError, Unit,
         audit_log::{self, Entry},
+        organizations::Organization,
         statement,
     },
 };
@@ -230,18 +231,49 @@ macro_rules! select {
 pub(super) use select;
 
 const FIND: &str = select!("", "where a.client_id = $1");
+const FIND_ACTIVE: &str = select!(
+    ", o.slug as organization_slug, o.name as organization_name",
+    "join organizations o on o.id = a.organization_id
+     where a.client_id = $1 and a.disabled_at is null and o.disabled_at is null"
+);
 const LIST: &str =
     select!("", "where a.organization_id = $1 and a.client_id > $2 order by a.client_id limit $3");
 
 /// The statements that are put together, for the test that every engine knows them.
 #[cfg(test)]
-pub(super) fn composed() -> [&'static str; 2] {
-    [FIND, LIST]
+pub(super) fn composed() -> [&'static str; 3] {
+    [FIND, FIND_ACTIVE, LIST]
 }
 
 /// The application with this client id, active or not.
 pub async fn find(unit: &mut Unit, client_id: &str) -> Result<Option<Application>, StoreError> {
     statement!(unit, fetch_optional Row, FIND, client_id)?.map(Application::try_from).transpose()
+}
+
+#[derive(sqlx::FromRow)]
+struct ActiveRow {
+    #[sqlx(flatten)]
+    application: Row,
+    organization_slug: String,
+    organization_name: String,
+}
+
+/// The application with this client id and its organization, if both are active.
+pub async fn find_active(
+    unit: &mut Unit,
+    client_id: &str,
+) -> Result<Option<(Application, Organization)>, StoreError> {
+    let Some(row) = statement!(unit, fetch_optional ActiveRow, FIND_ACTIVE, client_id)? else {
+        return Ok(None);
+    };
+    let application = Application::try_from(row.application)?;
+    let organization = Organization {
+        id: application.organization_id.clone(),
+        slug: row.organization_slug,
+        name: row.organization_name,
+        disabled_at: None,
+    };
+    Ok(Some((application, organization)))
 }
 
 /// The organization's application with this client id, active or not: another organization's is none.

@@ -91,9 +91,15 @@ pub async fn find(unit: &mut Unit, subject: Subject<'_>) -> Result<Option<Rememb
         subject.requesting_origin,
         subject.redirect_uri
     )?;
-    let Some((list, refresh_allowed_at)) = found else { return Ok(None) };
-    let scopes = scopes(&list, "consents.scopes")?;
-    Ok(Some(Remembered { scopes, with_refresh: refresh_allowed_at.is_some() }))
+    found.map(|(list, refresh_allowed_at)| remembered(&list, refresh_allowed_at)).transpose()
+}
+
+pub(super) fn remembered(
+    list: &str,
+    refresh_allowed_at: Option<UnixSeconds>,
+) -> Result<Remembered, StoreError> {
+    let scopes = scopes(list, "consents.scopes")?;
+    Ok(Remembered { scopes, with_refresh: refresh_allowed_at.is_some() })
 }
 
 /// Remembers what the person allowed, in place of what they allowed before. It is used at once: whoever says yes has

@@ -1,8 +1,8 @@
 //! The only place with SQL.
 //!
-//! A request takes one [`Unit`] of work: a snapshot to read from, or a writer. Store functions take the
-//! unit; what a unit changed is seen by others when [`Unit::commit`] has returned, which is the last line of the
-//! request that does it.
+//! A request takes one [`Unit`] of work: a snapshot to read from, or a writer, before which it may take a look. Store
+//! functions take the unit; what a unit changed is seen by others when [`Unit::commit`] has returned, which is the last
+//! line of the request that does it.
 //!
 //! The verbs are a closed list: `insert find list consume touch revoke sweep`, and `remove` for what ends.
 
@@ -192,6 +192,16 @@ impl Store {
         let inner = match &self.engine {
             Engine::Sqlite(file) => Inner::Sqlite(file.read().await?),
             Engine::Postgres(server) => Inner::Postgres(server.read().await?),
+        };
+        Ok(Unit { inner, by: None, remembered: None })
+    }
+
+    /// What is there now, statement by statement, where one is enough or a writer looks again: it costs less than a
+    /// snapshot, which two statements would agree in.
+    pub async fn look(&self) -> Result<Unit, StoreError> {
+        let inner = match &self.engine {
+            Engine::Sqlite(file) => Inner::Sqlite(file.look().await?),
+            Engine::Postgres(_) => return self.read().await,
         };
         Ok(Unit { inner, by: None, remembered: None })
     }

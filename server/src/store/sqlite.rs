@@ -11,6 +11,7 @@ use std::{
 use sqlx::{
     Sqlite, SqliteConnection, SqlitePool,
     migrate::Migrator,
+    pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -32,9 +33,10 @@ pub(super) struct File {
     writer: Writer,
 }
 
-/// One of its transactions: a snapshot, or a turn with the writer.
+/// One of its transactions: a statement by itself, a snapshot, or a turn with the writer.
 #[derive(Debug)]
 pub(super) enum Transaction {
+    Looks(PoolConnection<Sqlite>),
     Reads(sqlx::Transaction<'static, Sqlite>),
     Writes(Turn),
 }
@@ -42,6 +44,7 @@ pub(super) enum Transaction {
 impl Transaction {
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         match self {
+            Self::Looks(_) => Ok(()),
             Self::Reads(snapshot) => Ok(snapshot.commit().await?),
             Self::Writes(turn) => turn.commit().await,
         }
@@ -53,6 +56,7 @@ impl Deref for Transaction {
 
     fn deref(&self) -> &SqliteConnection {
         match self {
+            Self::Looks(connection) => connection,
             Self::Reads(snapshot) => snapshot,
             Self::Writes(turn) => turn,
         }
@@ -62,6 +66,7 @@ impl Deref for Transaction {
 impl DerefMut for Transaction {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
         match self {
+            Self::Looks(connection) => connection,
             Self::Reads(snapshot) => snapshot,
             Self::Writes(turn) => turn,
         }
@@ -87,6 +92,10 @@ impl File {
         MIGRATIONS.run(&writer).await?;
         let readers = pool().max_connections(READERS).connect_with(options.read_only(true)).await?;
         Ok(Self { readers, writer: Writer::new(writer) })
+    }
+
+    pub(super) async fn look(&self) -> Result<Transaction, StoreError> {
+        Ok(Transaction::Looks(self.readers.acquire().await?))
     }
 
     pub(super) async fn read(&self) -> Result<Transaction, StoreError> {

@@ -14,7 +14,7 @@ use crate::{
 
 /// The application that a page of the toolbar is for: an active one, and the page's files are there.
 async fn client(app: &App, client_id: &str) -> Result<Client, Error> {
-    let mut unit = app.store.read().await?;
+    let mut unit = app.store.look().await?;
     let client = Client::find(&mut unit, client_id).await?.ok_or(Error::NotFound)?;
     if assets::is_built() { Ok(client) } else { Err(Error::NotBuilt) }
 }

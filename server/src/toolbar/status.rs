@@ -65,7 +65,7 @@ pub async fn get(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let parameters = Parameters::parse(query.as_deref().unwrap_or_default())?;
-    let mut unit = app.store.read().await?;
+    let mut unit = app.store.look().await?;
     let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
     // A page of the platform's own: its browser names no origin with a GET, and says this, which no script can.
     let is_own = headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin");

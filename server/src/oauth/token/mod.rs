@@ -54,7 +54,7 @@ pub struct Granted {
 /// Exchanges.
 pub async fn post(State(app): State<App>, form: Form) -> Result<Response, ApiError> {
     let (parameters, client_id) = client::read(&form)?;
-    let mut unit = app.store.read().await?;
+    let mut unit = app.store.look().await?;
     let application = client::identify(&mut unit, client_id).await?;
     require_own_site(&app, &application, &form.headers)?;
     let grant_type = parameters.require("grant_type")?;

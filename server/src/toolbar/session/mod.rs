@@ -119,7 +119,7 @@ pub async fn post(
     let frame = Frame::read(&app, &client_id, &form.headers, &form.parameters)?;
     let handle = Secret::new(form.parameters.require("handle")?).digest();
     // One that is of no use keeps nobody from writing.
-    let mut unit = app.store.read().await?;
+    let mut unit = app.store.look().await?;
     find_handle(&frame, &mut unit, &handle, app.clock.now()).await?;
     drop(unit);
     let by = By::application(&client_id, form.address, app.clock.now());

@@ -58,7 +58,7 @@ pub async fn post(
 async fn renew(app: &App, frame: &Frame<'_>, form: &Form) -> Result<AccessIssued, Error> {
     let now = app.clock.now();
     // What opens nothing keeps nobody from writing.
-    let mut unit = app.store.read().await?;
+    let mut unit = app.store.look().await?;
     let (given, _) = find_live(frame, &mut unit, form, now).await?;
     drop(unit);
     app.throttle.refresh(&given.id).await?;

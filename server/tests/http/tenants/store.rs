@@ -67,6 +67,7 @@ const BY_ORGANIZATION: &[&str] = &[
 /// Those that are not, and why nothing of another organization's comes of it.
 const BY_SOMETHING_ELSE: &[(&str, &str)] = &[
     ("applications::find", "a client id is public, and the organization is what is asked for"),
+    ("applications::find_active", "a client id is public, and the organization is what is asked for"),
     ("applications::has_origin", "whether anybody runs there, and not who"),
     ("applications::insert", "the application says whose it is, and the database that it stays so"),
     ("audit_log::insert_of_member", "for the command line: in every organization of a person"),
