@@ -162,6 +162,7 @@ fn shown(region: &Region) -> Value {
         "subscribed": region.is_subscribed,
         "connected": region.is_connected,
         "behind_bytes": region.behind_bytes,
+        "log_lost": region.is_log_lost,
     })
 }
 

@@ -27,6 +27,8 @@ pub struct Region {
     pub is_connected: bool,
     /// Bytes of the log that are kept for it.
     pub behind_bytes: Option<i64>,
+    /// Whether it was away for longer than the log is kept, so that it is to be subscribed again.
+    pub is_log_lost: bool,
 }
 
 /// Publishes a region; [`StoreError::Conflict`] when there is one of this name.
@@ -47,7 +49,8 @@ pub async fn list(unit: &mut Unit) -> Result<Vec<Region>, StoreError> {
     const LIST: &str =
         "select r.name, (select count(*) from regional.organizations o where o.region = r.name) as organizations,
                 s.slot_name is not null as is_subscribed, coalesce(s.active, false) as is_connected,
-                cast(pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn) as bigint) as behind_bytes
+                cast(pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn) as bigint) as behind_bytes,
+                coalesce(s.wal_status = 'lost', false) as is_log_lost
          from regional.regions r
          left join pg_replication_slots s
              on s.slot_name = regional.outlet(r.name) and s.database = current_database()

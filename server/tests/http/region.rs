@@ -723,11 +723,11 @@ async fn a_database_that_was_put_back_or_follows_another_one_lets_nobody_through
         format!("update access_tokens set revoked_at = 1 where last_four = '{}'", &ended[ended.len() - 4..]);
     world.here.database.execute(&end).await.unwrap();
     until("it is refused", async || world.status(&ended).await == 401).await;
-    let stays_closed = async |world: &World| {
+    let stays_closed = async |world: &World, kept: &str, ended: &str| {
         let (since, mut asked) = (now(), 0);
         until("some time has passed", async || {
             asked += 1;
-            assert_eq!((world.status(&kept).await, world.status(&ended).await), (503, 503));
+            assert_eq!((world.status(kept).await, world.status(ended).await), (503, 503));
             now() - since > 2 * HEARD
         })
         .await;
@@ -736,7 +736,7 @@ async fn a_database_that_was_put_back_or_follows_another_one_lets_nobody_through
 
     // A standby: what confirms the beats is not what is read.
     world.region.put_back(&saved, true).unwrap();
-    stays_closed(&world).await;
+    stays_closed(&world, &kept, &ended).await;
     let Ok(DatabaseUrl::Postgres(url)) = world.region.url("postgres").parse() else { panic!("a server") };
     let refused = Store::open_region(&url).await.unwrap_err();
     assert!(refused.to_string().contains("this server is a standby"), "{refused}");
@@ -749,13 +749,41 @@ async fn a_database_that_was_put_back_or_follows_another_one_lets_nobody_through
         ready.status == 503 && ready.body.contains("\"has_gap\":true")
     })
     .await;
-    stays_closed(&world).await;
+    stays_closed(&world, &kept, &ended).await;
 
     // Only a new copy mends it.
     world.in_region(&["unsubscribe"]).json();
     world.in_region(&["subscribe", "eu", "--from", &world.from()]).json();
     until("it answers again", async || world.status(&kept).await == 200).await;
     assert_eq!(world.certain_status(&ended).await, 401);
+
+    // One that was away for longer than the centre keeps its log.
+    let (kept, ended) = (world.known_token(MEMBER).await, world.known_token(MEMBER).await);
+    let listed = |world: &World| world.at_centre(&["list"]).json()["regions"][0]["log_lost"].clone();
+    assert_eq!(listed(&world), json!(false));
+    world.link.cut();
+    let end =
+        format!("update access_tokens set revoked_at = 1 where last_four = '{}'", &ended[ended.len() - 4..]);
+    world.here.database.execute(&end).await.unwrap();
+    for setting in ["alter system set max_slot_wal_keep_size = '1MB'", "select pg_reload_conf()"] {
+        world.here.database.execute(setting).await.unwrap();
+    }
+    until("the centre has dropped the log", async || {
+        for step in
+            ["select pg_logical_emit_message(true, 'more', 'of it')", "select pg_switch_wal()", "checkpoint"]
+        {
+            world.here.database.execute(step).await.unwrap();
+        }
+        listed(&world) == json!(true)
+    })
+    .await;
+    world.link.mend();
+    until("it lets nobody through", async || world.status(&ended).await == 503).await;
+    stays_closed(&world, &kept, &ended).await;
+    world.in_region(&["unsubscribe"]).json();
+    world.in_region(&["subscribe", "eu", "--from", &world.from()]).json();
+    until("it answers again", async || world.status(&kept).await == 200).await;
+    assert_eq!((world.certain_status(&ended).await, listed(&world)), (401, json!(false)));
 
     // A centre that was moved to another server, whose log has not come as far.
     let moved = "update regional.heartbeat set asked = number, asked_lsn = 'FF/0'";
