@@ -288,15 +288,23 @@ impl Unit {
         };
         let (changes, committed) = match self.inner {
             Inner::Sqlite(mut transaction) => {
-                (remembered.changes_of_sqlite(&mut transaction).await?, transaction.commit().await)
+                let changes = match transaction.has_changed_the_gate() {
+                    true => Some(remembered.changes_of_sqlite(&mut transaction).await?),
+                    false => None,
+                };
+                (changes, transaction.commit().await)
             }
             Inner::Postgres(mut transaction) => {
                 let changes = remembered.changes_of_postgres(&mut transaction).await?;
-                (changes, transaction.commit().await.map_err(StoreError::from))
+                (Some(changes), transaction.commit().await.map_err(StoreError::from))
             }
         };
         match committed {
-            Ok(()) => remembered.apply(&changes),
+            Ok(()) => {
+                if let Some(changes) = changes {
+                    remembered.apply(&changes);
+                }
+            }
             // Nothing was, and nothing is to be forgotten.
             Err(error @ StoreError::Contended(_)) => return Err(error),
             // Whether it was committed or not is unknown then. Its changes are not counted as heard of, for others may

@@ -5,6 +5,10 @@ use std::{
     ops::{Deref, DerefMut},
     os::unix::fs::OpenOptionsExt,
     path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -31,6 +35,23 @@ const READERS: u32 = 8;
 pub(super) struct File {
     pub(super) readers: SqlitePool,
     writer: Writer,
+    changed: Changed,
+}
+
+/// Whether the unit at work changed anything that the gate remembers. The engine tells of every row that is written, so
+/// that nobody asks before each commit.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Changed(Arc<AtomicBool>);
+
+impl Changed {
+    async fn hear(self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        connection.lock_handle().await?.set_update_hook(move |written| {
+            if written.table == "gate_changes" {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        });
+        Ok(())
+    }
 }
 
 /// One of its transactions: a statement by itself, a snapshot, or a turn with the writer.
@@ -38,15 +59,23 @@ pub(super) struct File {
 pub(super) enum Transaction {
     Looks(PoolConnection<Sqlite>),
     Reads(sqlx::Transaction<'static, Sqlite>),
-    Writes(Turn),
+    Writes(Turn, Changed),
 }
 
 impl Transaction {
+    /// Whether it changed anything that the gate remembers.
+    pub(super) fn has_changed_the_gate(&self) -> bool {
+        match self {
+            Self::Looks(_) | Self::Reads(_) => false,
+            Self::Writes(_, changed) => changed.0.load(Ordering::Relaxed),
+        }
+    }
+
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         match self {
             Self::Looks(_) => Ok(()),
             Self::Reads(snapshot) => Ok(snapshot.commit().await?),
-            Self::Writes(turn) => turn.commit().await,
+            Self::Writes(turn, _) => turn.commit().await,
         }
     }
 }
@@ -58,7 +87,7 @@ impl Deref for Transaction {
         match self {
             Self::Looks(connection) => connection,
             Self::Reads(snapshot) => snapshot,
-            Self::Writes(turn) => turn,
+            Self::Writes(turn, _) => turn,
         }
     }
 }
@@ -68,7 +97,7 @@ impl DerefMut for Transaction {
         match self {
             Self::Looks(connection) => connection,
             Self::Reads(snapshot) => snapshot,
-            Self::Writes(turn) => turn,
+            Self::Writes(turn, _) => turn,
         }
     }
 }
@@ -88,10 +117,16 @@ impl File {
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
         let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(false);
-        let writer = pool().max_connections(1).connect_with(options.clone()).await?;
+        let changed = Changed::default();
+        let hears = changed.clone();
+        let writer = pool()
+            .max_connections(1)
+            .after_connect(move |connection, _| Box::pin(hears.clone().hear(connection)))
+            .connect_with(options.clone())
+            .await?;
         MIGRATIONS.run(&writer).await?;
         let readers = pool().max_connections(READERS).connect_with(options.read_only(true)).await?;
-        Ok(Self { readers, writer: Writer::new(writer) })
+        Ok(Self { readers, writer: Writer::new(writer), changed })
     }
 
     pub(super) async fn look(&self) -> Result<Transaction, StoreError> {
@@ -103,7 +138,9 @@ impl File {
     }
 
     pub(super) async fn write(&self) -> Result<Transaction, StoreError> {
-        Ok(Transaction::Writes(self.writer.begin().await?))
+        let turn = self.writer.begin().await?;
+        self.changed.0.store(false, Ordering::Relaxed);
+        Ok(Transaction::Writes(turn, self.changed.clone()))
     }
 
     pub(super) async fn close(&self) {
