@@ -382,8 +382,18 @@ impl Error {
         if let Some(cause) = self.cause() {
             answer.extensions_mut().insert(LoggedCause(cause));
         }
-        if let Self::Contended(_) = self {
+        if self.is_in_the_way() {
             answer.extensions_mut().insert(Contended);
+        }
+    }
+
+    /// Whether others were in the way, so that nothing was done. Two who insert one row at once may hear of it by its key
+    /// (PostgreSQL 18, §13.2.3): who expects that there is one already says so before this.
+    fn is_in_the_way(&self) -> bool {
+        match self {
+            Self::Contended(_) => true,
+            Self::Internal(cause) => matches!(cause.downcast_ref(), Some(StoreError::Conflict)),
+            _ => false,
         }
     }
 

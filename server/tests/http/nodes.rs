@@ -10,7 +10,7 @@ use latchkey_server::{
 };
 
 use crate::support::{
-    ACME, ADMIN, Asking, Form, Frame, MEMBER, NOW, OWNER, Person, Platform, Site, is_embedded,
+    ACME, ADMIN, Asking, Form, Frame, MEMBER, NOW, OWNER, Person, Platform, STRANGER, Site, is_embedded,
 };
 
 /// Two processes.
@@ -222,11 +222,26 @@ async fn who_was_in_another_s_way_is_answered_again() {
 
 /// Until somebody waits for a lock on this database.
 async fn somebody_waits(platform: &Platform) {
-    const WAITING: &str = "select count(*) from pg_locks join pg_database on pg_database.oid = database
-                           where datname = current_database() and not granted";
+    const WAITING: &str = "select count(*) from pg_stat_activity
+                           where datname = current_database() and wait_event_type = 'Lock'";
     while platform.count(WAITING).await == 0 {
         tokio::task::yield_now().await;
     }
+}
+
+/// It may be told so by a key alone, and never that it was in the way.
+#[tokio::test]
+async fn who_comes_second_to_one_row_is_answered_by_what_the_first_one_made() {
+    let Some((one, other)) = two().await else { return };
+    let path = one.invite(STRANGER, "member").await;
+    let mut person = Person::signed_in(&other, STRANGER).await;
+    let csrf = person.get(&path).await.field("csrf");
+    let mut first = one.write().await;
+    store::memberships::insert(&mut first, ACME.0, "nora", Role::Admin, NOW).await.unwrap();
+    let second = tokio::spawn(async move { person.post(&path, &[("csrf", &csrf)]).await });
+    somebody_waits(&one).await;
+    first.commit().await.unwrap();
+    second.await.unwrap().assert_page(200, "<h1>You are a member already</h1>");
 }
 
 /// However much the others change a little at a time, what changes much is done.
