@@ -427,6 +427,7 @@ impl From<StoreError> for Error {
             StoreError::Engine(_)
             | StoreError::Shared(_)
             | StoreError::Migration(_)
+            | StoreError::Locked
             | StoreError::Moving
             | StoreError::Region
             | StoreError::NoRegion

@@ -76,6 +76,9 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error(transparent)]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// Another process has locked the file.
+    #[error("another process has the file to itself, as `latchkey migrate --to` does until it has moved")]
+    Locked,
     /// An embedded database has come here in part.
     #[error(
         "a database that moves here is not complete: run the same `latchkey migrate --to` again until it is"

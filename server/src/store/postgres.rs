@@ -62,8 +62,13 @@ impl Server {
         let migrating = PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options)
-            .await?;
+            .connect_with(options.clone())
+            .await;
+        let migrating = match migrating {
+            // A pool that gave up does not say what was in its way.
+            Err(sqlx::Error::PoolTimedOut) => return Err(why_not(&options).await.into()),
+            opened => opened?,
+        };
         // A part of a database would let in whom the rest of it keeps out.
         if sqlx::query_scalar(IS_MOVING).fetch_one(&migrating).await? {
             return Err(StoreError::Moving);
@@ -133,6 +138,14 @@ impl Server {
 
     async fn begin(&self, how: &'static str) -> Result<Transaction<'static, Postgres>, StoreError> {
         Ok(past_cuts(&self.pool, || self.pool.begin_with(how)).await?)
+    }
+}
+
+/// Why there is no connection.
+async fn why_not(options: &PgConnectOptions) -> sqlx::Error {
+    match tokio::time::timeout(ACQUIRE_TIMEOUT, PgConnection::connect_with(options)).await {
+        Ok(Err(error)) => error,
+        Ok(Ok(_)) | Err(_) => sqlx::Error::PoolTimedOut,
     }
 }
 

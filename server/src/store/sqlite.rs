@@ -83,7 +83,10 @@ impl File {
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
         let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(false);
-        let writer = pool().max_connections(1).connect_with(options.clone()).await?;
+        let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(|error| {
+            // As long as a pool waits for a connection, a connection waits for a lock.
+            if matches!(error, sqlx::Error::PoolTimedOut) { StoreError::Locked } else { error.into() }
+        })?;
         MIGRATIONS.run(&writer).await?;
         let readers = pool().max_connections(READERS).connect_with(options.read_only(true)).await?;
         Ok(Self { readers, writer: Writer::new(writer) })

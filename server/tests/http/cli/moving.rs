@@ -194,7 +194,7 @@ async fn move_and_kill(source: &Embedded, target: &Place) -> Database {
         assert!(Clock::System.elapsed() - began < Duration::from_secs(30), "it does not come there");
         assert!(running.0.try_wait().unwrap().is_none(), "it ended");
     }
-    on(&source.folder(), &["migrate"]).assert_refused("cannot open the database");
+    on(&source.folder(), &["migrate"]).assert_refused("another process has the file to itself");
     signal(&running, "-KILL");
     running.0.wait().unwrap();
     sqlx::query(UNLOCK).execute(&mut *held).await.unwrap();
