@@ -307,6 +307,40 @@ async fn a_text_that_only_the_file_can_hold_is_named() {
     said.assert_refused_at_last("a text in projects.name holds the character U+0000");
 }
 
+#[tokio::test]
+async fn a_text_that_is_none_is_named() {
+    let Some(target) = Place::bare().await else { return };
+    let platform = Platform::embedded().await;
+    platform.execute("update projects set name = cast(x'ff41' as text)").await;
+    platform.end().await;
+    let said = run(moving(&platform.folder(), &database_of(target.folder())));
+    said.assert_refused_at_last("a text in projects.name is not UTF-8");
+}
+
+/// A row that an index lacks would be missing there, and in what is compared.
+#[tokio::test]
+async fn a_damaged_file_does_not_move() {
+    let Some(target) = Place::bare().await else { return };
+    for (damage, says) in [
+        (
+            "pragma writable_schema = on;
+             update sqlite_master set rootpage = (select rootpage from sqlite_master
+                                                  where name = 'sqlite_autoindex_frame_sessions_1')
+             where name = 'sqlite_autoindex_projects_1';
+             pragma writable_schema = off",
+            "the file is damaged: ",
+        ),
+        ("pragma foreign_keys = off; delete from users", "refers to one that is not there"),
+    ] {
+        let platform = Platform::embedded().await;
+        platform.database.script(damage).await;
+        platform.end().await;
+        let said = run(moving(&platform.folder(), &database_of(target.folder())));
+        said.assert_refused_at_last(says);
+        assert!(target.connect().await.tables().await.is_empty(), "not even the schema was made");
+    }
+}
+
 /// Also before anybody asks where to.
 #[tokio::test]
 async fn a_file_that_is_in_use_does_not_move() {
