@@ -427,6 +427,7 @@ impl From<StoreError> for Error {
             StoreError::Engine(_)
             | StoreError::Shared(_)
             | StoreError::Migration(_)
+            | StoreError::Encoding(_)
             | StoreError::Locked
             | StoreError::Moving
             | StoreError::Region

@@ -13,7 +13,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode},
 };
 
-use crate::store::{backups, postgres, sqlite, url::PostgresUrl};
+use crate::store::{StoreError, backups, postgres, sqlite, url::PostgresUrl};
 
 /// The embedded engine's own, which a server tells by `NOTIFY`.
 const STAYS: &str = "gate_changes";
@@ -35,6 +35,9 @@ pub enum MovingError {
     /// The target lets nobody in.
     #[error("the target cannot be opened: {0}")]
     Closed(#[source] sqlx::Error),
+    /// The target is no database for a server to serve.
+    #[error(transparent)]
+    Unfit(StoreError),
     /// Another process is at it.
     #[error("another process moves into the target at this moment")]
     Busy,
@@ -577,6 +580,11 @@ impl Target {
         const NO_MORE: &str = "set lock_timeout = 0";
         let options = url.options().map_err(MovingError::Closed)?;
         let mut connection = PgConnection::connect_with(&options).await.map_err(MovingError::Closed)?;
+        postgres::require_utf8(&mut connection).await.map_err(MovingError::Unfit)?;
+        let is_region = sqlx::query_scalar(postgres::IS_REGION).fetch_one(&mut connection).await;
+        if is_region.map_err(MovingError::Target)? {
+            return Err(MovingError::Unfit(StoreError::Region));
+        }
         for statement in [PATIENCE, LOCK, NO_MORE] {
             sqlx::query(statement).execute(&mut connection).await.map_err(|error| {
                 // lock_not_available (PostgreSQL 18, appendix A).

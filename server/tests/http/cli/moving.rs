@@ -247,7 +247,7 @@ impl Said {
     fn assert_refused_at_last(&self, says: &str) {
         assert_eq!((self.code, self.stdout.as_str()), (Some(1), ""), "{}", self.stderr);
         let last = self.stderr.lines().last().unwrap();
-        assert!(last.starts_with("latchkey: cannot move ") && last.contains(says), "{}", self.stderr);
+        assert!(last.starts_with("latchkey: cannot ") && last.contains(says), "{}", self.stderr);
     }
 }
 
@@ -267,6 +267,16 @@ async fn a_target_that_holds_anything_is_refused_and_stays_as_it_is() {
     let before = rows(&there).await;
     run(source.moving(&served)).assert_refused("of the target holds rows already");
     assert_eq!(rows(&there).await, before);
+}
+
+#[tokio::test]
+async fn a_region_is_no_place_to_move_to() {
+    let Some(region) = Place::bare().await else { return };
+    let source = Embedded::new().await;
+    let there = region.connect().await;
+    there.script("create schema regional; create table regional.heartbeat (number bigint)").await;
+    run(source.moving(&region)).assert_refused("this database is a region's");
+    assert!(there.tables().await.is_empty(), "not even the schema was made");
 }
 
 #[tokio::test]
@@ -337,6 +347,20 @@ async fn a_damaged_file_does_not_move() {
         platform.end().await;
         let said = run(moving(&platform.folder(), &database_of(target.folder())));
         said.assert_refused_at_last(says);
+        assert!(target.connect().await.tables().await.is_empty(), "not even the schema was made");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_hold_every_text_is_refused() {
+    let source = tempfile::tempdir().unwrap();
+    run(latchkey(&["migrate", "--database", &database(source.path())]));
+    for encoding in ["LATIN1", "SQL_ASCII"] {
+        let Some(target) = Place::encoded(encoding).await else { return };
+        let says = format!("it is encoded in {encoding}, which does not hold everybody's name");
+        run(moving(source.path(), &database_of(target.folder()))).assert_refused(&says);
+        on(target.folder(), &["migrate"]).assert_refused(&says);
+        run(serve(target.folder(), &free_address())).assert_refused_at_last(&says);
         assert!(target.connect().await.tables().await.is_empty(), "not even the schema was made");
     }
 }
