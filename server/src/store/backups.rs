@@ -31,8 +31,11 @@ pub async fn insert(database: &Path, copy: &str) -> Result<(), StoreError> {
     const COPY: &str = "vacuum into $1";
     let options = SqliteConnectOptions::new().filename(database).busy_timeout(sqlite::BUSY_TIMEOUT);
     let mut connection = SqliteConnection::connect_with(&options).await?;
-    sqlx::query(COPY).bind(copy).execute(&mut connection).await?;
-    Ok(connection.close().await?)
+    let copied = sqlx::query(COPY).bind(copy).execute(&mut connection).await;
+    // Also where it failed: nothing of this process stays beside the file.
+    connection.close().await?;
+    copied?;
+    Ok(())
 }
 
 /// What is wrong with a file, if anything is. It reads all of it.
