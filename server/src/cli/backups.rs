@@ -27,7 +27,14 @@ pub(super) async fn back_up(options: &Options, to: &Path) -> Result<Value, CliEr
     let (draft, path) = draft_beside(to)?.into_parts();
     drop(draft);
     let text = path.to_str().ok_or_else(|| CliError::Refused(format!("--to {} is no text", to.display())))?;
-    backups::insert(&database, text).await?;
+    let copied = backups::insert(&database, text).await;
+    if copied.is_err() {
+        // Where the disk is full the engine leaves something of its own.
+        for part in PARTS {
+            let _ = fs::remove_file(beside(&path, part));
+        }
+    }
+    copied?;
     backups::find(&path).await.map_err(|problem| {
         CliError::Refused(format!(
             "the copy was not kept: {problem}. Check the disk, and {} by `pragma integrity_check`",
@@ -59,7 +66,7 @@ pub(super) async fn restore(options: &Options, from: &Path) -> Result<Value, Cli
     };
     let mut source = File::open(from).map_err(|error| no_backup(&error))?;
     let mut draft = draft_beside(&database)?;
-    io::copy(&mut source, draft.as_file_mut())?;
+    io::copy(&mut source, draft.as_file_mut()).map_err(|error| no_backup(&error))?;
     let path = draft.into_temp_path();
     // What is looked at is what is kept.
     backups::find(&path).await.map_err(|problem| no_backup(&problem))?;

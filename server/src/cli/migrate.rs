@@ -64,7 +64,7 @@ pub(super) async fn run(options: &Options, target: &Target, to: &PostgresUrl) ->
         MovingError::Closed(source) => {
             CliError::Open { url: DatabaseUrl::Postgres(to.clone()), source: source.into() }
         }
-        MovingError::Source(_) | MovingError::InUse => {
+        MovingError::Source(_) | MovingError::InUse | MovingError::Damaged(_) => {
             CliError::Refused(format!("cannot move {}: {problem}", database.display()))
         }
         _ => CliError::Refused(format!("cannot move {} to {to}: {problem}", database.display())),
@@ -109,6 +109,7 @@ impl Shown {
 
     fn tell(&mut self, progress: Progress<'_>) {
         let (doing, all) = match progress.stage {
+            Stage::Looking => ("looking at", "looking whether the file is whole"),
             Stage::Reading => ("reading", "reading everything"),
             Stage::Moving => ("moving", "moving what is not there yet"),
             Stage::Checking => ("checking", "reading everything that is there"),

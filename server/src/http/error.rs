@@ -437,6 +437,8 @@ impl From<StoreError> for Error {
             StoreError::Engine(_)
             | StoreError::Shared(_)
             | StoreError::Migration(_)
+            | StoreError::Encoding(_)
+            | StoreError::Locked
             | StoreError::Moving
             | StoreError::Region
             | StoreError::NoRegion

@@ -31,28 +31,36 @@ pub async fn insert(database: &Path, copy: &str) -> Result<(), StoreError> {
     const COPY: &str = "vacuum into $1";
     let options = SqliteConnectOptions::new().filename(database).busy_timeout(sqlite::BUSY_TIMEOUT);
     let mut connection = SqliteConnection::connect_with(&options).await?;
-    sqlx::query(COPY).bind(copy).execute(&mut connection).await?;
-    Ok(connection.close().await?)
+    let copied = sqlx::query(COPY).bind(copy).execute(&mut connection).await;
+    // Also where it failed: nothing of this process stays beside the file.
+    connection.close().await?;
+    copied?;
+    Ok(())
+}
+
+/// What is wrong with a file, if anything is. It reads all of it.
+pub(super) async fn find_damage(file: &mut SqliteConnection) -> Result<Option<String>, sqlx::Error> {
+    const CHECK: &str = "pragma integrity_check";
+    const CHECK_REFERENCES: &str = "select \"table\" from pragma_foreign_key_check limit 1";
+    let found: String = sqlx::query_scalar(CHECK).fetch_one(&mut *file).await?;
+    if found != "ok" {
+        let found = found.trim_start_matches("*** in database main ***\n");
+        return Ok(Some(found.replace('\n', "; ")));
+    }
+    let dangling: Option<String> = sqlx::query_scalar(CHECK_REFERENCES).fetch_optional(file).await?;
+    Ok(dangling.map(|table| format!("a row of {table} refers to one that is not there")))
 }
 
 /// Whether a copy is whole, and one that this version can open.
 pub async fn find(copy: &Path) -> Result<(), BackupError> {
-    const CHECK: &str = "pragma integrity_check";
-    const CHECK_REFERENCES: &str = "select \"table\" from pragma_foreign_key_check limit 1";
     const IS_OURS: &str =
         "select count(*) from sqlite_master where type = 'table' and name = '_sqlx_migrations'";
     const MIGRATIONS: &str = "select version, checksum from _sqlx_migrations order by version";
     // Nobody else has it: no file is made beside it to tell them.
     let options = SqliteConnectOptions::new().filename(copy).read_only(true).immutable(true);
     let mut connection = SqliteConnection::connect_with(&options).await?;
-    let found: String = sqlx::query_scalar(CHECK).fetch_one(&mut connection).await?;
-    if found != "ok" {
-        return Err(BackupError::Damaged(found));
-    }
-    let dangling: Option<String> =
-        sqlx::query_scalar(CHECK_REFERENCES).fetch_optional(&mut connection).await?;
-    if let Some(table) = dangling {
-        return Err(BackupError::Damaged(format!("a row of {table} refers to one that is not there")));
+    if let Some(damage) = find_damage(&mut connection).await? {
+        return Err(BackupError::Damaged(damage));
     }
     let is_ours: i64 = sqlx::query_scalar(IS_OURS).fetch_one(&mut connection).await?;
     if is_ours == 0 {

@@ -76,6 +76,15 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error(transparent)]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// The database keeps texts in an encoding that lacks some of them.
+    #[error(
+        "it is encoded in {0}, which does not hold everybody's name: make it with `create database … template template0 \
+         encoding 'UTF8'`"
+    )]
+    Encoding(String),
+    /// Another process has locked the file.
+    #[error("another process has the file to itself, as `latchkey migrate --to` does until it has moved")]
+    Locked,
     /// An embedded database has come here in part.
     #[error(
         "a database that moves here is not complete: run the same `latchkey migrate --to` again until it is"

@@ -13,7 +13,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode},
 };
 
-use crate::store::{postgres, sqlite, url::PostgresUrl};
+use crate::store::{StoreError, backups, postgres, sqlite, url::PostgresUrl};
 
 /// The embedded engine's own, which a server tells by `NOTIFY`.
 const STAYS: &str = "gate_changes";
@@ -35,6 +35,9 @@ pub enum MovingError {
     /// The target lets nobody in.
     #[error("the target cannot be opened: {0}")]
     Closed(#[source] sqlx::Error),
+    /// The target is no database for a server to serve.
+    #[error(transparent)]
+    Unfit(StoreError),
     /// Another process is at it.
     #[error("another process moves into the target at this moment")]
     Busy,
@@ -52,6 +55,12 @@ pub enum MovingError {
     /// The server has no such text.
     #[error("a text in {0}.{1} holds the character U+0000, which the server cannot store: change that row")]
     Nul(String, String),
+    /// No engine made such a text.
+    #[error("a text in {0}.{1} is not UTF-8: change that row")]
+    NoText(String, String),
+    /// What is read by an index that lacks a row lacks it as well.
+    #[error("the file is damaged: {0}. Move a backup of it that is whole")]
+    Damaged(String),
     /// What arrived is not what was sent.
     #[error(
         "the table {0} of the target is not the same as the file's: give an empty database, and move again"
@@ -71,6 +80,8 @@ pub enum MovingError {
 /// What a move is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
+    /// Looks whether the file is whole.
+    Looking,
     /// Reads everything there is, to know it again.
     Reading,
     /// Moves what is not there yet.
@@ -118,15 +129,16 @@ pub async fn insert_all(
     if !is_begun {
         target.refuse_occupied().await?;
     }
-    postgres::MIGRATIONS.run(&mut target.0).await?;
     let tables = source.tables().await?;
-    target.compare(&tables).await?;
-
     let mut rows = 0;
     for table in &tables {
         rows += source.count(table).await?;
     }
     let mut telling = Telling { told, done: 0, of: rows.saturating_mul(3) };
+    telling.begin();
+    source.refuse_damaged().await?;
+    postgres::MIGRATIONS.run(&mut target.0).await?;
+    target.compare(&tables).await?;
     let expected = read(&mut source, &tables, batch, &mut telling).await?;
     if is_begun {
         target.compare_plan(&expected).await?;
@@ -217,6 +229,12 @@ struct Telling<F> {
 }
 
 impl<F: FnMut(Progress<'_>)> Telling<F> {
+    /// Of all tables together nothing is done yet.
+    fn begin(&mut self) {
+        let overall = (self.done, self.of);
+        (self.told)(Progress { stage: Stage::Looking, table: "the file", rows: 0, is_done: false, overall });
+    }
+
     /// So many rows more.
     fn tell(&mut self, stage: Stage, reading: &Reading<'_>, rows: u64) {
         self.done += rows;
@@ -318,6 +336,16 @@ impl Table {
 
     fn key_of(&self, row: &[Cell]) -> Vec<Cell> {
         self.key.iter().filter_map(|at| row.get(*at)).cloned().collect()
+    }
+
+    /// Why a row of the file could not be read.
+    fn unreadable(&self, error: sqlx::Error) -> MovingError {
+        let sqlx::Error::ColumnDecode { index, .. } = &error else { return MovingError::Source(error) };
+        let column = index.parse().ok().and_then(|at: usize| self.columns.get(at));
+        match column.filter(|column| column.kind == Kind::Text) {
+            Some(column) => MovingError::NoText(self.name.clone(), column.name.clone()),
+            None => MovingError::Source(error),
+        }
     }
 
     /// The column of a text that only the file can hold.
@@ -459,6 +487,14 @@ impl Source {
         Ok(Self(connection))
     }
 
+    /// Rows are read in the order of an index: what is not in it would not be missed.
+    async fn refuse_damaged(&mut self) -> Result<(), MovingError> {
+        match backups::find_damage(&mut self.0).await.map_err(MovingError::Source)? {
+            Some(damage) => Err(MovingError::Damaged(damage)),
+            None => Ok(()),
+        }
+    }
+
     /// Everything that moves, in the order in which it does.
     async fn tables(&mut self) -> Result<Vec<Table>, MovingError> {
         const TABLES: &str = "select name from sqlite_master
@@ -514,7 +550,7 @@ impl Source {
         let sql = table.select(last.is_some());
         let limit = Some(i64::from(reading.batch.get()));
         let rows = rows!(self.0, table, sql, last.into_iter().flatten(), limit).await;
-        Ok(reading.take(rows.map_err(MovingError::Source)?))
+        Ok(reading.take(rows.map_err(|error| table.unreadable(error))?))
     }
 
     /// The last number that each table has given, which no row need have any more.
@@ -544,6 +580,11 @@ impl Target {
         const NO_MORE: &str = "set lock_timeout = 0";
         let options = url.options().map_err(MovingError::Closed)?;
         let mut connection = PgConnection::connect_with(&options).await.map_err(MovingError::Closed)?;
+        postgres::require_utf8(&mut connection).await.map_err(MovingError::Unfit)?;
+        let is_region = sqlx::query_scalar(postgres::IS_REGION).fetch_one(&mut connection).await;
+        if is_region.map_err(MovingError::Target)? {
+            return Err(MovingError::Unfit(StoreError::Region));
+        }
         for statement in [PATIENCE, LOCK, NO_MORE] {
             sqlx::query(statement).execute(&mut connection).await.map_err(|error| {
                 // lock_not_available (PostgreSQL 18, appendix A).

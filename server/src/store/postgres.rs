@@ -8,7 +8,7 @@ use std::pin::Pin;
 
 use latchkey_gate::database::{answered_in_time, past_cuts};
 use sqlx::{
-    Connection, PgConnection, PgPool, Postgres, Transaction,
+    Connection, PgConnection, PgExecutor, PgPool, Postgres, Transaction,
     migrate::Migrator,
     pool::PoolConnectionMetadata,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -62,8 +62,14 @@ impl Server {
         let migrating = PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options)
-            .await?;
+            .connect_with(options.clone())
+            .await;
+        let migrating = match migrating {
+            // A pool that gave up does not say what was in its way.
+            Err(sqlx::Error::PoolTimedOut) => return Err(why_not(&options).await.into()),
+            opened => opened?,
+        };
+        require_utf8(&migrating).await?;
         // A part of a database would let in whom the rest of it keeps out.
         if sqlx::query_scalar(IS_MOVING).fetch_one(&migrating).await? {
             return Err(StoreError::Moving);
@@ -134,6 +140,21 @@ impl Server {
     async fn begin(&self, how: &'static str) -> Result<Transaction<'static, Postgres>, StoreError> {
         Ok(past_cuts(&self.pool, || self.pool.begin_with(how)).await?)
     }
+}
+
+/// Why there is no connection.
+async fn why_not(options: &PgConnectOptions) -> sqlx::Error {
+    match tokio::time::timeout(ACQUIRE_TIMEOUT, PgConnection::connect_with(options)).await {
+        Ok(Err(error)) => error,
+        Ok(Ok(_)) | Err(_) => sqlx::Error::PoolTimedOut,
+    }
+}
+
+/// Refuses a database that cannot hold every text: somebody whose name has no place in it could not be told why.
+pub(super) async fn require_utf8(database: impl PgExecutor<'_>) -> Result<(), StoreError> {
+    const ENCODING: &str = "select current_setting('server_encoding')";
+    let encoding: String = sqlx::query_scalar(ENCODING).fetch_one(database).await?;
+    if encoding == "UTF8" { Ok(()) } else { Err(StoreError::Encoding(encoding)) }
 }
 
 /// Whether a connection that was used is good for the next one, which is asked off everybody's path. One over which nothing

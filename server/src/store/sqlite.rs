@@ -123,7 +123,11 @@ impl File {
             .max_connections(1)
             .after_connect(move |connection, _| Box::pin(hears.clone().hear(connection)))
             .connect_with(options.clone())
-            .await?;
+            .await
+            .map_err(|error| {
+                // As long as a pool waits for a connection, a connection waits for a lock.
+                if matches!(error, sqlx::Error::PoolTimedOut) { StoreError::Locked } else { error.into() }
+            })?;
         MIGRATIONS.run(&writer).await?;
         let readers = pool().max_connections(READERS).connect_with(options.read_only(true)).await?;
         Ok(Self { readers, writer: Writer::new(writer), changed })

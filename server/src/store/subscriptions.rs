@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, migrate::Migrator}
 
 use super::{
     StoreError,
-    postgres::{IS_CENTRE, IS_REGION},
+    postgres::{IS_CENTRE, IS_REGION, require_utf8},
     url::PostgresUrl,
 };
 
@@ -64,6 +64,7 @@ const EMPTY: &str = "
 pub async fn insert(to: &PostgresUrl, name: &str, from: &PostgresUrl) -> Result<(), SubscriptionError> {
     let centre = from.for_a_server()?;
     let mut connection = PgConnection::connect_with(&to.options()?).await?;
+    require_utf8(&mut connection).await?;
     if sqlx::query_scalar(IS_CENTRE).fetch_one(&mut connection).await? {
         return Err(SubscriptionError::Centre);
     }

@@ -4,6 +4,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    process::Command,
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -141,6 +142,26 @@ fn a_backup_takes_nobody_else_s_place() {
     back_up(folder.path(), &folder.path().join("latchkey.db")).assert_refused("there is already");
     back_up(folder.path(), &folder.path().join("nowhere/copy.db")).assert_refused("cannot write ");
     assert_eq!(names(folder.path()).len(), 2, "no draft is left");
+}
+
+/// As on a disk that is full: no file can be longer than this.
+#[tokio::test]
+async fn a_backup_that_fails_leaves_nothing() {
+    let folder = with_acme();
+    let (file, copy) = (folder.path().join("latchkey.db"), folder.path().join("copy.db"));
+    // More than the engine keeps in its memory.
+    let mut connection = open(&file).await;
+    let much = "update organizations set name = hex(randomblob(3000000))";
+    sqlx::query(much).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    let line = latchkey(&["backup", "--to", copy.to_str().unwrap()]);
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 4000; exec \"$@\"", "sh"]);
+    command.arg(line.get_program()).args(line.get_args());
+    command.arg("--database").arg(format!("sqlite://{}", file.display()));
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(names(folder.path()), std::slice::from_ref(&file));
 }
 
 #[test]

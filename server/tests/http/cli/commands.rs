@@ -1,6 +1,10 @@
 //! Commands other than `serve`.
 
-use std::process::Stdio;
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    process::Stdio,
+};
 
 use serde_json::json;
 use tempfile::{TempDir, tempdir};
@@ -403,6 +407,33 @@ fn a_database_that_is_missing_or_cannot_be_opened_is_named() {
     let file = folder.path().join("file").display().to_string();
     let said = run(latchkey(&["migrate", "--database", &format!("sqlite://{file}")]));
     said.assert_refused(&format!("cannot open the database {file}: "));
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told_from_one_that_is_busy() {
+    let line = ["migrate", "--database", "postgres://u@127.0.0.1:1/d"];
+    run(latchkey(&line))
+        .assert_refused("127.0.0.1:1/d: error communicating with database: Connection refused");
+}
+
+/// `verify-ca` is checked by a part of the TLS library of its own.
+#[test]
+fn a_server_that_breaks_off_is_no_end_of_the_process() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            // It is asked for TLS, and would begin with it (PostgreSQL 18, §54.2.11).
+            let (mut stream, mut asked) = (stream.unwrap(), [0; 8]);
+            let _ = stream.read_exact(&mut asked).and_then(|()| stream.write_all(b"S"));
+        }
+    });
+    for mode in ["require", "verify-ca", "verify-full"] {
+        let url = format!("postgres://u:canary@{address}/d?sslmode={mode}");
+        let said = run(latchkey(&["migrate", "--database", &url]));
+        said.assert_refused("cannot open the database postgres://u@127.0.0.1:");
+        assert!(!said.stderr.contains("canary"), "{}", said.stderr);
+    }
 }
 
 #[test]

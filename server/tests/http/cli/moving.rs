@@ -194,7 +194,7 @@ async fn move_and_kill(source: &Embedded, target: &Place) -> Database {
         assert!(Clock::System.elapsed() - began < Duration::from_secs(30), "it does not come there");
         assert!(running.0.try_wait().unwrap().is_none(), "it ended");
     }
-    on(&source.folder(), &["migrate"]).assert_refused("cannot open the database");
+    on(&source.folder(), &["migrate"]).assert_refused("another process has the file to itself");
     signal(&running, "-KILL");
     running.0.wait().unwrap();
     sqlx::query(UNLOCK).execute(&mut *held).await.unwrap();
@@ -247,7 +247,7 @@ impl Said {
     fn assert_refused_at_last(&self, says: &str) {
         assert_eq!((self.code, self.stdout.as_str()), (Some(1), ""), "{}", self.stderr);
         let last = self.stderr.lines().last().unwrap();
-        assert!(last.starts_with("latchkey: cannot move ") && last.contains(says), "{}", self.stderr);
+        assert!(last.starts_with("latchkey: cannot ") && last.contains(says), "{}", self.stderr);
     }
 }
 
@@ -267,6 +267,16 @@ async fn a_target_that_holds_anything_is_refused_and_stays_as_it_is() {
     let before = rows(&there).await;
     run(source.moving(&served)).assert_refused("of the target holds rows already");
     assert_eq!(rows(&there).await, before);
+}
+
+#[tokio::test]
+async fn a_region_is_no_place_to_move_to() {
+    let Some(region) = Place::bare().await else { return };
+    let source = Embedded::new().await;
+    let there = region.connect().await;
+    there.script("create schema regional; create table regional.heartbeat (number bigint)").await;
+    run(source.moving(&region)).assert_refused("this database is a region's");
+    assert!(there.tables().await.is_empty(), "not even the schema was made");
 }
 
 #[tokio::test]
@@ -305,6 +315,54 @@ async fn a_text_that_only_the_file_can_hold_is_named() {
     platform.end().await;
     let said = run(moving(&platform.folder(), &database_of(target.folder())));
     said.assert_refused_at_last("a text in projects.name holds the character U+0000");
+}
+
+#[tokio::test]
+async fn a_text_that_is_none_is_named() {
+    let Some(target) = Place::bare().await else { return };
+    let platform = Platform::embedded().await;
+    platform.execute("update projects set name = cast(x'ff41' as text)").await;
+    platform.end().await;
+    let said = run(moving(&platform.folder(), &database_of(target.folder())));
+    said.assert_refused_at_last("a text in projects.name is not UTF-8");
+}
+
+/// A row that an index lacks would be missing there, and in what is compared.
+#[tokio::test]
+async fn a_damaged_file_does_not_move() {
+    let Some(target) = Place::bare().await else { return };
+    for (damage, says) in [
+        (
+            "pragma writable_schema = on;
+             update sqlite_master set rootpage = (select rootpage from sqlite_master
+                                                  where name = 'sqlite_autoindex_frame_sessions_1')
+             where name = 'sqlite_autoindex_projects_1';
+             pragma writable_schema = off",
+            "the file is damaged: ",
+        ),
+        ("pragma foreign_keys = off; delete from users", "refers to one that is not there"),
+    ] {
+        let platform = Platform::embedded().await;
+        platform.database.script(damage).await;
+        platform.end().await;
+        let said = run(moving(&platform.folder(), &database_of(target.folder())));
+        said.assert_refused_at_last(says);
+        assert!(target.connect().await.tables().await.is_empty(), "not even the schema was made");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_hold_every_text_is_refused() {
+    let source = tempfile::tempdir().unwrap();
+    run(latchkey(&["migrate", "--database", &database(source.path())]));
+    for encoding in ["LATIN1", "SQL_ASCII"] {
+        let Some(target) = Place::encoded(encoding).await else { return };
+        let says = format!("it is encoded in {encoding}, which does not hold everybody's name");
+        run(moving(source.path(), &database_of(target.folder()))).assert_refused(&says);
+        on(target.folder(), &["migrate"]).assert_refused(&says);
+        run(serve(target.folder(), &free_address())).assert_refused_at_last(&says);
+        assert!(target.connect().await.tables().await.is_empty(), "not even the schema was made");
+    }
 }
 
 /// Also before anybody asks where to.

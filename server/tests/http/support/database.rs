@@ -71,6 +71,12 @@ impl Place {
         Some(Self::on(&server()?, "").await)
     }
 
+    /// The same, in an encoding that a server need not have been made with.
+    pub(crate) async fn encoded(encoding: &str) -> Option<Self> {
+        let how = format!("template template0 encoding '{encoding}' locale 'C'");
+        Some(Self::on(&server()?, &how).await)
+    }
+
     async fn on(server: &Url, how: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let name = fresh();
