@@ -89,6 +89,24 @@ async fn another_application_asks_again() {
         .with("redirect_uri", &Asking::callback(GLOBEX_APP))
         .with("origin", GLOBEX_SITE);
     person.ask(&globex).await.assert_page(200, "<dd id=\"organization\"><bdi>Globex Corporation</bdi></dd>");
+
+    // Even where it runs on the same site and is answered at the same address.
+    person.allow(&Asking::redirect()).await;
+    let same = [
+        "insert into applications (client_id, organization_id, name, scopes, response_types, created_at)
+                     select 'acmeother', organization_id, name, scopes, response_types, created_at
+                     from applications where client_id = 'acmeclient'",
+        "insert into application_origins (client_id, origin)
+             select 'acmeother', origin from application_origins where client_id = 'acmeclient'",
+        "insert into application_redirect_uris (client_id, redirect_uri)
+             select 'acmeother', redirect_uri from application_redirect_uris where client_id = 'acmeclient'",
+    ];
+    for sql in same {
+        platform.execute(sql).await;
+    }
+    assert_eq!(person.ask(&Asking::redirect()).await.status, 303);
+    let other = Asking::redirect().with("client_id", "acmeother");
+    person.ask(&other).await.assert_page(200, "id=\"allow\"");
 }
 
 #[tokio::test]
