@@ -278,6 +278,24 @@ async fn who_writes_alone_is_in_nobody_s_way() {
     assert_eq!(one.count(owners).await, 2);
 }
 
+/// What it looked at before it waited was true then.
+#[tokio::test]
+async fn what_ended_while_a_code_waited_to_be_exchanged_is_seen() {
+    let Some((one, other)) = two().await else { return };
+    let code = Person::signed_in(&one, MEMBER).await.code(&Asking::code()).await;
+    let mut alone = other.app.store.write_alone(By::command(NOW)).await.unwrap();
+    let exchanged = tokio::spawn({
+        let one = one.clone();
+        async move { one.exchange(&Form::code(&code)).await }
+    });
+    somebody_waits(&one).await;
+    let theirs = store::grants::Selection::Person { user_id: "max" };
+    store::grants::revoke(&mut alone, theirs, NOW).await.unwrap();
+    alone.commit().await.unwrap();
+    exchanged.await.unwrap().assert_api_error(400, "invalid_grant");
+    assert_eq!(one.count("select count(*) from access_tokens").await, 0);
+}
+
 /// Nothing comes back, and nothing says that the connection is gone.
 #[tokio::test]
 async fn who_is_cut_off_from_the_database_says_so_in_time_and_comes_back() {
