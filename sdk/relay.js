@@ -9,8 +9,6 @@ export class Relay {
   #error;
   #calls = new Map();
   #last = 0;
-  /** Why the calls that began until now came to an end, once they did. */
-  #ends = [];
 
   /** `error` makes an error of a code. */
   constructor(post, error) {
@@ -19,22 +17,26 @@ export class Relay {
   }
 
   /** The response to a request for a path of the platform. */
-  async fetch(request, path) {
+  fetch(request, path) {
     const { method, signal } = request;
-    const ends = this.#ends;
-    const body = method == "GET" || method == "HEAD" ? null : await request.blob();
-    // The frame that was meant is gone.
-    if (ends.length) throw ends[0];
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
+      let isSent = false;
       const abort = () => {
-        this.#post({ type: "cancel", id });
+        if (isSent) this.#post({ type: "cancel", id });
         this.#break(id, this.#error("aborted"));
       };
       this.#calls.set(id, { resolve, reject, done: () => signal.removeEventListener("abort", abort) });
-      if (signal.aborted) return this.#break(id, this.#error("aborted"));
+      if (signal.aborted) return abort();
       signal.addEventListener("abort", abort);
-      this.#post({ type: "fetch", id, method, path, headers: [...request.headers], body: body?.size ? body : null });
+      const send = (body) => {
+        // Given up meanwhile, or the frame that was meant is gone: a body may never end.
+        if (!this.#calls.has(id)) return;
+        isSent = true;
+        this.#post({ type: "fetch", id, method, path, headers: [...request.headers], body: body?.size ? body : null });
+      };
+      if (method == "GET" || method == "HEAD") send();
+      else request.blob().then(send, () => this.#break(id, this.#error("network_error")));
     });
   }
 
@@ -73,8 +75,6 @@ export class Relay {
 
   /** The frame is gone: whatever waits for it has failed. */
   end(error) {
-    this.#ends.push(error);
-    this.#ends = [];
     for (const id of [...this.#calls.keys()]) this.#break(id, error);
   }
 

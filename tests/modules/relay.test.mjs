@@ -118,9 +118,26 @@ test("a call whose body is still being read when the frame goes is over with it,
   const body = new ReadableStream({ start: (controller) => (finish = () => controller.close()) });
   const call = relay.fetch(request({ method: "POST", body, duplex: "half" }), "/api/0/x/");
   relay.end(Object.assign(new Error(), { code: "aborted" }));
-  finish();
   await assert.rejects(call, { code: "aborted" });
+  finish();
+  await new Promise((done) => setTimeout(done, 10));
   assert.deepEqual(sent, []);
   relay.fetch(request({ method: "POST", body: "in" }), "/api/0/x/");
-  assert.equal((await posted(sent)).id, 1);
+  assert.equal((await posted(sent)).body.size, 2);
+});
+
+test("a body that never ends or that fails keeps nobody waiting, and the frame hears nothing of it", async () => {
+  const { sent, relay } = start();
+  const endless = () => new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(3)) });
+  const controller = new AbortController();
+  const given = { method: "POST", body: endless(), duplex: "half", signal: controller.signal };
+  const call = relay.fetch(request(given), "/api/0/x/");
+  setTimeout(() => controller.abort(), 10);
+  await assert.rejects(call, { code: "aborted" });
+  const other = relay.fetch(request({ method: "POST", body: endless(), duplex: "half" }), "/api/0/x/");
+  relay.end(Object.assign(new Error("gone"), { code: "network_error" }));
+  await assert.rejects(other, { code: "network_error", message: "gone" });
+  const broken = new ReadableStream({ start: (controller) => controller.error(new TypeError("x")) });
+  await assert.rejects(relay.fetch(request({ method: "POST", body: broken, duplex: "half" }), "/api/0/x/"), { code: "network_error" });
+  assert.deepEqual(sent, []);
 });
