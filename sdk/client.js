@@ -681,8 +681,8 @@ export class Client extends EventTarget {
     const { token, expiresIn, refresh, error, isFinal } = await this.#exchange({ grant_type: "refresh_token", refresh_token });
     if (this.#refresh != refresh_token) return this.#revoke(refresh ?? token);
     if (error) return isFinal ? this.#over(new LatchkeyError("session_expired")) : this.#tell(UNRENEWED);
-    const expiresAt = new Date(Date.now() + expiresIn * 1000);
-    this.#tell(RENEWED, +expiresAt, undefined, { session: { ...this.#session, expiresAt }, token, refresh });
+    const expiresAt = Date.now() + expiresIn * 1000;
+    this.#tell(RENEWED, expiresAt, undefined, { session: readSession(this.#session, expiresAt), token, refresh });
     this.#handOver();
   }
 

@@ -3,6 +3,8 @@ import { CODES } from "./errors.js";
 /** The protocol that this package speaks with the frame and with the platform's pages. */
 export const VERSION = 1;
 
+const { freeze } = Object;
+
 const isText = (value) => typeof value == "string";
 
 // What a field can be, by the letter that stands for it below.
@@ -58,7 +60,15 @@ export function readSession(data, expiresAt) {
   const texts = [organization?.id, organization?.slug, organization?.name, user?.id, user?.name];
   if (!Number.isFinite(expiresAt) || !Array.isArray(scopes) || ![...texts, ...scopes].every(isText)) return;
   const [id, slug, name, userId, userName] = texts;
-  return { organization: { id, slug, name }, user: { id: userId, name: userName }, scopes: [...scopes], expiresAt: new Date(expiresAt) };
+  // It is the client's own: nothing that the page does to it changes whose session it is, or until when.
+  return freeze({
+    organization: freeze({ id, slug, name }),
+    user: freeze({ id: userId, name: userName }),
+    scopes: freeze([...scopes]),
+    get expiresAt() {
+      return new Date(expiresAt);
+    },
+  });
 }
 
 /** Whether it is a message of the platform's pages, or of this package on another page of the site. */
