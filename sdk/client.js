@@ -140,11 +140,12 @@ export class Client extends EventTarget {
   }
 
   async login(given) {
-    const { signal, ...ask } = checkLogin(given, this.#options);
+    const { signal, limit, ...ask } = checkLogin(given, this.#options);
     if (signal?.aborted) throw this.#aborted();
-    // A window that is open already stays as it was asked for.
+    // A window that is open already stays as it was asked for, and has its own time.
+    const isOpen = this.state == "signing-in";
     if (!this.#waiting.login.length) this.#ask = ask;
-    return this.#wait("login", () => this.#tell(LOGIN, ask.limit), signal);
+    return this.#wait("login", () => this.#tell(LOGIN, limit), signal, isOpen && limit);
   }
 
   async handleRedirect() {
@@ -162,7 +163,10 @@ export class Client extends EventTarget {
 
   async fetch(path, init) {
     // After a sleep the token is over, and its successor on the way.
-    while (this.#session?.expiresAt <= Date.now()) await this.#wait("token", () => this.#tell(TICK));
+    while (this.#session?.expiresAt <= Date.now()) {
+      if (init?.signal?.aborted) throw this.#aborted();
+      await this.#wait("token", () => this.#tell(TICK), init?.signal);
+    }
     const isOver = () => this.#ended.signal.aborted;
     if (isOver()) throw this.#aborted();
     if (!this.#session) throw new LatchkeyError("login_required");
@@ -295,26 +299,36 @@ export class Client extends EventTarget {
     if (ms < Infinity) this.#timer = setTimeout(() => this.#tell(TICK, this.#popup?.closed ? 1 : 0), Math.min(ms, 2 ** 31 - 1));
   }
 
-  /** A promise that the table settles, for a step that begins at once. */
-  #wait(kind, begin, signal) {
+  /** A promise that the table settles, for a step that begins at once. Who waits for it may give up, or has so many milliseconds. */
+  #wait(kind, begin, signal, ms) {
     return new Promise((resolve, reject) => {
-      const entry = [resolve, reject];
       const waiting = this.#waiting[kind];
-      waiting.push(entry);
-      // Who gives up leaves the others alone; the last one takes the window along.
-      signal?.addEventListener("abort", () => {
-        if (!waiting.includes(entry)) return;
-        if (waiting.length == 1) return this.#tell(ABORT);
+      // Who gives up leaves the others alone.
+      const leave = (error) => {
         waiting.splice(waiting.indexOf(entry), 1);
-        reject(this.#aborted());
-      }, { signal: this.#ended.signal });
+        done();
+        reject(error);
+      };
+      // The last one that waits for a sign-in takes the window along.
+      const abort = () => (kind == "login" && waiting.length == 1 ? this.#tell(ABORT) : leave(this.#aborted()));
+      const timer = ms && setTimeout(() => leave(new LatchkeyError("timeout")), ms);
+      const done = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener?.("abort", abort);
+      };
+      const entry = [resolve, reject, done];
+      waiting.push(entry);
+      signal?.addEventListener?.("abort", abort);
       begin();
     });
   }
 
   #settle(kind, error) {
     const waiting = this.#waiting[kind].splice(0);
-    for (const [resolve, reject] of waiting) error ? reject(error) : resolve(this.#session);
+    for (const [resolve, reject, done] of waiting) {
+      done();
+      error ? reject(error) : resolve(this.#session);
+    }
     return waiting.length;
   }
 
