@@ -56,11 +56,24 @@ import {
 } from "./table.js";
 
 const WAS_CUT_OFF =
-  "The sign-in window closed at once. If it is still open, this site's Cross-Origin-Opener-Policy cut it off: send same-origin-allow-popups, or give redirectUri.";
+  "The sign-in window closed at once. If it is still open, this site's Cross-Origin-Opener-Policy cut it off: send same-origin-allow-popups";
+
+const IS_SILENT =
+  "The toolbar's frame did not answer. An extension or a content blocker may keep it out, or the platform's frame-ancestors: diagnose() says more.";
+
+const STREAMED = "fetch: a body that is a stream could not be sent. It needs HTTP/2 or later; text, bytes and a Blob do not.";
 
 const REDIRECTED = "fetch: the platform answered with a redirect, which is not followed. Give the path that it leads to.";
 
-const TAKEN_OFF = "The toolbar's frame, which keeps the token, is not on the page any more.";
+const TAKEN_OFF = "The toolbar's frame, which keeps the token, is not on the page any more: call init() again.";
+
+const NO_CONTAINER = "The toolbar's container is not on the page any more: call init() with another one.";
+
+/** How long after a click a browser lets a window open. */
+const CLICK_MS = 4_500;
+
+/** How long this page may take to repeat its headers. */
+const HEADERS_MS = 2_000;
 
 /** How long the platform may take to answer. It repeats what was lost for twice as long. */
 const LIMIT_MS = 15_000;
@@ -81,11 +94,25 @@ export async function diagnose(given) {
   }
 }
 
+/** Whether this page's own policy cuts the windows it opens off from it. */
+async function isCutOff() {
+  // Some servers know no HEAD, and some never answer one.
+  for (const method of ["HEAD", "GET"]) {
+    try {
+      const { ok, headers, body } = await fetch(location.href, { method, signal: AbortSignal.timeout(HEADERS_MS) });
+      body?.cancel();
+      if (ok || method == "GET") return CUTS.test(headers.get("cross-origin-opener-policy"));
+    } catch {}
+  }
+}
+
+const keptOut = (why) => new LatchkeyError("frame_blocked", why, why);
+
 /** One application on one page: what its table decides, and the page's own hands in the browser. */
 export class Client extends EventTarget {
   #options;
   #core;
-  #waiting = { init: [], login: [], token: [] };
+  #waiting = { init: [], login: [], token: [], dock: [] };
   #ended = new AbortController();
   #timer;
   #state = 0;
@@ -244,8 +271,11 @@ export class Client extends EventTarget {
     const answer = this.#core.step(event, value, Date.now());
     const does = (action) => answer & action;
     const code = CODES[(answer >>> 24) - 1];
-    if (code) failure = new LatchkeyError(code, does(CUT_OFF) ? WAS_CUT_OFF : this.#why(code));
-    if (does(KEEP)) this.#stock.push(offer);
+    if (code) failure = does(CUT_OFF) ? this.#cutOff() : code == "frame_blocked" ? keptOut(IS_SILENT) : new LatchkeyError(code, this.#why(code));
+    if (does(KEEP)) {
+      this.#stock.push(offer);
+      this.#settle("dock");
+    }
     if (does(START)) this.#settle("init");
     if (does(STOP)) {
       this.#clear();
@@ -290,6 +320,12 @@ export class Client extends EventTarget {
 
   #why(code) {
     return code == "aborted" && this.#ended.signal.aborted ? "The client was destroyed." : "";
+  }
+
+  /** What is advised is what was not done. */
+  #cutOff() {
+    const otherwise = this.#options.hasRedirectUri ? ", or register redirectUri for the application." : ", or give redirectUri.";
+    return new LatchkeyError("popup_closed", WAS_CUT_OFF + (this.#channel ? "." : otherwise));
   }
 
   #wake() {
@@ -368,34 +404,27 @@ export class Client extends EventTarget {
       if (signal.aborted) return ready;
       this.#relay = new Relay((message) => this.#post(message), refused);
     }
-    const asked = hasRedirectUri && mode != "redirect";
+    const leaves = mode == "redirect";
     const [status, cuts] = await Promise.all([
-      this.#send(toolbar(this.#options, "status/") + (asked ? "?" + form({ redirect_uri: redirectUri }) : "")),
-      asked && this.#isCutOff(signal),
+      this.#send(toolbar(this.#options, "status/") + (hasRedirectUri || leaves ? "?" + form({ redirect_uri: redirectUri }) : "")),
+      hasRedirectUri && !leaves && isCutOff(),
     ]);
     const { allowed, setup_url: setupUrl, redirect_uri, opener, error, error_description } = Object(status.body);
     if (signal.aborted) return ready;
     // A link for people: it leads to the platform it comes from, and nowhere else.
     if (originOf(setupUrl) == platform) this.#setupUrl = setupUrl;
-    if (redirect_uri === "registered") {
-      this.#channel = new BroadcastChannel(pendingKey(this.#options.clientId));
-      this.#channel.onmessage = ({ data }) => this.#returned(data);
-      if (cuts || opener === "cut") this.#delivery = this.#usual = "channel";
+    if (redirect_uri === "registered" && !leaves) {
+      if (window.BroadcastChannel) {
+        this.#channel = new BroadcastChannel(pendingKey(this.#options.clientId));
+        this.#channel.onmessage = ({ data }) => this.#returned(data);
+        if (cuts || opener === "cut") this.#delivery = this.#usual = "channel";
+      }
       if (mode == "auto" && tokens == "page") await this.#reserve();
     }
-    if (status.ok && allowed === true) this.#tell(ALLOWED);
-    else this.#tell(REFUSED, 0, status.error ?? refused(error, error_description));
+    if (!status.ok || allowed !== true) this.#tell(REFUSED, 0, status.error ?? refused(error, error_description));
+    else if (leaves && redirect_uri === "unregistered") this.#tell(REFUSED, 0, invalid(`redirectUri: register ${redirectUri} for the application, as exactly this`));
+    else this.#tell(ALLOWED);
     return ready;
-  }
-
-  /** Whether this page's own policy cuts the windows it opens off from it. */
-  async #isCutOff(signal) {
-    try {
-      const response = await fetch(location.href, { method: "HEAD", signal });
-      return CUTS.test(response.headers.get("cross-origin-opener-policy"));
-    } catch {
-      return false;
-    }
   }
 
   /** Makes a request ready for the next click, where no frame does it. */

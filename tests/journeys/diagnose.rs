@@ -301,6 +301,24 @@ journeys! {
         journey.sign_in_from_here().await?;
     }
 
+    fn a_page_that_answers_no_head_request_is_known_to_cut_its_windows_off(journey) on Loopback {
+        let shop = Shop::of(journey).await?;
+        update(journey, "--redirect-uri", &format!("{}/back", shop.origin)).await?;
+        for answer in ["Promise.resolve(new Response(null, { status: 405 }))",
+            "new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))"] {
+            shop.open(journey, &[(COOP, "same-origin")]).await?;
+            journey.browser.run(&format!(
+                "const real = fetch;
+                 window.fetch = (url, init) => {{
+                     const signal = init?.signal;
+                     return init?.method == 'HEAD' ? {answer} : real(url, init);
+                 }};"
+            )).await?;
+            let options = format!("{{ mode: 'popup', redirectUri: '{}/back' }}", shop.origin);
+            ensure!(journey.start(&options).await? == "signed-out channel", "{answer}");
+        }
+    }
+
     fn what_a_page_does_not_let_the_sdk_load_is_an_error_like_any_other(journey) on Loopback {
         let shop = Shop::of(journey).await?;
         let platform = journey.stage.platform();

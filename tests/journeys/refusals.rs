@@ -162,7 +162,8 @@ journeys! {
         let outcome = journey.with_client(
             "client.destroy();
              history.replaceState(null, '', `#error=access_denied&state=s&iss=${platform}&client_id=${clientId}`);
-             const back = await sdk.init({ clientId, platform, mode: 'redirect' });
+             const redirectUri = `${location.origin}/redirect.html`;
+             const back = await sdk.init({ clientId, platform, mode: 'redirect', redirectUri });
              back.destroy();
              return [location.hash, await back.handleRedirect().catch((error) => error.code)].join(' ')",
         ).await?;
