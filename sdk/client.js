@@ -51,6 +51,7 @@ import {
   SWAPPED,
   TAKE,
   TICK,
+  UNHEARD,
   UNRENEWED,
   WELCOME,
 } from "./table.js";
@@ -166,9 +167,17 @@ export class Client extends EventTarget {
     return client;
   }
 
+  /** What `index.js` answers with where there is a client already. The site may have taken its toolbar off the page. */
+  static async again(client, container) {
+    await client.#docked(container);
+    return client;
+  }
+
   async login(given) {
     const { signal, limit, ...ask } = checkLogin(given, this.#options);
     if (signal?.aborted) throw this.#aborted();
+    // Nothing else is awaited between a click and its window.
+    if (this.#isOff()) await this.#docked(undefined, signal);
     // A window that is open already stays as it was asked for, and has its own time.
     const isOpen = this.state == "signing-in";
     if (!this.#waiting.login.length) this.#ask = ask;
@@ -310,6 +319,8 @@ export class Client extends EventTarget {
     if (does(REVOKE_LAST)) this.#revoke(last);
     if (does(REVOKE_OFFER)) this.#revoke(offer.refresh ?? offer.token);
     if (does(REPORT)) this.#report(failure);
+    // A frame that reloads by itself may be slow, and nobody waits for it.
+    if (does(UNHEARD) && (!this.#state || this.#waiting.dock.length)) this.#doWithout() || this.#giveUp();
     if (does(RENEW)) this.#renew();
     this.#wake();
   }
@@ -460,7 +471,7 @@ export class Client extends EventTarget {
   #mount(signal) {
     // A script in the head may be faster than the body.
     if (!document.body) return addEventListener("DOMContentLoaded", () => this.#mount(signal), { signal });
-    const { platform, container, headless, mode } = this.#options;
+    const { platform, container, headless } = this.#options;
     const options = { signal };
     const frame = (this.#frame = document.createElement("iframe"));
     frame.src = toolbar(this.#options, "");
@@ -474,15 +485,46 @@ export class Client extends EventTarget {
       "securitypolicyviolation",
       ({ effectiveDirective, disposition, blockedURI }) => {
         if (effectiveDirective != "frame-src" || disposition != "enforce" || originOf(blockedURI) != platform || !this.#frame) return;
-        if (mode == "iframe" || this.#options.tokens == "frame") return this.#tell(REFUSED, 0, new LatchkeyError("frame_blocked"));
-        // In mode auto there is a way without it.
-        this.#unmount();
-        this.#tell(FRAME_KEPT_OUT);
-        this.#prepare();
+        this.#doWithout() || this.#tell(REFUSED, 0, new LatchkeyError("frame_blocked"));
       },
       options,
     );
     this.#dock = new Dock(frame, container, headless);
+  }
+
+  /** In mode auto there is a way without the frame. False where there is none. */
+  #doWithout() {
+    const { mode, tokens } = this.#options;
+    if (mode != "auto" || tokens == "frame") return false;
+    this.#unmount();
+    this.#stock = [];
+    this.#tell(FRAME_KEPT_OUT);
+    this.#prepare();
+    return true;
+  }
+
+  /** A frame that was put back and says nothing is taken off again, so that the next try loads it anew. */
+  #giveUp() {
+    if (this.#settle("dock", keptOut(IS_SILENT))) this.#dock.remove();
+  }
+
+  /** Whether the site took the frame off the page, and it is not back yet. */
+  #isOff() {
+    return this.#waiting.dock.length || this.#frame?.isConnected == false;
+  }
+
+  /** Puts the frame back where the site took it off the page, as with a body that is replaced. It loads anew. */
+  async #docked(container = this.#options.container, signal) {
+    if (!this.#isOff()) return;
+    return this.#wait("dock", () => {
+      if (this.#frame?.isConnected != false) return;
+      if (container?.isConnected == false) return this.#settle("dock", keptOut(NO_CONTAINER));
+      this.#options.container = container;
+      // What it had prepared is gone with it, and no window reaches it any more.
+      this.#stock = [];
+      this.#tell(FRAME_LOADED);
+      this.#dock.put(container);
+    }, signal, CLICK_MS);
   }
 
   #unmount() {
@@ -509,6 +551,7 @@ export class Client extends EventTarget {
     port1.onclose = () => this.#relay?.end(refused("network_error"));
     const hello = { type: "latchkey.hello", version: VERSION, client_id, scope, response_type, tokens };
     this.#frame.contentWindow.postMessage(hello, platform, [port2]);
+    this.#dock.raise();
     this.#stand();
     this.#handOver();
   }
@@ -746,6 +789,7 @@ export class Client extends EventTarget {
     this.#ended.abort();
     clearTimeout(this.#timer);
     this.#relay?.end(this.#aborted());
+    this.#settle("dock", this.#aborted());
     for (const call of this.#calls) call.abort();
     this.#channel?.close();
     this.#popup?.close();

@@ -4,6 +4,9 @@ import { allows, allowsWasm, extended, parse, parseHeader, serialize } from "./p
 /** How far the two clocks may be apart, in seconds, before anybody is told. */
 const SKEW = 60;
 
+/** How long the toolbar's frame may take to answer, in milliseconds. */
+const FRAME_MS = 3000;
+
 /** Where a policy stands. */
 const HEADER = "Content-Security-Policy";
 const REPORT_ONLY = "Content-Security-Policy-Report-Only";
@@ -63,6 +66,7 @@ export async function gather({ timeoutMs, ...options }) {
       platformStatus(platform, clientId, redirectUriOf(options), signal),
       wasm && loads(wasm, signal),
     ]);
+    const frame = status.body?.allowed === true && wantsFrame(options) ? await frameAnswers(platform, clientId, signal) : null;
     // A violation is told after the request that it stopped has failed.
     await new Promise((told) => setTimeout(told));
     const metas = document.querySelectorAll(`head meta[http-equiv="${HEADER}" i]`);
@@ -85,6 +89,7 @@ export async function gather({ timeoutMs, ...options }) {
       },
       status,
       core,
+      frame,
     };
   } finally {
     document.removeEventListener("securitypolicyviolation", note);
@@ -121,6 +126,34 @@ async function platformStatus(platform, clientId, redirectUri, signal) {
     return { code: response.status, body, clock: (asked + answered) / 2000 };
   } catch {
     return { code: 0, body: null, isLate: signal.aborted };
+  }
+}
+
+const wantsFrame = ({ mode = "auto", tokens = "page" }) => mode == "auto" || mode == "iframe" || tokens == "frame";
+
+/**
+ * Whether the toolbar's frame loads and answers. It is greeted in a version that nobody speaks: it says its own, and
+ * touches no session.
+ */
+async function frameAnswers(platform, client_id, signal) {
+  const frame = document.createElement("iframe");
+  const { port1, port2 } = new MessageChannel();
+  try {
+    return await new Promise((resolve) => {
+      port1.onmessage = () => resolve(true);
+      signal.addEventListener("abort", () => resolve(false));
+      setTimeout(resolve, FRAME_MS, false);
+      frame.onload = () => {
+        const hello = { type: "latchkey.hello", version: 0, client_id, scope: "", response_type: "token", tokens: "page" };
+        frame.contentWindow.postMessage(hello, new URL(platform).origin, [port2]);
+      };
+      frame.src = new URL(`/toolbar/${encodeURIComponent(client_id)}/`, platform);
+      frame.style.display = "none";
+      document.body.append(frame);
+    });
+  } finally {
+    port1.close();
+    frame.remove();
   }
 }
 
@@ -164,7 +197,7 @@ export function judge(facts) {
     frameLevel: isFrameNeeded ? "error" : "warning",
     hasWindow: mode != "redirect",
   };
-  return [place, scheme, policies, wasm, isolation, status, redirect, storage].flatMap((check) => check(facts, wants));
+  return [place, scheme, policies, frame, wasm, isolation, status, redirect, storage].flatMap((check) => check(facts, wants));
 }
 
 /** The page itself: whether it may do anything at all. */
@@ -237,6 +270,14 @@ function policies(facts, wants) {
     found.push(setting("info", "headers", "headers of this page", null, `This page's headers could not be read a second time: ${seen}.`));
   }
   return found;
+}
+
+/** Whether the frame answers, where no policy of the site's keeps it out. */
+function frame(facts, { platform, page, frameLevel }) {
+  const address = new URL(`/toolbar/${encodeURIComponent(facts.options.clientId)}/`, platform);
+  const isKept = collect(facts.page).some(({ policy, isEnforced }) => isEnforced && !allows(policy, "frame-src", address, page));
+  if (facts.frame !== false || isKept) return [];
+  return [setting(frameLevel, "frame", "extensions and content blockers", null, `The toolbar's frame did not answer, and no policy of this site keeps it out: look for an extension or a content blocker that does, and for a proxy in front of ${platform.origin} that changes its frame-ancestors or X-Frame-Options.`)];
 }
 
 /** What a sandbox has to allow. */

@@ -15,7 +15,8 @@ const firm = (selector, parts) => `${selector}{${(parts + ";").replace(/;+/g, "!
  */
 export class Dock {
   #element = document.createElement("latchkey-toolbar");
-  #sheet = new CSSStyleSheet();
+  #sheet;
+  #headless;
   #placed;
   #width = 0;
   #height = 0;
@@ -29,17 +30,37 @@ export class Dock {
   constructor(frame, container, headless) {
     const element = this.#element;
     const shadow = element.attachShadow({ mode: "open" });
-    shadow.adoptedStyleSheets = [this.#sheet];
-    shadow.append(document.createElement("slot"));
-    this.#placed = headless ? "display:none" : container && "display:block";
-    this.#dress();
-    element.append(frame);
-    (container ?? document.body).append(element);
-    // Above all that is on the page, and of its own size in whatever it stands, where the browser has popovers.
-    if (!this.#placed) {
-      element.popover = "manual";
-      element.showPopover?.();
+    try {
+      this.#sheet = new CSSStyleSheet();
+      shadow.adoptedStyleSheets = [this.#sheet];
+    } catch {
+      // Older browsers have style elements alone, which a strict policy of the site's keeps out.
+      const style = document.createElement("style");
+      shadow.append(style);
+      this.#sheet = { replaceSync: (text) => (style.textContent = text) };
     }
+    shadow.append(document.createElement("slot"));
+    this.#headless = headless;
+    element.append(frame);
+    this.put(container);
+  }
+
+  /** Puts the element there, for the first time or anew. */
+  put(container) {
+    this.#placed = this.#headless ? "display:none" : container && "display:block";
+    this.#dress();
+    (container ?? document.body).append(this.#element);
+    this.raise();
+  }
+
+  /**
+   * Above all that is on the page, and of its own size in whatever it stands, where the browser has popovers. Whoever
+   * takes the element off the page and puts it back takes it out of there.
+   */
+  raise() {
+    if (this.#placed) return;
+    this.#element.popover = "manual";
+    this.#element.togglePopover?.(true);
   }
 
   /** Takes the size that the frame asks for, where the page has the room. */

@@ -47,6 +47,7 @@ export const RENEW = 524288;
 export const CUT_OFF = 1048576;
 export const RAN_OUT = 2097152;
 export const FOLLOW = 4194304;
+export const UNHEARD = 8388608;
 
 /** By the number that the core gives its state. */
 export const STATES = ["loading", "signed-out", "signing-in", "signed-in"];

@@ -23,6 +23,10 @@ const RENEW_AGAIN_MS: f64 = 30_000.0;
 const RENEW_SOON_MS: f64 = 5_000.0;
 /// How long a session outlives its token while a new one is asked for: after a sleep both ends of its time are over.
 const RENEW_MS: f64 = 10_000.0;
+/// How long a frame may say nothing once it has loaded.
+const SILENT_MS: f64 = 3_000.0;
+/// How long it may take to load, once the platform has answered: a line may be slow, and `init` has its time.
+const LOADS_MS: f64 = 6_000.0;
 /// How many prepared requests are kept; a frame that sends more is not heard.
 const STOCK: u8 = 4;
 
@@ -72,7 +76,7 @@ events! {
         Tick = 18,
         /// The page wants no more of this client.
         Destroy = 19,
-        /// The page's own policy keeps the frame out, and the client may do without.
+        /// Something keeps the frame out, and the client does without.
         FrameKeptOut = 20,
         /// The frame goes on with the session of somebody else than the page's.
         Swapped = 21,
@@ -129,6 +133,8 @@ pub mod action {
     pub const RAN_OUT: u32 = 1 << 21;
     /// The request that is out is the frame's own, of which it told.
     pub const FOLLOW: u32 = 1 << 22;
+    /// The frame says nothing: do without it where that is possible, and reject who waits for it where it is not.
+    pub const UNHEARD: u32 = 1 << 23;
 
     /// Where the code of the failure stands, plus one; nothing there means the failure that came with the event.
     pub const CODE_SHIFT: u32 = 24;
@@ -136,6 +142,7 @@ pub mod action {
 use action::{
     CHANGED, CLOSE, CUT_OFF, DROP, FOCUS, FOLLOW, KEEP, OPEN, POST_BEGAN, POST_ENDED, POST_SIGNED_OUT,
     RAN_OUT, REJECT, RENEW, REOPEN, REPORT, RESTOCK, REVOKE_LAST, REVOKE_OFFER, SETTLE, START, STOP, TAKE,
+    UNHEARD,
 };
 
 /// Where a client is.
@@ -149,6 +156,8 @@ pub struct State {
     attempt: Option<Attempt>,
     /// The frame loaded anew, and may come back to a session that the browser has: this page's, or another tab's.
     resuming: bool,
+    /// Until when the frame must have said something, where that is waited for.
+    silent_at: Option<f64>,
 }
 
 #[derive(Debug, Default)]
@@ -211,7 +220,9 @@ impl State {
 
     /// In how many milliseconds time matters next; infinity for never.
     pub fn wake_after(&self, now: f64) -> f64 {
+        let silent_at = self.silent_at.unwrap_or(f64::INFINITY);
         match self.stage {
+            Stage::Loading { deadline, allowed: true, .. } => return earlier(deadline, silent_at) - now,
             Stage::Loading { deadline, .. } => return deadline - now,
             Stage::Ended => return f64::INFINITY,
             Stage::Ready => {}
@@ -219,7 +230,8 @@ impl State {
         if self.attempt.is_some() {
             return LOOK_MS;
         }
-        self.session.map_or(f64::INFINITY, |session| earlier(session.renew_at, session.expires_at) - now)
+        let ends_at = |session: Session| earlier(session.renew_at, session.expires_at);
+        earlier(self.session.map_or(f64::INFINITY, ends_at), silent_at) - now
     }
 
     /// One step.
@@ -240,14 +252,23 @@ impl State {
         let Stage::Loading { deadline, allowed, welcomed } = &mut self.stage else { return 0 };
         let mut actions = 0;
         match event {
-            Event::Allowed => *allowed = true,
+            Event::Allowed => {
+                *allowed = true;
+                if !*welcomed {
+                    self.silent_at.get_or_insert(now + LOADS_MS);
+                }
+            }
             Event::Refused => return self.stop(0),
             Event::FrameLoaded | Event::FrameKeptOut => {
                 *welcomed = event == Event::FrameKeptOut;
                 self.stock = 0;
+                self.silent_at = (!*welcomed).then_some(now + SILENT_MS);
                 actions = if self.attempt.take().is_some() { CLOSE } else { 0 };
             }
-            Event::Welcome if value > 0.0 => *welcomed = true,
+            Event::Welcome if value > 0.0 => {
+                *welcomed = true;
+                self.silent_at = None;
+            }
             Event::Welcome => return self.stop(failure(ErrorCode::ProtocolMismatch)),
             Event::Prepared => actions = self.keep(),
             // The frame comes back to the session it kept.
@@ -259,6 +280,7 @@ impl State {
                 let code = if *allowed { ErrorCode::FrameBlocked } else { ErrorCode::Timeout };
                 return self.stop(failure(code));
             }
+            Event::Tick if *allowed => actions = self.listen(now),
             Event::Destroy => return self.stop(failure(ErrorCode::Aborted)),
             Event::Login => return reject(ErrorCode::InteractionInProgress),
             // The frame's own button needs no page that is ready.
@@ -292,11 +314,13 @@ impl State {
         match event {
             Event::Prepared => {
                 self.resuming = false;
+                self.silent_at = None;
                 self.keep()
             }
             Event::FrameLoaded => {
                 self.stock = 0;
                 self.resuming = true;
+                self.silent_at = Some(now + SILENT_MS);
                 self.end(failure(ErrorCode::Aborted))
             }
             Event::Login => self.login(value, now),
@@ -359,8 +383,27 @@ impl State {
                 *self = Self::default();
                 actions | DROP | CHANGED
             }
+            // What it had prepared, it alone could have used.
+            Event::FrameKeptOut => {
+                self.stock = 0;
+                self.silent_at = None;
+                self.end(failure(ErrorCode::Aborted))
+            }
+            // It may still have to ask for its session before it prepares anything.
+            Event::Welcome => {
+                self.silent_at = None;
+                0
+            }
             // Two windows at once, and what only matters while loading.
-            Event::SigningIn | Event::Allowed | Event::Refused | Event::FrameKeptOut | Event::Welcome => 0,
+            Event::SigningIn | Event::Allowed | Event::Refused => 0,
+        }
+    }
+
+    /// Listens for the frame; tells once that it says nothing.
+    fn listen(&mut self, now: f64) -> u32 {
+        match self.silent_at.take_if(|silent_at| now >= *silent_at) {
+            Some(_) => UNHEARD,
+            None => 0,
         }
     }
 
@@ -473,7 +516,7 @@ impl State {
                 return POST_SIGNED_OUT | RAN_OUT | ended;
             }
         }
-        renew | self.look(closed, now)
+        renew | self.listen(now) | self.look(closed, now)
     }
 
     /// Looks at the sign-in under way.
@@ -491,6 +534,9 @@ impl State {
         if attempt.by_channel || now - closed_at < GRACE_MS {
             return 0;
         }
+        // Closed at once by the person, or cut off by the browser before it could say that it is alive: the two look the
+        // same. Either way nothing comes any more, since what is cut off reaches no opener, so that waiting for its word
+        // would only keep the person waiting. What it never said decides how the failure is told.
         let cut_off = !attempt.alive && closed_at - attempt.opened_at < CUT_OFF_MS;
         self.end(failure(ErrorCode::PopupClosed)) | if cut_off { CUT_OFF } else { 0 }
     }
@@ -605,7 +651,44 @@ mod tests {
         let run = Run::loading().at(1.0, Event::Allowed, 0.0).at(2.0, Event::FrameKeptOut, 0.0);
         run.is("loading", 0);
         run.at(3.0, Event::Prepared, 0.0).is("signed-out", KEEP | START | CHANGED);
-        Run::ready().at(3.0, Event::FrameKeptOut, 0.0).is("signed-out", 0);
+        let run = Run::ready().at(3.0, Event::FrameKeptOut, 0.0);
+        run.is("signed-out", 0);
+        // What it prepared is no request that the page could answer for.
+        run.at(4.0, Event::Login, LIMIT).is("signed-out", reject(ErrorCode::InteractionInProgress));
+        Run::open().at(2_000.0, Event::FrameKeptOut, 0.0).ended_with(ErrorCode::Aborted);
+    }
+
+    #[test]
+    fn a_frame_that_says_nothing_is_told_once_and_only_when_the_platform_has_answered() {
+        let run = Run::loading().at(100.0, Event::FrameLoaded, 0.0).at(5_000.0, Event::Tick, 0.0);
+        run.is("loading", 0);
+        assert_eq!(run.0.wake_after(5_000.0), 5_000.0, "it is the platform that is waited for");
+        let run = run.at(5_000.0, Event::Allowed, 0.0);
+        assert!(run.0.wake_after(5_000.0) <= 0.0);
+        run.at(5_000.0, Event::Tick, 0.0).is("loading", UNHEARD);
+        let run = Run::loading().at(100.0, Event::Allowed, 0.0).at(200.0, Event::FrameLoaded, 0.0);
+        assert_eq!(run.0.wake_after(200.0), SILENT_MS);
+        let run = run.at(3_199.0, Event::Tick, 0.0);
+        run.is("loading", 0);
+        let run = run.at(3_200.0, Event::Tick, 0.0);
+        run.is("loading", UNHEARD);
+        let run = run.at(9_001.0, Event::Tick, 0.0);
+        run.is("loading", 0);
+        // Who goes on without it is ready in time.
+        let run = run.at(9_002.0, Event::FrameKeptOut, 0.0).at(9_003.0, Event::Prepared, 0.0);
+        run.is("signed-out", KEEP | START | CHANGED);
+        // One that does not even load has longer.
+        let run = Run::loading().at(100.0, Event::Allowed, 0.0);
+        assert_eq!(run.0.wake_after(100.0), LOADS_MS);
+        let run = run.at(2.0, Event::Welcome, 1.0);
+        run.at(9_000.0, Event::Tick, 0.0).is("loading", 0);
+        let run = Run::ready().at(20_000.0, Event::FrameLoaded, 0.0);
+        assert_eq!(run.0.wake_after(20_000.0), SILENT_MS);
+        run.at(23_000.0, Event::Tick, 0.0).is("signed-out", UNHEARD);
+        for (event, value) in [(Event::Prepared, 0.0), (Event::Welcome, 1.0), (Event::FrameKeptOut, 0.0)] {
+            let run = Run::ready().at(20_000.0, Event::FrameLoaded, 0.0).at(20_001.0, event, value);
+            assert_eq!(run.0.wake_after(20_001.0), f64::INFINITY);
+        }
     }
 
     #[test]
@@ -1000,6 +1083,7 @@ mod tests {
             ("CUT_OFF", CUT_OFF),
             ("RAN_OUT", RAN_OUT),
             ("FOLLOW", FOLLOW),
+            ("UNHEARD", UNHEARD),
         ];
         let events = Event::ALL.iter().map(|event| (name_of(event), *event as u32));
         let expected: Vec<_> = events.chain(actions.map(|(name, bit)| (name.to_owned(), bit))).collect();

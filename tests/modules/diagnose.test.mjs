@@ -10,7 +10,7 @@ const SITE = "https://shop.example";
 const PLATFORM = "https://platform.example";
 
 /** A page on which all is well, but for what is changed. */
-const facts = ({ options, headers, page, status, core } = {}) => ({
+const facts = ({ options, headers, page, status, core, frame } = {}) => ({
   options: { platform: PLATFORM, clientId: "c1", version: 1, ...options },
   page: {
     address: SITE + "/cart",
@@ -35,6 +35,7 @@ const facts = ({ options, headers, page, status, core } = {}) => ({
     body: status?.body === null ? null : { allowed: true, opener: "kept", version: 1, now: 1_800_000_000, ...status?.body },
   },
   core: core ?? null,
+  frame: frame ?? null,
 });
 
 /** The one finding there is, as level, check, header or setting, value. */
@@ -64,6 +65,14 @@ test("a policy without the frame is told with the whole directive", () => {
     const status = { body: { redirect_uri: "registered" } };
     assert.deepEqual(judge(facts({ headers, status, options: { mode } })), [], mode);
   }
+});
+
+test("a frame that no policy keeps out and that says nothing is told, and what may keep it", () => {
+  assert.deepEqual(judge(facts({ frame: true })), []);
+  assert.deepEqual(only({ frame: false }), ["warning", "frame", "extensions and content blockers", null]);
+  assert.deepEqual(only({ frame: false, options: { mode: "iframe" } })[0], "error");
+  const headers = { [CSP]: "frame-src 'none'" };
+  assert.deepEqual(only({ frame: false, headers })[1], "frame-src", "one reason is enough");
 });
 
 test("a policy without the platform's answers is told with the whole directive", () => {
