@@ -1,6 +1,6 @@
 import { Core, wasmUrl } from "./latchkey_sdk.js";
 import { Dock } from "./dock.js";
-import { CODES, LatchkeyError, invalid, refused, text } from "./errors.js";
+import { CODES, LatchkeyError, invalid, notLoaded, refused, text } from "./errors.js";
 import { VERSION, isWindowMessage, readMessage, readSession } from "./messages.js";
 import { checkLogin, originOf } from "./options.js";
 import { authorizeUrl, form, prepare, toolbar } from "./request.js";
@@ -88,9 +88,9 @@ const CUTS = /^\s*(same-origin|noopener-allow-popups)\s*(;|$)/;
 export async function diagnose(given) {
   try {
     const { diagnose } = await import("./diagnose.js");
-    return diagnose({ wasm: wasmUrl(), ...given, version: VERSION });
+    return diagnose({ ...given, wasm: Object(given).wasm ?? wasmUrl(), version: VERSION });
   } catch {
-    const message = "diagnose.js could not be loaded: serve it beside index.js, and allow it in script-src.";
+    const { message } = notLoaded("diagnose.js", "script-src");
     return { ok: false, findings: [{ level: "error", check: "sdk", setting: "diagnose.js", value: null, message }] };
   }
 }
@@ -411,7 +411,7 @@ export class Client extends EventTarget {
     else this.#prepare();
     if (tokens == "frame") {
       const { Relay } = await import("./relay.js").catch(() => ({}));
-      if (!Relay) this.#tell(REFUSED, 0, new LatchkeyError("network_error", "relay.js could not be loaded."));
+      if (!Relay) this.#tell(REFUSED, 0, notLoaded("relay.js", "script-src"));
       if (signal.aborted) return ready;
       this.#relay = new Relay((message) => this.#post(message), refused);
     }

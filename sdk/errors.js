@@ -41,6 +41,15 @@ LatchkeyError.prototype.name = "LatchkeyError";
 /** The option's name is the first word of the message, and the message is the hint. */
 export const invalid = (message) => new LatchkeyError("invalid_options", message, message);
 
+/** Why a file of the package is missing. */
+export const notLoaded = (file, directive, otherwise = "") => {
+  const why = navigator.onLine
+    ? `: serve it beside index.js${otherwise}, and allow it in ${directive} of this site's Content-Security-Policy.`
+    : ": this browser is offline.";
+  const message = file + " could not be loaded" + why;
+  return new LatchkeyError("network_error", message, message);
+};
+
 /** An error by a code that came from elsewhere. */
 export const refused = (code, message) =>
   new LatchkeyError(CODES.includes(code) ? code : "server_error", text(message));

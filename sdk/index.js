@@ -2,9 +2,9 @@
 // with init(). The core behind it is WebAssembly, loaded once.
 import load from "./latchkey_sdk.js";
 import { Client, diagnose } from "./client.js";
-import { LatchkeyError, invalid, text } from "./errors.js";
+import { LatchkeyError, invalid, notLoaded, text } from "./errors.js";
 import { VERSION, isWindowMessage } from "./messages.js";
-import { check, timeoutOf } from "./options.js";
+import { check, checkContainer, copy } from "./options.js";
 import { pendingKey, takeResponse } from "./response.js";
 
 export { LatchkeyError, diagnose };
@@ -15,40 +15,46 @@ const clients = new Map();
 /** The strip that says why there is no toolbar. */
 let strip;
 
-export function init(given) {
-  if (typeof document == "undefined") {
-    return Promise.reject(invalid("init() runs in a browser: call it on the page."));
-  }
-  given = Object(given);
+/** The responses that the page came back with, by the same, until an init that can begin takes them. */
+const responses = new Map();
+
+export async function init(given) {
+  if (typeof document == "undefined") throw invalid("init() runs in a browser: call it on the page.");
+  given = copy(given);
   const clientId = text(given.clientId ?? given.client_id);
   const key = text(given.platform).replace(/\/$/, "") + " " + clientId;
-  if (!clients.has(key)) {
-    // Before anything else is loaded: what the page requests from here on must not carry the response along.
-    const taken = takeResponse(clientId);
-    strip?.remove();
-    // Another client may have come in the place of one that was destroyed before.
-    const started = start(given, taken, () => clients.get(key) == started && clients.delete(key));
-    clients.set(key, started);
-    started.catch((error) => {
-      clients.delete(key);
-      // Without its module there is no strip, and the error says the same.
-      explain(error, given).catch(() => {});
-    });
-  }
-  return clients.get(key);
+  const known = clients.get(key);
+  if (known) return Client.again(await known, checkContainer(given.container));
+  // Before anything else is loaded: what the page requests from here on must not carry the response along.
+  const taken = takeResponse(clientId) ?? responses.get(key);
+  responses.set(key, taken);
+  // Whoever gives wrong options stands in nobody else's way.
+  const options = check(given);
+  responses.delete(key);
+  strip?.remove();
+  // Another client may have come in the place of one that was destroyed before.
+  const started = start(options, taken, () => clients.get(key) == started && clients.delete(key));
+  clients.set(key, started);
+  started.catch((error) => {
+    clients.delete(key);
+    // Without its module there is no strip, and the error says the same.
+    explain(error, options).catch(() => {});
+  });
+  return started;
 }
 
-async function start(given, taken, left) {
-  const options = check(given);
-  const deadline = Date.now() + timeoutOf(given.timeoutMs, 10_000);
+async function start(options, taken, left) {
+  const { clientId, limit, given } = options;
+  const deadline = Date.now() + limit;
   // In a window of another page of this site, the response is that page's.
-  if (taken && !taken.isPending && (await handOver(taken, options.clientId))) taken = undefined;
+  if (taken && !taken.isPending && (await handOver(taken, clientId))) taken = undefined;
   await loaded(given.wasm, deadline - Date.now());
   return Client.start(options, deadline - Date.now(), taken?.response, left);
 }
 
 /** Gives a response to the page of this site that waits for it, and closes the window. False where none does. */
 function handOver({ response, state }, clientId) {
+  if (!window.BroadcastChannel) return false;
   const channel = new BroadcastChannel(pendingKey(clientId));
   return new Promise((resolve) => {
     const done = (isTaken) => {
@@ -72,23 +78,22 @@ async function loaded(wasm, ms) {
   try {
     await Promise.race([load(wasm), late]);
   } catch (error) {
-    throw error instanceof LatchkeyError ? error : notLoaded();
+    throw error instanceof LatchkeyError ? error : unusable(wasm);
   } finally {
     clearTimeout(timer);
   }
 }
 
 /** Why the core could not be loaded: the page's policy refuses all WebAssembly, or only this file is missing. */
-function notLoaded() {
+function unusable(wasm) {
   try {
     // Some browsers refuse the module, and some only to make anything of it.
     new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)));
   } catch {
     return new LatchkeyError("wasm_blocked");
   }
-  const hint =
-    "latchkey_sdk_bg.wasm could not be loaded. Serve it beside index.js or give its address as wasm, and allow it in connect-src of this site's Content-Security-Policy.";
-  return new LatchkeyError("network_error", hint, hint);
+  if (wasm && typeof wasm != "string" && !(wasm instanceof URL)) return invalid("wasm: this is not latchkey_sdk_bg.wasm of this version");
+  return notLoaded("latchkey_sdk_bg.wasm", "connect-src", " or give its address as wasm");
 }
 
 /** Says in words, on the page, why there is no toolbar. */

@@ -1,4 +1,4 @@
-import { invalid, text } from "./errors.js";
+import { LatchkeyError, invalid, text } from "./errors.js";
 
 /** Plain http reaches the machine itself alone. */
 const IS_SECURE = /^(https:\/\/|http:\/\/(([^/:]+\.)?localhost|127\.0\.0\.1|\[::1\])(:\d+)?$)/;
@@ -34,6 +34,31 @@ export const timeoutOf = (ms, otherwise) => {
   return ms;
 };
 
+/** The platform's window looks for the frame among the page's own, where those of a shadow tree are not listed. */
+export function checkContainer(container) {
+  if (container != null && !(container instanceof Element && container.getRootNode() == document)) {
+    throw invalid("container: give an element of the page, outside of shadow trees");
+  }
+  return container ?? undefined;
+}
+
+const NAMES = "clientId client_id platform scopes mode responseType tokens redirectUri wasm headless container timeoutMs".split(" ");
+
+/** What the core may come from, whichever window made it. */
+const IS_WASM = / (String|URL|ArrayBuffer|\w+Array|DataView|WebAssembly.Module)\]$/;
+
+/** A copy of what `init` was given: the page may change its own, or answer otherwise the next time. */
+export function copy(given) {
+  try {
+    given = Object(given);
+    const unknown = Object.keys(given).find((name) => !NAMES.includes(name) && given[name] !== undefined);
+    if (unknown) throw invalid(`${unknown}: there is no such option`);
+    return Object.fromEntries(NAMES.map((name) => [name, given[name]]));
+  } catch (error) {
+    throw error instanceof LatchkeyError ? error : invalid("init: the options cannot be read: " + error?.message);
+  }
+}
+
 /** The options of `init`, each of them usable. A refusal names the option first and says what would be accepted. */
 export function check(given) {
   const clientId = text(given.clientId ?? given.client_id);
@@ -42,14 +67,14 @@ export function check(given) {
   if (originOf(platform) != platform || !IS_SECURE.test(platform)) {
     throw invalid('platform: give the platform\'s origin, such as "https://platform.example" (http only on localhost)');
   }
-  const { container, redirectUri = location.origin + location.pathname } = given;
+  const { wasm, headless, redirectUri = location.origin + location.pathname } = given;
   if (text(redirectUri).includes("#") || !text(redirectUri).startsWith(location.origin + "/")) {
     throw invalid("redirectUri: give the full address of a page on this site's own origin, without #");
   }
-  // The platform's window looks for the frame among the page's own, where those of a shadow tree are not listed.
-  if (container != null && !(container instanceof Element && container.getRootNode() == document)) {
-    throw invalid("container: give an element of the page, outside of shadow trees");
+  if (wasm === "" || (wasm != null && !IS_WASM.test({}.toString.call(wasm)))) {
+    throw invalid("wasm: give the address of latchkey_sdk_bg.wasm, its bytes, or its module");
   }
+  if (headless != null && typeof headless != "boolean") throw invalid("headless: give true or false");
   const tokens = choice("tokens", given.tokens, "page", "frame");
   const mode = choice("mode", given.mode, "auto", "iframe", "popup", "redirect");
   if (tokens == "frame" && mode != "auto" && mode != "iframe") throw invalid('tokens: "frame" needs mode "iframe"');
@@ -58,11 +83,12 @@ export function check(given) {
     platform,
     mode,
     tokens,
-    container,
+    container: checkContainer(given.container),
     redirectUri,
     scope: scopeOf(given.scopes),
     responseType: choice("responseType", given.responseType, "token", "code"),
-    headless: !!given.headless,
+    headless,
+    limit: timeoutOf(given.timeoutMs, 10_000),
     // A page of the site's own where responses may arrive, if it was given on purpose.
     hasRedirectUri: given.redirectUri != null,
     origin: location.origin,
@@ -72,6 +98,7 @@ export function check(given) {
 
 /** The options of `login`. */
 export function checkLogin(given, { scope }) {
+  if (given != null && typeof given != "object") throw invalid("login: give an object with options, or nothing");
   const { signal, scopes, prompt } = Object(given);
   if (signal != null && !(signal instanceof AbortSignal)) throw invalid("signal: give the signal of an AbortController");
   return {

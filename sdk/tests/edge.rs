@@ -40,6 +40,9 @@ extern "C" {
 #[wasm_bindgen(module = "/options.js")]
 extern "C" {
     #[wasm_bindgen(catch)]
+    fn copy(given: &JsValue) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(catch)]
     fn check(given: &JsValue) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(catch, js_name = checkLogin)]
@@ -317,6 +320,8 @@ fn what_cannot_be_used_is_refused_by_the_name_of_the_option() {
         ("scopes", r#"["org:read", [""], ["org:read org:write"], ["a\"b"], ["a\\b"], ["é"], [7], {}]"#),
         ("redirectUri", r#"["", "/back", "https://other.example/", 7, "javascript:alert(1)"]"#),
         ("container", r#"["body", {}, 7]"#),
+        ("wasm", r#"["", 5, {}, false, [0, 97]]"#),
+        ("headless", r#"["no", 0, {}]"#),
     ] {
         let wrong: Array = json(wrong).unchecked_into();
         for value in wrong.iter() {
@@ -334,6 +339,16 @@ fn what_cannot_be_used_is_refused_by_the_name_of_the_option() {
     }
     let error = check(&options(r#"{"tokens":"frame","mode":"popup"}"#)).unwrap_err();
     assert!(text(&error, "message").starts_with("tokens:"));
+    for (given, name) in [(r#"{"clientID":"c1"}"#, "clientID"), (r#"{"clientId":"c1","scope":"x"}"#, "scope")]
+    {
+        let error = copy(&json(given)).unwrap_err();
+        assert!(text(&error, "message").starts_with(&format!("{name}:")), "{}", text(&error, "message"));
+    }
+    assert!(copy(&json(r#"{"clientId":"c1"}"#)).is_ok());
+    for given in [json("\"x\""), json("7"), json("true")] {
+        let error = check_login(&given, &json(r#"{"scope":""}"#)).unwrap_err();
+        assert!(text(&error, "message").starts_with("login:"));
+    }
     for (name, wrong) in
         [("prompt", r#""""#), ("prompt", "1"), ("scopes", r#""x""#), ("signal", "{}"), ("timeoutMs", "-1")]
     {
