@@ -212,7 +212,7 @@ export class Client extends EventTarget {
     const url = this.#resolve(path);
     // The browser's own reading of the path: dot segments, backslashes and user names are no longer what they were.
     if (!url.startsWith(platform + "/api/0/")) {
-      throw invalid('fetch: give a path below the organization, such as "projects/", or one that begins with "/api/0/"');
+      throw invalid('fetch: give a path below the organization, such as "projects/", or one that begins with "/api/0/", and no Request');
     }
     let request;
     try {
@@ -224,7 +224,9 @@ export class Client extends EventTarget {
     }
     const response = await (token ? this.#call(request) : this.#relay.fetch(request, url.slice(platform.length))).catch((error) => {
       if (error instanceof LatchkeyError) throw error;
-      throw request.signal.aborted || isOver() ? this.#aborted() : new LatchkeyError("network_error");
+      if (request.signal.aborted || isOver()) throw this.#aborted();
+      const why = token && init?.body instanceof ReadableStream ? STREAMED : undefined;
+      throw new LatchkeyError("network_error", why, why);
     });
     if (response.type == "opaqueredirect") throw new LatchkeyError("network_error", REDIRECTED);
     // A token that ran out on its way is as it is: another one may come.
@@ -249,6 +251,7 @@ export class Client extends EventTarget {
 
   /** The absolute address of a path below the session's organization, or below the platform; empty for none. */
   #resolve(path) {
+    if (path instanceof Request) return "";
     try {
       const url = new URL(path, `${this.#options.platform}/api/0/organizations/${encodeURIComponent(this.#session.organization.slug)}/`);
       // It is the page's own, and travels nowhere.

@@ -1,5 +1,7 @@
 //! The ways of signing in that a site chooses by its options, and what a client leaves behind.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Result, ensure};
 use latchkey_journeys::data::{ADA, GRACE};
 use serde_json::json;
@@ -450,6 +452,201 @@ journeys! {
         calls_alike(journey, "{ tokens: 'frame', headless: true }").await?;
     }
 
+    // A body that is replaced, as frameworks do, takes the toolbar along.
+    fn a_toolbar_that_the_site_took_off_the_page_is_back_with_init_and_with_login(journey) on Loopback {
+        const SWAP: &str = "const body = document.createElement('body');
+            body.append(...document.body.querySelectorAll('#sign-in, #projects'));
+            document.body.replaceWith(body);";
+        let page = journey.open_site("/popup.html").await?;
+        journey.init_with("{}").await?;
+        journey.browser.run(SWAP).await?;
+        // The click itself puts it back, and opens the window.
+        journey.browser.click("#sign-in").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.until("window.outcome === 'Ada Lovelace'").await?;
+        journey.browser.run(SWAP).await?;
+        let again = journey.browser.run(
+            "return (async () => {
+                const { clientId, platform } = await import('/config.js');
+                const sdk = await import('/latchkey/index.js');
+                const client = await sdk.init({ clientId, platform });
+                const toolbar = document.querySelector('latchkey-toolbar');
+                return [client === other, toolbar.matches(':popover-open'), (await client.fetch('projects/')).status].join();
+            })()"
+        ).await?;
+        ensure!(again == "true,true,200", "{again}");
+        journey.browser.enter_toolbar().await?;
+        journey.browser.see("#sign-out").await?;
+        journey.browser.leave_frame().await?;
+        // Put back elsewhere, it stands above the page as before.
+        journey.browser.run("const toolbar = document.querySelector('latchkey-toolbar');
+            toolbar.remove();
+            document.body.append(toolbar);").await?;
+        journey.browser.until("document.querySelector('latchkey-toolbar').matches(':popover-open')").await?;
+    }
+
+    fn a_toolbar_whose_container_is_gone_as_well_says_what_to_do(journey) on Loopback {
+        let page = journey.open_site("/popup.html").await?;
+        let told = journey.with_client(
+            "const place = () => document.body.appendChild(document.createElement('div'));
+             client.destroy();
+             const options = { clientId, platform, mode: 'iframe' };
+             const first = place();
+             window.other = await sdk.init({ ...options, container: first });
+             first.remove();
+             const began = performance.now();
+             const login = await other.login().catch(({ code, message }) => `${code} ${message}`);
+             const isFast = performance.now() - began < 1000;
+             const init = await sdk.init({ ...options, container: first }).catch(({ code }) => code);
+             const second = place();
+             const client2 = await sdk.init({ ...options, container: second });
+             document.getElementById('sign-in').onclick = () => other.login().then(({ user }) => { window.outcome = user.name; });
+             return [login, isFast, init, client2 === other, second.contains(document.querySelector('latchkey-toolbar'))].join();"
+        ).await?;
+        let told = told.as_str().unwrap_or_default();
+        ensure!(told.starts_with("frame_blocked The toolbar's container is not on the page"), "{told}");
+        ensure!(told.ends_with(",true,invalid_options,true,true"), "{told}");
+        journey.browser.click("#sign-in").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.until("window.outcome === 'Ada Lovelace'").await?;
+    }
+
+    fn a_frame_that_something_in_the_browser_keeps_out_is_gone_without(journey) on Loopback {
+        let page = journey.open_site("/popup.html").await?;
+        // As with an extension: what stands in the frame is another page than ours.
+        journey.browser.run("Object.defineProperty(HTMLIFrameElement.prototype, 'src', { set() {} })").await?;
+        let told = journey.with_client(
+            "const { findings: [found, ...others] } = await sdk.diagnose({ clientId, platform });
+             return [found.level, found.check, others.length].join();"
+        ).await?;
+        ensure!(told == "warning,frame,0", "{told}");
+        let began = Instant::now();
+        ensure!(journey.init_with("{}").await? == "signed-out opener");
+        ensure!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+        journey.browser.click("#sign-in").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.until("window.outcome === 'Ada Lovelace'").await?;
+        let told = journey.browser.run(
+            "return (async () => {
+                other.destroy();
+                const sdk = await import('/latchkey/index.js');
+                const { clientId, platform } = await import('/config.js');
+                const options = { clientId, platform, mode: 'iframe', timeoutMs: 4000 };
+                const error = await sdk.init(options).catch((error) => error);
+                return [error.code, error.hint].join();
+            })()"
+        ).await?;
+        let told = told.as_str().unwrap_or_default();
+        ensure!(told.starts_with("frame_blocked,") && told.contains("extension") && !told.contains("frame-src"), "{told}");
+    }
+
+    fn a_session_is_what_the_platform_said_whatever_the_page_does_to_it(journey) on Loopback {
+        let page = journey.open_site("/popup.html").await?;
+        journey.init_with("{ mode: 'popup' }").await?;
+        journey.browser.click("#sign-in").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.until("window.outcome === 'Ada Lovelace'").await?;
+        let told = journey.browser.run(
+            "return (async () => {
+                'use strict';
+                const { session } = other;
+                session.expiresAt.setTime(0);
+                const tries = [
+                    () => { session.user.name = 'Eve'; }, () => { session.organization.slug = 'globex'; },
+                    () => session.scopes.push('org:admin'), () => { session.expiresAt = new Date(0); },
+                ];
+                const refused = tries.filter((attempt) => { try { attempt(); } catch { return true; } }).length;
+                const { status } = await other.fetch('projects/');
+                return [refused, status, session.user.name, structuredClone(session).expiresAt > new Date()].join();
+            })()"
+        ).await?;
+        ensure!(told == "4,200,Ada Lovelace,true", "{told}");
+        // Who gives up while the next token is waited for is told so at once.
+        let told = journey.browser.run(
+            "return (async () => {
+                const now = Date.now();
+                Date.now = () => now + 4_000_000;
+                const controller = new AbortController();
+                setTimeout(() => controller.abort(), 100);
+                const began = performance.now();
+                const code = await other.fetch('projects/', { signal: controller.signal }).catch(({ code }) => code);
+                const already = await other.fetch('projects/', { signal: AbortSignal.abort() }).catch(({ code }) => code);
+                return [code, already, performance.now() - began < 2000].join();
+            })()"
+        ).await?;
+        ensure!(told == "aborted,aborted,true", "{told}");
+    }
+
+    fn a_sign_in_that_is_joined_leaves_nothing_behind_and_waits_as_long_as_it_was_told_to(journey) on Loopback {
+        let page = journey.open_site("/popup.html").await?;
+        journey.init_with("{}").await?;
+        journey.browser.run(
+            "window.told = [];
+             window.listeners = 0;
+             const { signal } = new AbortController();
+             for (const [name, more] of [['addEventListener', 1], ['removeEventListener', -1]]) {
+                 signal[name] = function (...given) {
+                     listeners += more;
+                     return EventTarget.prototype[name].apply(this, given);
+                 };
+             }
+             const tell = (name, login) => login.then(({ user }) => told.push(name + user.name), ({ code }) => told.push(name + code));
+             document.getElementById('sign-in').onclick = () => {
+                 tell('first ', other.login({ signal }));
+                 tell('second ', other.login({ signal, timeoutMs: 300 }));
+             };"
+        ).await?;
+        journey.browser.click("#sign-in").await?;
+        journey.browser.until("told.join() === 'second timeout'").await?;
+        ensure!(journey.browser.count_windows().await? == 2, "the window is gone");
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.until("told.join() === 'second timeout,first Ada Lovelace' && listeners === 0").await?;
+        // And so it is where the person began in the toolbar.
+        journey.browser.enter_toolbar().await?;
+        journey.browser.click("#sign-out").await?;
+        journey.browser.click("#sign-in").await?;
+        journey.browser.leave_frame().await?;
+        journey.browser.until("other.state === 'signing-in'").await?;
+        let told = journey.browser.run("return other.login({ timeoutMs: 300 }).catch(({ code }) => code)").await?;
+        ensure!(told == "timeout", "{told}");
+    }
+
+    fn a_page_that_cannot_be_come_back_to_is_told_before_anybody_leaves_it(journey) on Loopback {
+        journey.open_site("/popup.html").await?;
+        let told = journey.with_client(
+            "client.destroy();
+             const options = { clientId, platform, mode: 'redirect' };
+             return sdk.init(options).catch(({ code, message }) => `${code} ${message}`);"
+        ).await?;
+        let expected = format!("invalid_options redirectUri: register {}/popup.html ", journey.stage.site("customer"));
+        ensure!(told.as_str().is_some_and(|told| told.starts_with(&expected)), "{told}");
+    }
+
+    fn wrong_options_and_an_old_browser_reject_by_name_and_stand_in_nobodys_way(journey) on Loopback {
+        journey.open_site("/clients/arrived.html").await?;
+        let told = journey.browser.run(
+            "return (async () => {
+                const sdk = await import('/latchkey/index.js');
+                const { clientId, platform } = await import('/config.js');
+                const given = { clientId, platform, mode: 'popup' };
+                const code = (started) => started.then((client) => client.state, ({ code, message }) => `${code} ${message.split(':')[0]}`);
+                const bytes = await code(sdk.init({ ...given, wasm: new Uint8Array(3) }));
+                const both = await Promise.all([code(sdk.init({ ...given, mode: 'x' })), code(sdk.init(given))]);
+                (await sdk.init(given)).destroy();
+                const getter = await code(sdk.init({ get clientId() { throw new TypeError('boom'); } }));
+                delete window.BroadcastChannel;
+                const old = await code(sdk.init({ ...given, redirectUri: `${location.origin}/redirect.html` }));
+                (await sdk.init(given)).destroy();
+                window.CSSStyleSheet = function () { throw new TypeError('Illegal constructor'); };
+                const older = await code(sdk.init({ clientId, platform, mode: 'iframe' }));
+                return [bytes, ...both, getter, old, older].join();
+            })()"
+        ).await?;
+        let expected = "invalid_options wasm,invalid_options mode,signed-out,invalid_options init,signed-out,signed-out";
+        ensure!(told == expected, "{told}");
+        journey.browser.until("document.querySelector('latchkey-toolbar').offsetHeight > 30").await?;
+    }
+
     fn a_script_in_the_head_may_be_faster_than_the_body(journey) on Loopback {
         journey.open_site("/popup.html").await?;
         let state = journey.browser.run(
@@ -598,10 +795,40 @@ journeys! {
                 const upload = await other.fetch('issues/none/', { method: 'PUT', body: new Blob(['{\"status\":\"resolved\"}']), headers: { 'Content-Type': 'application/json' } });
                 const given = await other.fetch(new URL('/api/0/', (await import('/config.js')).platform));
                 const wrong = await other.fetch('projects/', { method: 'GET', body: 'x' }).catch((error) => error.code);
-                return [read.length > 0 && read.every(Boolean), gone, upload.status, given.status, wrong].join(' ');
+                const whole = await other.fetch(new Request('projects/')).catch(({ message }) => /no Request/.test(message));
+                return [read.length > 0 && read.every(Boolean), gone, upload.status, given.status, wrong, whole].join(' ');
             })()"
         ).await?;
-        ensure!(outcome == "true aborted 404 200 invalid_options", "{outcome}");
+        ensure!(outcome == "true aborted 404 200 invalid_options true", "{outcome}");
+        // A stream goes out and one comes back, each part as soon as it is there: here past the wire, where no browser sends
+        // one over HTTP/1.1, and then on it, where the reason is told.
+        let streamed = journey.browser.run(
+            "return (async () => {
+                const real = fetch;
+                let incoming, outgoing;
+                const upload = () => ({ method: 'PUT', duplex: 'half', body: new ReadableStream({ start: (it) => (outgoing = it) }) });
+                const bytes = (text) => new TextEncoder().encode(text);
+                const text = async (reader) => new TextDecoder().decode((await reader.read()).value);
+                let sent;
+                window.fetch = async (request) => {
+                    sent = request.body.getReader();
+                    return new Response(new ReadableStream({ start: (it) => (incoming = it) }));
+                };
+                const answer = await other.fetch('issues/none/', upload());
+                window.fetch = real;
+                outgoing.enqueue(bytes('up'));
+                const up = await text(sent);
+                incoming.enqueue(bytes('down'));
+                const reader = answer.body.getReader();
+                const down = await text(reader);
+                incoming.close();
+                const { done } = await reader.read();
+                const refused = other.fetch('issues/none/', upload()).catch(({ code, hint }) => `${code} ${hint.includes('HTTP/2')}`);
+                outgoing.close();
+                return [up, down, done, await refused].join(' ');
+            })()"
+        ).await?;
+        ensure!(streamed == "up down true network_error true", "{streamed}");
         // Whatever it is given, it brings the session's token, and no cookie.
         let sent = journey.browser.run(
             "return (async () => {
