@@ -318,7 +318,11 @@ export class Client extends EventTarget {
     this.#state = this.#core.name();
     if (does(SETTLE)) this.#settle("login");
     if (does(REJECT) && !this.#settle("login", failure)) this.#report(failure);
-    if (does(CHANGED)) this.dispatchEvent(new Event("statechange"));
+    if (does(CHANGED)) {
+      // Whoever listens as soon as init() has answered is told the first state, too.
+      const tell = () => this.dispatchEvent(new Event("statechange"));
+      does(START) ? setTimeout(tell) : tell();
+    }
     if (does(REVOKE_LAST)) this.#revoke(last);
     if (does(REVOKE_OFFER)) this.#revoke(offer.refresh ?? offer.token);
     if (does(REPORT)) this.#report(failure);

@@ -48,7 +48,6 @@ try {
   client.addEventListener("statechange", render);
   element("sign-in").onclick = () => client.login().catch(complain);
   element("sign-out").onclick = () => client.logout().catch(complain);
-  await render();
 } catch (error) {
   element("status").textContent = "";
   complain(error);

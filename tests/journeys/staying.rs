@@ -1,6 +1,6 @@
 //! A sign-in that goes on: after a reload, in another tab, before a token expires; and what ends it.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use latchkey_journeys::data::{ADA, GRACE};
 use serde_json::json;
 
@@ -94,7 +94,48 @@ impl Journey {
     }
 }
 
+/// What the README shows, as a page's own script: the names that it takes from its page stand there.
+const README: &str = include_str!("../../README.md");
+
+impl Journey {
+    /// Opens a page whose one script are the README's lines, to the letter but for where things are.
+    async fn open_the_readmes_page(&self) -> Result<()> {
+        self.open_site("/clients/arrived.html").await?;
+        let (_, lines) = README.split_once("```js\n").context("the README shows no JavaScript")?;
+        let (lines, _) = lines.split_once("```").context("the README's lines have no end")?;
+        let lines = lines
+            .replace("\"@latchkey/sdk\"", "\"/latchkey/index.js\"")
+            .replace("clientId: \"…\"", &format!("clientId: \"{}\"", self.stage.clients.acme))
+            .replace("https://platform.example", &self.stage.platform());
+        ensure!(lines.contains("/latchkey/index.js") && lines.contains(&self.stage.platform()), "{lines}");
+        self.browser
+            .run(&format!(
+                "document.body.innerHTML = '<button id=signIn>Sign in</button><button id=signOut>Sign out</button><p id=shown>';
+                 window.show = (text, projects) => {{
+                     document.getElementById('shown').textContent = `${{text}} ${{projects?.length ?? ''}}`;
+                 }};
+                 window.showError = ({{ code }}) => show(code);
+                 document.body.append(Object.assign(document.createElement('script'), {{ type: 'module', text: {} }}));",
+                json!(lines)
+            ))
+            .await
+            .map(|_| ())
+    }
+}
+
 journeys! {
+    fn the_readmes_lines_show_who_is_signed_in_before_and_after_a_reload(journey) on Loopback {
+        journey.open_the_readmes_page().await?;
+        let page = journey.browser.window().await?;
+        journey.browser.read("#shown", "Signed out").await?;
+        journey.browser.click("#signIn").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.read("#shown", "Ada Lovelace of Acme").await?;
+        journey.keeps_session().await?;
+        journey.open_the_readmes_page().await?;
+        journey.browser.read("#shown", "Ada Lovelace of Acme").await?;
+    }
+
     fn a_reload_keeps_the_session_and_opens_no_window(journey) on Loopback {
         journey.sign_in(ADA).await?;
         let before = journey.token().await?;
