@@ -6,7 +6,7 @@
  *
  * const client = await sdk.init({ clientId: "…", platform: "https://platform.example" });
  * button.onclick = () => client.login();
- * client.addEventListener("statechange", () => render(client.session));
+ * client.addEventListener("statechange", () => render(client.session));   // at once, and whenever it changes
  * const projects = await (await client.fetch("projects/")).json();
  * ```
  *
@@ -53,45 +53,58 @@ export class LatchkeyError extends Error {
   readonly setupUrl?: string;
 }
 
-/** What {@link init} takes. */
-export interface Options {
-  /** The application's client id. It is public. */
-  clientId?: string;
-  /** The same as `clientId`. */
-  client_id?: string;
+/** What {@link init} takes. Anything else that it is given is refused by its name. */
+export type Options = CommonOptions & ClientId & Way;
+
+/** The application's client id, by either name. It is public. */
+export type ClientId =
+  | { clientId: string; client_id?: string | undefined }
+  | { clientId?: undefined; /** The same as `clientId`. */ client_id: string };
+
+/**
+ * How a person signs in.
+ *
+ * - `"auto"` (the default): `"iframe"` where the frame loads and answers, else `"popup"`; and where the
+ *   browser opens no window and `redirectUri` is registered, `"redirect"`.
+ * - `"iframe"`: a toolbar on the page, and a window.
+ * - `"popup"`: a window alone, opened by {@link Client.login}.
+ * - `"redirect"`: the page goes to the platform and comes back; see {@link Client.handleRedirect}.
+ */
+export type Mode = "auto" | "iframe" | "popup" | "redirect";
+
+/** How a person signs in, and where the access token is kept: a frame can keep it where there is one. */
+export type Way =
+  | { mode?: Mode | undefined; tokens?: "page" | undefined }
+  | {
+      mode?: "auto" | "iframe" | undefined;
+      /**
+       * Where the access token is kept. With `"page"` (the default) the page has it; with `"frame"` it never leaves the
+       * platform's frame, {@link Client.fetch} asks through the frame, and {@link Client.getToken} answers `null`.
+       *
+       * A session stays where it began: when a site changes this option, people sign in once more. With `"frame"` a script
+       * that gets into the page can use the session through the frame while it runs, and can ask the person to sign in anew
+       * for a token of its own; it cannot take the session's token along.
+       */
+      tokens: "frame";
+    };
+
+/** The rest of what {@link init} takes. */
+export interface CommonOptions {
   /** The platform's origin, such as `"https://platform.example"`. Plain http only on localhost. */
   platform: string;
   /** The scopes to ask for, such as `["project:read"]`. Without them: the application's maximum. */
   scopes?: readonly string[];
-  /**
-   * How a person signs in.
-   *
-   * - `"auto"` (the default): `"iframe"` where the page's policy lets the frame in, else `"popup"`; and where the
-   *   browser opens no window and `redirectUri` is registered, `"redirect"`.
-   * - `"iframe"`: a toolbar on the page, and a window.
-   * - `"popup"`: a window alone, opened by {@link Client.login}.
-   * - `"redirect"`: the page goes to the platform and comes back; see {@link Client.handleRedirect}.
-   */
-  mode?: "auto" | "iframe" | "popup" | "redirect";
   /**
    * What the platform answers with: the token itself, or with `"code"` an authorization code that is exchanged under
    * PKCE (RFC 7636), with refresh tokens that rotate. The application must allow it. `"token"` if left out.
    */
   responseType?: "token" | "code";
   /**
-   * Where the access token is kept. With `"page"` (the default) the page has it; with `"frame"` it never leaves the
-   * platform's frame, {@link Client.fetch} asks through the frame, and {@link Client.getToken} answers `null`.
-   *
-   * A session stays where it began: when a site changes this option, people sign in once more. With `"frame"` a script
-   * that gets into the page can use the session through the frame while it runs, and can ask the person to sign in anew
-   * for a token of its own; it cannot take the session's token along.
-   */
-  tokens?: "page" | "frame";
-  /**
    * The page to come back to, exactly as it is registered, on this site's own origin; it must call {@link init} for
    * the same application. Mode `"redirect"` needs it, and takes this page's address, without query and fragment,
-   * where it is left out. In the other modes it is what a site with `Cross-Origin-Opener-Policy: same-origin` needs:
-   * its sign-in window returns to this page, which hands the response over and closes.
+   * where it is left out: `init` rejects with `invalid_options` where that is not registered. In the other modes it is
+   * what a site with `Cross-Origin-Opener-Policy: same-origin` needs: its sign-in window returns to this page, which hands
+   * the response over and closes.
    */
   redirectUri?: string;
   /** The core's WebAssembly, where it is not beside the module: its address, its bytes, or the compiled module. */
@@ -110,13 +123,16 @@ export interface LoginOptions {
   scopes?: readonly string[];
   /** Gives the sign-in up: its window is closed and the promise rejects with `aborted`. */
   signal?: AbortSignal;
-  /** How long the person may take, in milliseconds. Five minutes if left out. */
+  /**
+   * How long the person may take, in milliseconds. Five minutes if left out. A call that joins a sign-in which is under
+   * way is rejected with `timeout` after as long, and the window keeps its own time.
+   */
   timeoutMs?: number;
   /** `"none"` never asks anything, `"login"` always asks who it is, `"consent"` always asks for consent. */
   prompt?: "none" | "login" | "consent";
 }
 
-/** Whose session it is and what it opens. */
+/** Whose session it is and what it opens. It is frozen, and another object once it changes. */
 export interface Session {
   /** The one organization this session opens. */
   readonly organization: { readonly id: string; readonly slug: string; readonly name: string };
@@ -138,7 +154,10 @@ export interface ClientErrorEvent extends Event {
 
 /** The events of a {@link Client}. */
 export interface ClientEventMap {
-  /** `state` or `session` changed. */
+  /**
+   * `state` or `session` changed. A listener that is added as soon as {@link init} has answered, before anything else is
+   * awaited, is told the first state, too: one function shows both who is signed in after a reload, and whatever follows.
+   */
   statechange: Event;
   /** Something failed that no promise reports. */
   error: ClientErrorEvent;
@@ -186,6 +205,9 @@ export interface Client extends EventTarget {
    * Signs a person in. Call it directly inside a click handler: browsers open windows only there, and nothing may be
    * awaited before.
    *
+   * Where the site has taken the toolbar off the page, as with a body that was replaced, it is put back first; where its
+   * container is gone as well, this rejects with `frame_blocked`.
+   *
    * While a sign-in is under way, a second call brings its window to the front and settles together with the first;
    * its `signal` then gives up waiting, and the last one that waits takes the window along. Where the browser has cut
    * that window off, the second call opens another one; if that is blocked, an `error` event says so, and the first
@@ -193,7 +215,8 @@ export interface Client extends EventTarget {
    * In mode `"redirect"` the page is left, and the promise settles only if that fails, or with `aborted` if the person
    * comes back to this page by the Back button.
    *
-   * Rejects with `popup_blocked`, `popup_closed`, `access_denied`, `membership_required`, `timeout`, `aborted`, …
+   * Rejects with `popup_blocked`, `popup_closed`, `timeout`, `aborted`, …; with `access_denied` where the person says no or
+   * is no member of the organization, and with `membership_required` where they cease to be one in the same moment.
    */
   login(options?: LoginOptions): Promise<Session>;
 
@@ -226,7 +249,7 @@ export interface Client extends EventTarget {
    *
    * A response with status 401 ends the session, unless its token has just expired and another one is on its way; it is
    * returned all the same, with its body. `init.signal`, streams in both directions and whatever else the browser's
-   * `fetch` takes work as there.
+   * `fetch` takes work as there: a stream as the body needs `duplex: "half"`, HTTP/2, and a browser that has them.
    *
    * With `tokens: "frame"` the frame sends the method (`GET`, `HEAD`, `POST`, `PUT`, `PATCH` or `DELETE`), the headers and
    * the body, which is read whole before, and nothing else of `init`. It refuses with `invalid_options` a path with
@@ -252,7 +275,8 @@ export interface Client extends EventTarget {
   /**
    * Takes the toolbar off the page and rejects what is pending with `aborted`, and each later {@link Client.login} and
    * {@link Client.fetch}. Signs nobody out: the next {@link init} starts anew, and where the frame keeps a session has it
-   * again. A body that is being read ends with `tokens: "frame"`, and otherwise is read to its end.
+   * again. A body that is being read ends with `tokens: "frame"`, and otherwise is read to its end. A page that is being
+   * left for a sign-in is left all the same.
    */
   destroy(): void;
 
@@ -280,7 +304,8 @@ export interface Client extends EventTarget {
 
 /**
  * Starts the SDK for one application. Called again for the same application, it answers with the same client, until
- * that is destroyed.
+ * that is destroyed; and puts the toolbar back, where the site has taken it off the page: into the container that is given
+ * now, if there is one.
  *
  * Rejects with `invalid_options`, `unknown_client`, `origin_not_allowed`, `frame_blocked`, `wasm_blocked`,
  * `protocol_mismatch`, `network_error`, `timeout` or `server_error`. Where there should be a toolbar, a strip in its
@@ -294,3 +319,6 @@ export function init(options: Options): Promise<Client>;
  * and the platform's version. Takes what {@link init} takes, and works where `init` fails. It never rejects.
  */
 export function diagnose(options: Options): Promise<Diagnosis>;
+
+/** What the script tag makes global. */
+export as namespace latchkey;

@@ -7,7 +7,12 @@ const program = ts.createProgram([path], { lib: ["lib.es2022.d.ts", "lib.dom.d.t
 const checker = program.getTypeChecker();
 const exported = checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(path)));
 
-const own = (name) => [...exported.find((it) => it.name == name).members.keys()].map(String);
+// Of an interface what it says itself; a type that is made of several has the properties of all.
+const own = (name) => {
+  const symbol = exported.find((it) => it.name == name);
+  if (symbol.members) return [...symbol.members.keys()].map(String);
+  return checker.getPropertiesOfType(checker.getDeclaredTypeOfSymbol(symbol)).map((it) => it.name);
+};
 const names = (name, without = []) =>
   own(name).filter((it) => !it.startsWith("__") && !without.includes(it)).sort();
 const code = checker.getDeclaredTypeOfSymbol(exported.find((it) => it.name == "ErrorCode"));

@@ -3,13 +3,14 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 
-const uses = fileURLToPath(new URL("types.ts", import.meta.url));
+const at = (name) => fileURLToPath(new URL(name, import.meta.url));
 const { ESNext, NodeNext } = ts.ModuleKind;
-for (const [module, moduleResolution] of [
-  [ESNext, ts.ModuleResolutionKind.Bundler],
-  [NodeNext, ts.ModuleResolutionKind.NodeNext],
+for (const [module, moduleResolution, ...uses] of [
+  // A page without a bundler is a script to the one, and a module to the other.
+  [ESNext, ts.ModuleResolutionKind.Bundler, "types.ts", "global.ts"],
+  [NodeNext, ts.ModuleResolutionKind.NodeNext, "types.ts"],
 ]) {
-  const program = ts.createProgram([uses], {
+  const program = ts.createProgram(uses.map(at), {
     module,
     moduleResolution,
     target: ts.ScriptTarget.ES2022,

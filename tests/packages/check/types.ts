@@ -10,6 +10,7 @@ export async function uses(button: HTMLButtonElement, bytes: Uint8Array, module:
   await sdk.init({ clientId: "a", platform, responseType: "code", tokens: "frame", headless: true, timeoutMs: 5_000 });
   await sdk.init({ clientId: "a", platform, wasm: new URL("core.wasm", "https://site.example/"), container: button });
   await sdk.init({ clientId: "a", platform, wasm: bytes });
+  await sdk.init({ clientId: "a", platform, mode: "iframe", tokens: "frame" });
   await sdk.init({ clientId: "a", platform, wasm: module });
 
   button.onclick = () => client.login();
@@ -49,6 +50,12 @@ export async function uses(button: HTMLButtonElement, bytes: Uint8Array, module:
     if (error instanceof sdk.LatchkeyError && error.code === "popup_bloked") throw error;
   }
 
+  // @ts-expect-error: a client id is needed
+  await sdk.init({ platform });
+  // @ts-expect-error: and so it is for a diagnosis
+  await sdk.diagnose({ platform });
+  // @ts-expect-error: no frame, no token in it
+  await sdk.init({ clientId: "a", platform, mode: "popup", tokens: "frame" });
   // @ts-expect-error: the platform is needed
   await sdk.init({ clientId: "a" });
   // @ts-expect-error: there is no such mode
@@ -62,6 +69,8 @@ export async function uses(button: HTMLButtonElement, bytes: Uint8Array, module:
   // @ts-expect-error: the session is read only
   client.session = null;
   // @ts-expect-error: and so is what is in it
+  session.scopes.push("org:admin");
+  // @ts-expect-error: all of it
   session.organization.slug = "b";
   // @ts-expect-error: nobody may be signed in
   client.session.user;
