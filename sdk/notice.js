@@ -33,7 +33,7 @@ export function show({ message, setupUrl }, container) {
   }
   const notice = element(
     "div",
-    "display:flex;gap:12px;padding:14px 16px;font:14px/1.4 system-ui,sans-serif;overflow-wrap:anywhere;background:#1c1b22;color:#fff;border-radius:14px",
+    "display:flex;gap:12px;padding:14px 16px;font:14px/1.4 system-ui,sans-serif;overflow-wrap:anywhere;color-scheme:light dark;background:Canvas;color:CanvasText;border-radius:14px",
     element("div", "flex:1", element("strong", "display:block", "Signing in is not possible here at the moment."), message, ...link),
     close,
   );
