@@ -38,6 +38,7 @@ import {
   TELL_RENEWED,
   TICK,
   UNMARK,
+  UNOPENED,
   UNRENEWED,
 } from "./table.js";
 
@@ -212,7 +213,8 @@ export class Session {
     if (does(REVOKE_TOKEN) && before) this.discard(before.token);
     if (does(DISCARD)) this.discard(offer.whole);
     if (does(TAKE)) {
-      this.#held = offer;
+      // Whoever is told later of the sign-in is told by its own state.
+      this.#held = { state: before?.state, ...offer };
       this.#signedIn(offer);
     }
     if (does(FORGET)) {
@@ -220,8 +222,8 @@ export class Session {
       this.#forgotten();
     }
     if (does(POST_SIGNED_IN | POST_RENEWED)) {
-      const token = this.#keeps ? null : offer.token;
-      const { state, session } = offer;
+      const { state, session } = this.#held;
+      const token = this.#keeps ? null : this.#held.token;
       this.#core.post(does(POST_RENEWED) ? write("renewed", token, session) : write("signed_in", state, token, session));
     }
     if (does(TELL_RENEWED)) this.#channel?.postMessage({ type: "renewed", access_token: offer.token, session: offer.session });
@@ -255,7 +257,7 @@ export class Session {
     const fields = { handle, ...this.#fields() };
     this.#inOrder(async () => {
       const { code } = await send(this.#path, { isFrame: true, fields });
-      if (code) return;
+      if (code) return this.#tell(UNOPENED, { turn });
       // What comes too late is closed before the next one opens.
       const next = this.#steps.splice(1);
       this.#tell(OPENED, { turn });

@@ -352,7 +352,7 @@ impl Frame {
 
     /// A sign-in failed: the one with this `state`, or one that had no window yet.
     fn fail(&self, state: Option<&str>, code: ErrorCode, description: Option<String>) {
-        self.hands.show(false, code.as_str());
+        self.hands.show(false, if code == ErrorCode::Aborted { "" } else { code.as_str() });
         let state = state.map_or(JsValue::NULL, JsValue::from_str);
         let description = description.as_deref().map_or(JsValue::NULL, JsValue::from_str);
         let failed = self.write("failed", &state, &code.as_str().into(), &description);
@@ -378,7 +378,8 @@ impl Frame {
         }
         if does(action::POST_FAILED) {
             let state = self.answered.take();
-            self.fail(Some(&state), said.code.unwrap_or(ErrorCode::ServerError), None);
+            // Nobody says why where the person, or another tab, signed out meanwhile.
+            self.fail(Some(&state), said.code.unwrap_or(ErrorCode::Aborted), None);
         }
         self.wake(now);
         // The page takes the first one as a sign that it is known whether a session is back.
