@@ -294,6 +294,7 @@ async fn a_slash_at_the_end_is_optional_everywhere() {
         "/oauth/revoke",
         "/toolbar/acmeclient",
         "/toolbar/acmeclient/callback",
+        "/toolbar/acmeclient/callback/frame",
         "/toolbar/acmeclient/status",
         "/toolbar/acmeclient/session",
         "/toolbar/acmeclient/session/token",
