@@ -44,7 +44,6 @@ export class Dock {
     if (!this.#placed) {
       element.popover = "manual";
       element.showPopover?.();
-      document.addEventListener(DOCKED, this.#dress);
     }
   }
 
@@ -87,9 +86,9 @@ export class Dock {
 
   /** Takes the frame off the page. */
   remove() {
-    document.removeEventListener(DOCKED, this.#dress);
     this.#element.remove();
     this.#tell();
+    document.removeEventListener(DOCKED, this.#dress);
   }
 
   /** Shows what changed, and lets the other toolbars make room. */
@@ -98,6 +97,7 @@ export class Dock {
     if (!this.#placed && this.#width) {
       dataset.corner = [this.#bottom, this.#right];
       dataset.height = this.#height;
+      document.addEventListener(DOCKED, this.#dress);
     }
     this.#dress();
     document.dispatchEvent(new Event(DOCKED));
