@@ -20,7 +20,7 @@
       return false;
     }
   };
-  const findFrames = () => [opener, ...Array.from(opener, (_, i) => opener[i])].filter(isOwnFrame);
+  const findFrames = () => [opener, ...Array.from({ length: opener.length }, (_, i) => opener[i])].filter(isOwnFrame);
 
   // Without a frame it is for the page itself: for the one site that the server wrote into the response. What a frame is
   // to keep is for no page.

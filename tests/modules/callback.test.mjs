@@ -38,7 +38,14 @@ function arrive(tokens, opener) {
 }
 
 /** A page of another origin with these frames. */
-const page = (...frames) => Object.assign(target(), { length: frames.length }, frames);
+const page = (...frames) => {
+  const iterator = {
+    get() {
+      throw new Error("another origin's");
+    },
+  };
+  return Object.defineProperty(Object.assign(target(), { length: frames.length }, frames), Symbol.iterator, iterator);
+};
 
 test("every frame of the application gets the response, and whichever takes it is believed", () => {
   for (const tokens of ["page", "frame"]) {
