@@ -7,11 +7,12 @@
   history.replaceState(null, "", location.pathname);
 
   const VERSION = 1;
-  const { clientId } = document.documentElement.dataset;
+  const { clientId, tokens } = document.documentElement.dataset;
   const framePath = `/toolbar/${clientId}/`;
 
-  // The frame of this application, among the opener and its frames. Only a frame of the platform's own origin lets
-  // its path be read; its name would prove nothing, the page chooses it.
+  // The frames of this application, among the opener and its frames: as many as the page has of them, and only the one
+  // that asked takes the response. Only a frame of the platform's own origin lets its path be read; its name would prove
+  // nothing, the page chooses it.
   const isOwnFrame = (candidate) => {
     try {
       return candidate.location.origin === location.origin && candidate.location.pathname === framePath;
@@ -19,14 +20,12 @@
       return false;
     }
   };
-  const findFrame = () => {
-    if (isOwnFrame(opener)) return opener;
-    for (let i = 0; i < opener.length; i += 1) if (isOwnFrame(opener[i])) return opener[i];
-    return null;
-  };
+  const findFrames = () => [opener, ...Array.from({ length: opener.length }, (_, i) => opener[i])].filter(isOwnFrame);
 
-  // Without a frame it is for the page itself: for the one site that the server wrote into the response.
+  // Without a frame it is for the page itself: for the one site that the server wrote into the response. What a frame is
+  // to keep is for no page.
   const findPage = () => {
+    if (tokens === "frame") return null;
     const origin = new URLSearchParams(response).get("origin") ?? "";
     return /^https?:\/\/[^/]+$/.test(origin) ? origin : null;
   };
@@ -46,17 +45,18 @@
     if (!opener || !response) {
       return say("There is nothing to do here. Close this window, go back to the site you came from, and start the sign-in there.");
     }
-    const frame = findFrame();
-    const target = frame ?? opener;
-    const origin = frame ? location.origin : findPage();
+    const frames = findFrames();
+    const isFramed = frames.length > 0;
+    const targets = isFramed ? frames : [opener];
+    const origin = isFramed ? location.origin : findPage();
     if (!origin) return say("The site you came from could not be reached. You can close this window and start the sign-in again.");
     addEventListener("message", (event) => {
       const { data } = event;
-      if (event.source !== target || event.origin !== origin) return;
+      if (!targets.includes(event.source) || event.origin !== origin) return;
       if (data?.type === "latchkey.received" && data.version === VERSION) close();
     });
-    const text = frame ? response : withoutHandle();
-    target.postMessage({ type: "latchkey.response", version: VERSION, response: text }, origin);
+    const message = { type: "latchkey.response", version: VERSION, response: isFramed ? response : withoutHandle() };
+    for (const target of targets) target.postMessage(message, origin);
     setTimeout(() => say("The site you came from did not answer. You can close this window and start the sign-in again there."), 3000);
   };
 

@@ -10,9 +10,10 @@ import { find } from "./toolbar.js";
 
 /** What a drag may begin on. */
 const HANDLES = "#move, .mark, .words, .collapsed > #toggle";
-/** The keys in the storage. */
-const KEPT_CORNER = "toolbar.corner";
-const KEPT_COLLAPSED = "toolbar.collapsed";
+/** The keys in the storage: of several applications on one page, each toolbar is where it was put. */
+const OF = " " + globalThis.document?.documentElement.dataset.clientId;
+const KEPT_CORNER = "corner" + OF;
+const KEPT_COLLAPSED = "collapsed" + OF;
 /** Less than this, in CSS pixels, is a click by an unsteady hand. */
 const SLACK = 4;
 

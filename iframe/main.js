@@ -69,6 +69,7 @@ await load();
 removeEventListener("message", keep);
 const core = new Core(hands, window, clientId, issuer, origins);
 session.start(core);
+addEventListener("online", () => session.finish());
 core.start(early);
 toolbar.listen(
   () => core.sign_in(),

@@ -38,6 +38,7 @@ import {
   TELL_RENEWED,
   TICK,
   UNMARK,
+  UNOPENED,
   UNRENEWED,
 } from "./table.js";
 
@@ -110,8 +111,19 @@ export class Session {
     } catch {
       this.#channel = undefined;
     }
-    const isMarked = (keeps) => stored((storage) => storage.getItem(this.#key(keeps)));
-    return (isMarked(keeps) ? MARKED : 0) | (isMarked(!keeps) ? OTHERWISE : 0);
+    // What somebody signed out of is no session, even where the platform has not heard of it yet.
+    const isMarked = (keeps) => !this.#isClosing(keeps) && stored((storage) => storage.getItem(this.#key(keeps)));
+    const flags = (isMarked(keeps) ? MARKED : 0) | (isMarked(!keeps) ? OTHERWISE : 0);
+    this.finish();
+    return flags;
+  }
+
+  /** Ends what could not be ended when somebody signed out: the platform was out of reach, or the page was left. */
+  finish() {
+    if (!this.#origin) return;
+    for (const keeps of [this.#keeps, !this.#keeps]) {
+      if (this.#isClosing(keeps)) this.#inOrder(() => this.#isClosing(keeps) && this.#close(keeps));
+    }
   }
 
   /**
@@ -124,6 +136,14 @@ export class Session {
 
   #key(keeps) {
     return "session " + this.#place(keeps);
+  }
+
+  #closing(keeps) {
+    return "closing " + this.#place(keeps);
+  }
+
+  #isClosing(keeps) {
+    return stored((storage) => storage.getItem(this.#closing(keeps)));
   }
 
   /** What the platform is told of the frame that asks: the cookie is by these. */
@@ -212,7 +232,8 @@ export class Session {
     if (does(REVOKE_TOKEN) && before) this.discard(before.token);
     if (does(DISCARD)) this.discard(offer.whole);
     if (does(TAKE)) {
-      this.#held = offer;
+      // Whoever is told later of the sign-in is told by its own state.
+      this.#held = { state: before?.state, ...offer };
       this.#signedIn(offer);
     }
     if (does(FORGET)) {
@@ -220,8 +241,8 @@ export class Session {
       this.#forgotten();
     }
     if (does(POST_SIGNED_IN | POST_RENEWED)) {
-      const token = this.#keeps ? null : offer.token;
-      const { state, session } = offer;
+      const { state, session } = this.#held;
+      const token = this.#keeps ? null : this.#held.token;
       this.#core.post(does(POST_RENEWED) ? write("renewed", token, session) : write("signed_in", state, token, session));
     }
     if (does(TELL_RENEWED)) this.#channel?.postMessage({ type: "renewed", access_token: offer.token, session: offer.session });
@@ -255,7 +276,9 @@ export class Session {
     const fields = { handle, ...this.#fields() };
     this.#inOrder(async () => {
       const { code } = await send(this.#path, { isFrame: true, fields });
-      if (code) return;
+      if (code) return this.#tell(UNOPENED, { turn });
+      // It took the place of whatever was to be closed, which the platform has ended.
+      this.#closed();
       // What comes too late is closed before the next one opens.
       const next = this.#steps.splice(1);
       this.#tell(OPENED, { turn });
@@ -263,8 +286,15 @@ export class Session {
     });
   }
 
-  #close(keeps) {
-    return send(`${this.#path}?${form(this.#fields(keeps))}`, { isFrame: true, method: "DELETE" });
+  /** It is noted first, until the platform has heard of it. */
+  async #close(keeps) {
+    stored((storage) => storage.setItem(this.#closing(keeps), "1"));
+    const { code } = await send(`${this.#path}?${form(this.#fields(keeps))}`, { isFrame: true, method: "DELETE" });
+    if (!code) this.#closed(keeps);
+  }
+
+  #closed(keeps) {
+    stored((storage) => storage.removeItem(this.#closing(keeps)));
   }
 
   #unmark(keeps) {
@@ -279,7 +309,7 @@ export class Session {
       if (this.#held?.token !== before) return this.#tell(SHARED, { turn });
       const refresh = this.#held?.refresh;
       let answer = { code: "login_required" };
-      if (this.#core.tries_cookie()) answer = issued(await send(this.#path + "token/", { isFrame: true, fields: this.#fields() }));
+      if (this.#core.tries_cookie() && !this.#isClosing()) answer = issued(await send(this.#path + "token/", { isFrame: true, fields: this.#fields() }));
       const flags = answer.code ? 0 : COOKIE;
       if (answer.code == "login_required" && refresh) {
         answer = await exchange({ grant_type: "refresh_token", client_id: this.#clientId, refresh_token: refresh });

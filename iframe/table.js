@@ -17,6 +17,7 @@ export const HANDED = 13;
 export const ADOPTED = 14;
 export const FAILED = 15;
 export const GIVEN_UP = 16;
+export const UNOPENED = 17;
 
 export const MARKED = 1;
 export const KEEPS = 2;

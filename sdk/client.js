@@ -640,7 +640,7 @@ export class Client extends EventTarget {
   #open(isFirst) {
     const { redirectUri } = this.#options;
     const isCallback = this.#delivery == "opener";
-    this.#redirectUri = isCallback ? toolbar(this.#options, "callback/") : redirectUri;
+    this.#redirectUri = isCallback ? toolbar(this.#options, this.#options.tokens == "frame" ? "callback/frame/" : "callback/") : redirectUri;
     const url = authorizeUrl(this.#options, this.#request, this.#ask, this.#redirectUri, isCallback);
     if (this.#delivery == "redirect") {
       this.#leave(url);

@@ -1,5 +1,7 @@
 /** How far from the page's edges a docked toolbar stays, in CSS pixels. */
 const GAP = 16;
+/** By it the toolbars of a page hear that one of them has changed, whichever copy of this module docked it. */
+const DOCKED = "latchkey.docked";
 /** What is narrower has round ends. */
 const PILL = 100;
 
@@ -22,6 +24,9 @@ export class Dock {
   #height = 0;
   #right = true;
   #bottom = true;
+  #moving = "";
+  #dx = 0;
+  #dy = 0;
 
   /**
    * Puts the frame into the site's container, or onto the page. It loads, and is not seen before it says how large it
@@ -67,7 +72,8 @@ export class Dock {
   resize(width, height) {
     this.#width = width;
     this.#height = height;
-    this.#dress();
+    this.#moving = "";
+    this.#tell();
   }
 
   /**
@@ -77,13 +83,18 @@ export class Dock {
   place(corner) {
     this.#right = /right/.test(corner);
     this.#bottom = /bottom/.test(corner);
-    this.#dress("transition:left .2s,top .2s");
+    this.#moving = "transition:left .2s,top .2s";
+    this.#dx = this.#dy = 0;
+    this.#tell();
     return !this.#placed && corner;
   }
 
   /** Stands that far from its corner, while it is dragged. */
   move(dx, dy) {
-    this.#dress("", dx, dy);
+    this.#moving = "";
+    this.#dx = dx;
+    this.#dy = dy;
+    this.#dress();
   }
 
   /** Goes to the nearest corner, as place() does. */
@@ -97,23 +108,45 @@ export class Dock {
   /** Takes the frame off the page. */
   remove() {
     this.#element.remove();
+    this.#tell();
+    document.removeEventListener(DOCKED, this.#dress);
   }
 
-  #dress(moving = "", dx = 0, dy = 0) {
+  /** Shows what changed, and lets the other toolbars make room. */
+  #tell() {
+    const { dataset } = this.#element;
+    if (!this.#placed && this.#width) {
+      dataset.corner = [this.#bottom, this.#right];
+      dataset.height = this.#height;
+      document.addEventListener(DOCKED, this.#dress);
+    }
+    this.#dress();
+    document.dispatchEvent(new Event(DOCKED));
+  }
+
+  /** How much of its corner those take that came before it. */
+  #taken() {
+    const all = [...document.querySelectorAll("latchkey-toolbar[data-corner]")];
+    const before = all.slice(0, Math.max(all.indexOf(this.#element), 0));
+    const { corner } = this.#element.dataset;
+    return before.reduce((sum, { dataset }) => sum + (dataset.corner == corner && +dataset.height + GAP), 0);
+  }
+
+  #dress = () => {
     const width = this.#width;
     const height = this.#height;
-    const from = (isFar, length, moved) =>
-      `calc(${isFar ? `max(${GAP}px,100% - ${length + GAP}px)` : `${GAP}px`} + ${moved}px)`;
-    const docked = `position:fixed;left:${from(this.#right, width, dx)};top:${from(this.#bottom, height, dy)};width:${width}px;max-width:calc(100% - ${2 * GAP}px);max-height:calc(100% - ${2 * GAP}px);z-index:2147483647;box-shadow:0 1px 2px rgba(0,0,0,.16),0 8px 32px rgba(0,0,0,.2)`;
+    const from = (isFar, length, moved, gap) =>
+      `calc(${isFar ? `max(${GAP}px,100% - ${length + gap}px)` : `${gap}px`} + ${moved}px)`;
+    const docked = `position:fixed;left:${from(this.#right, width, this.#dx, GAP)};top:${from(this.#bottom, height, this.#dy, GAP + this.#taken())};width:${width}px;max-width:calc(100% - ${2 * GAP}px);max-height:calc(100% - ${2 * GAP}px);z-index:2147483647;box-shadow:0 1px 2px rgba(0,0,0,.16),0 8px 32px rgba(0,0,0,.2)`;
     this.#sheet.replaceSync(
       firm(
         ":host",
-        `all:initial;${this.#placed ?? docked};height:${height}px;overflow:hidden;border-radius:${width < PILL ? PILL : 14}px;${width ? moving : "visibility:hidden"}`,
+        `all:initial;${this.#placed ?? docked};height:${height}px;overflow:hidden;border-radius:${width < PILL ? PILL : 14}px;${width ? this.#moving : "visibility:hidden"}`,
       ) +
         firm("::slotted(*)", "all:initial;display:block;width:100%;height:100%;visibility:inherit") +
         firm(":host::before,:host::after", "display:none") +
         `@media print{${firm(":host", "display:none")}}` +
         `@media(prefers-reduced-motion:reduce){${firm(":host", "transition:none")}}`,
     );
-  }
+  };
 }

@@ -82,8 +82,9 @@ export type Way =
        * platform's frame, {@link Client.fetch} asks through the frame, and {@link Client.getToken} answers `null`.
        *
        * A session stays where it began: when a site changes this option, people sign in once more. With `"frame"` a script
-       * that gets into the page can use the session through the frame while it runs, and can ask the person to sign in anew
-       * for a token of its own; it cannot take the session's token along.
+       * that gets into the page can use the session through the frame while it runs; it cannot take the session's token
+       * along. For a token of its own it must ask the person, who sees the platform's consent page: what was allowed to the
+       * frame is not allowed to the page. A sign-in that came back by a `redirectUri` was allowed to a page of the site's.
        */
       tokens: "frame";
     };

@@ -283,11 +283,14 @@ impl Frame {
 
     /// Takes a response that the callback page brings.
     ///
-    /// It comes from this page's own origin; and from the window that this page opened, if it opened one for it.
+    /// It comes from this page's own origin; from the callback page for whoever holds the token here, since another one's
+    /// response was allowed to somebody else; and from the window that this page opened, if it opened one for it.
     fn receive(self: &Rc<Self>, event: &MessageEvent, response: &str) {
         let Some(source) = event.source() else { return };
         let Some(parent) = self.parent.borrow().clone() else { return };
-        if event.origin() != self.page.issuer {
+        let callback = self.page.callback(parent.tokens);
+        let window: &Window = source.unchecked_ref();
+        if event.origin() != self.page.issuer || window.location().href().ok().as_ref() != Some(&callback) {
             return;
         }
         let is_own = self.popup.borrow().as_ref().is_some_and(|popup| popup.is(&source));
@@ -302,8 +305,8 @@ impl Frame {
         self.say("answered", &accepted.state);
         let received =
             self.write("latchkey.received", &VERSION.into(), &JsValue::UNDEFINED, &JsValue::UNDEFINED);
-        let _ = source.unchecked_ref::<Window>().post_message(&received, &self.page.issuer);
-        self.conclude(accepted, &self.page.callback());
+        let _ = window.post_message(&received, &self.page.issuer);
+        self.conclude(accepted, &callback);
     }
 
     /// Takes a response that came to a redirect URI of the site's own.
@@ -352,7 +355,7 @@ impl Frame {
 
     /// A sign-in failed: the one with this `state`, or one that had no window yet.
     fn fail(&self, state: Option<&str>, code: ErrorCode, description: Option<String>) {
-        self.hands.show(false, code.as_str());
+        self.hands.show(false, if code == ErrorCode::Aborted { "" } else { code.as_str() });
         let state = state.map_or(JsValue::NULL, JsValue::from_str);
         let description = description.as_deref().map_or(JsValue::NULL, JsValue::from_str);
         let failed = self.write("failed", &state, &code.as_str().into(), &description);
@@ -378,7 +381,8 @@ impl Frame {
         }
         if does(action::POST_FAILED) {
             let state = self.answered.take();
-            self.fail(Some(&state), said.code.unwrap_or(ErrorCode::ServerError), None);
+            // Nobody says why where the person, or another tab, signed out meanwhile.
+            self.fail(Some(&state), said.code.unwrap_or(ErrorCode::Aborted), None);
         }
         self.wake(now);
         // The page takes the first one as a sign that it is known whether a session is back.

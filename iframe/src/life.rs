@@ -8,6 +8,9 @@ use latchkey_protocol::{error::ErrorCode, events};
 
 /// How long a page waits, at most, for a session that may come back.
 const RESUME_MS: f64 = 5_000.0;
+/// How long, at most, the page is not told of a sign-in while the frame's own session is being made: whoever goes on to
+/// another page then finds it there.
+const TELL_MS: f64 = 2_000.0;
 /// Which part of a token's lifetime passes before the next one is asked for.
 const RENEW_AT: f64 = 0.8;
 /// How long after a renewal that failed for the moment the next one is tried. The first time it is soon: where only the
@@ -55,6 +58,8 @@ events! {
         Failed = 15,
         /// The page wants nothing any more of the sign-in whose response came last.
         GivenUp = 16,
+        /// The platform did not make the frame's own session.
+        Unopened = 17,
     }
 }
 
@@ -162,6 +167,8 @@ pub struct Life {
     /// Until when it is waited for a session that may come back. Before that is over the page gets no request.
     resume_until: Option<f64>,
     renewing: bool,
+    /// Until when the page is not told that somebody signed in. It does not know the token until then.
+    untold_until: Option<f64>,
     /// The person clicked *Sign out* here.
     leaving: bool,
     /// The page handed its session over, and it is not known yet whether the frame has one of its own.
@@ -234,7 +241,7 @@ impl Life {
     /// In how many milliseconds time matters next; infinity for never.
     pub fn wake_after(&self, now: f64) -> f64 {
         let renew_at = self.held.filter(|_| !self.renewing).map(|held| held.renew_at);
-        self.resume_until.or(renew_at).unwrap_or(f64::INFINITY) - now
+        self.untold_until.or(self.resume_until).or(renew_at).unwrap_or(f64::INFINITY) - now
     }
 
     /// One step.
@@ -256,21 +263,27 @@ impl Life {
             }
             Event::GivenUp => self.given_up(now),
             Event::Came => {
-                self.next_turn();
-                self.taking = Taking::Taken;
                 // Nothing of the sign-in before it comes back, whether a session is made of this one or not.
                 let before = self.held.map_or(0, |held| self.revoke(held)) | self.close();
-                let opens = if said.flags & HANDLE > 0 { OPEN } else { 0 };
-                let taken = before | self.take(Held::new(said, now));
-                taken | POST_SIGNED_IN | TELL_RENEWED | opens | self.end_resuming()
+                self.next_turn();
+                self.taking = Taking::Taken;
+                let told = if said.flags & HANDLE > 0 {
+                    self.untold_until = Some(now + TELL_MS);
+                    OPEN
+                } else {
+                    POST_SIGNED_IN
+                };
+                before | self.take(Held::new(said, now)) | told | TELL_RENEWED | self.end_resuming()
             }
             // Signed out meanwhile.
             Event::Opened if is_late => CLOSE,
             Event::Opened => {
                 self.held = self.held.map(|held| Held { cookie: true, ..held }.planned(now));
                 self.marked = true;
-                MARK
+                MARK | self.tell()
             }
+            Event::Unopened if is_late => 0,
+            Event::Unopened => self.tell(),
             // Nobody will have it. One that a cookie brought is revoked alone, since the session may be wanted yet.
             Event::Renewed if is_late => DISCARD,
             Event::Shared | Event::Unrenewed | Event::Adopted if is_late => 0,
@@ -288,10 +301,14 @@ impl Life {
             }
             // Who is signed out here stays so until the page is loaded again.
             Event::TabEnded => 0,
+            // The page does not know whom it would sign out.
+            Event::Leaving if self.untold_until.is_some() => self.sign_out(false, now) | POST_FAILED,
             Event::Leaving => {
                 self.leaving = true;
                 0
             }
+            // It is of the session before, which has made room.
+            Event::SignedOut if self.untold_until.is_some() => 0,
             Event::SignedOut => self.sign_out(said.flags & EXPIRED > 0, now),
             Event::Refused if self.held.is_some() => {
                 // With a cookie the next page view asks again.
@@ -316,6 +333,12 @@ impl Life {
         }
         self.renewing = false;
         self.handed = false;
+        self.untold_until = None;
+    }
+
+    /// The page is told, if it is not yet.
+    fn tell(&mut self) -> u32 {
+        if self.untold_until.take().is_some() { POST_SIGNED_IN } else { 0 }
     }
 
     fn greet(&mut self, flags: u32, now: f64) -> u32 {
@@ -405,7 +428,9 @@ impl Life {
                 let before = held.map_or(0, |held| self.revoke(held)) & REVOKE_TOKEN;
                 let kept = if held.is_some_and(|held| held.refresh) { REFRESH } else { 0 };
                 let said = Said { flags: COOKIE | kept, ..said };
-                before | self.take(Held::new(said, now)) | POST_RENEWED | self.end_resuming()
+                // Who is not told yet that somebody signed in is told with this one.
+                let post = if self.untold_until.is_some() { 0 } else { POST_RENEWED };
+                before | self.take(Held::new(said, now)) | post | self.end_resuming()
             }
         }
     }
@@ -422,9 +447,10 @@ impl Life {
 
     /// The session is over, and the page did not end it.
     fn over(&mut self) -> u32 {
+        let failed = if self.untold_until.is_some() { POST_FAILED } else { 0 };
         self.next_turn();
         self.held = None;
-        FORGET | SHOW_OUT | POST_ENDED
+        FORGET | SHOW_OUT | POST_ENDED | failed
     }
 
     fn sign_out(&mut self, expired: bool, now: f64) -> u32 {
@@ -432,16 +458,17 @@ impl Life {
         if expired && !was_leaving {
             return self.run_out(now);
         }
-        self.next_turn();
         let shown = FORGET | SHOW_OUT | if self.resume_until.take().is_some() { OFFER } else { 0 };
         let held = self.held.take();
+        let revoke = held.map_or(0, |held| self.revoke(held));
+        self.next_turn();
         // What ran out before, or is only being waited for, would be back at the next page view.
         let close = self.close();
         // The page's own session is no other tab's, and none that was noted.
         if held.is_none_or(|held| held.adopted) && close == 0 {
             return shown;
         }
-        shown | TELL_ENDED | UNMARK | close | held.map_or(0, |held| self.revoke(held))
+        shown | TELL_ENDED | UNMARK | close | revoke
     }
 
     /// Ends what a cookie could bring back.
@@ -455,7 +482,7 @@ impl Life {
             // The page's is the page's to revoke, and so is an access token that the page knows.
             Held { adopted: true, .. } => 0,
             Held { refresh: true, .. } => REVOKE_REFRESH,
-            Held { cookie: false, .. } if self.keeps => REVOKE_TOKEN,
+            Held { cookie: false, .. } if self.keeps || self.untold_until.is_some() => REVOKE_TOKEN,
             Held { .. } => 0,
         }
     }
@@ -483,6 +510,9 @@ impl Life {
     fn tick(&mut self, now: f64) -> u32 {
         if self.resume_until.is_some_and(|until| now >= until) {
             return self.end_resuming();
+        }
+        if let Some(until) = self.untold_until {
+            return if now >= until { self.tell() } else { 0 };
         }
         let is_due = self.held.is_some_and(|held| now >= held.renew_at);
         if !is_due || self.renewing {
@@ -518,9 +548,9 @@ impl Life {
         if !self.has_own() && !self.marked {
             return 0;
         }
+        let revoke = self.held.take().map_or(0, |held| self.revoke(held));
         self.next_turn();
         let offer = if self.resume_until.take().is_some() { OFFER } else { 0 };
-        let revoke = self.held.take().map_or(0, |held| self.revoke(held));
         FORGET | SHOW_OUT | TELL_ENDED | UNMARK | self.close() | revoke | offer
     }
 }
@@ -557,10 +587,18 @@ mod tests {
             table
         }
 
+        /// Somebody signed in, and the frame's own session is being made.
+        fn opening(flags: u32) -> Self {
+            let mut table = Self::greeted(0);
+            table.now(Event::Taking, 0);
+            assert_eq!(table.now(Event::Came, flags | HANDLE), TAKE | TELL_RENEWED | OPEN);
+            table
+        }
+
         /// With the frame's own session, an hour's token, and a renewal under way.
         fn renewing(flags: u32) -> Self {
-            let mut table = Self::signed_in(flags | HANDLE);
-            assert_eq!(table.now(Event::Opened, 0), MARK);
+            let mut table = Self::opening(flags);
+            assert_eq!(table.now(Event::Opened, 0), MARK | POST_SIGNED_IN);
             assert_eq!(table.at(LATE, Event::Tick, 0), ASK);
             table
         }
@@ -637,13 +675,10 @@ mod tests {
     }
 
     #[test]
-    fn a_sign_in_is_told_and_its_handle_becomes_a_session() {
-        let mut table = Table::greeted(0);
-        table.now(Event::Taking, 0);
+    fn a_sign_in_is_told_once_its_handle_became_a_session() {
         let told = TAKE | POST_SIGNED_IN | TELL_RENEWED;
-        assert_eq!(table.now(Event::Came, HANDLE), told | OPEN);
-        assert!(table.0.wake_after(0.0).is_infinite(), "nothing brings another token yet");
-        assert_eq!(table.now(Event::Opened, 0), MARK);
+        let mut table = Table::opening(0);
+        assert_eq!(table.now(Event::Opened, 0), MARK | POST_SIGNED_IN);
         assert_eq!(table.0.wake_after(0.0), LATE);
         assert_eq!(Table::signed_in(REFRESH).0.wake_after(0.0), LATE);
         let mut table = Table::signed_in(REFRESH);
@@ -652,8 +687,56 @@ mod tests {
     }
 
     #[test]
+    fn a_sign_in_whose_session_does_not_open_is_told_all_the_same_and_once() {
+        let mut table = Table::opening(0);
+        assert_eq!(table.now(Event::Unopened, 0), POST_SIGNED_IN);
+        assert!(table.0.wake_after(0.0).is_infinite(), "nothing brings another token");
+        let mut table = Table::opening(0);
+        assert_eq!(table.0.wake_after(0.0), TELL_MS);
+        assert_eq!(table.at(TELL_MS - 1.0, Event::Tick, 0), 0);
+        assert_eq!(table.at(TELL_MS, Event::Tick, 0), POST_SIGNED_IN);
+        assert_eq!(table.at(TELL_MS, Event::Tick, 0), 0);
+        assert_eq!(table.at(TELL_MS, Event::Opened, 0), MARK);
+        assert_eq!(Table::opening(0).late(Event::Unopened), 0);
+    }
+
+    #[test]
+    fn nothing_that_is_said_of_the_session_before_ends_a_sign_in_that_is_not_told_yet() {
+        for flags in [0, EXPIRED] {
+            let mut table = Table::opening(0);
+            assert_eq!(table.now(Event::SignedOut, flags), 0);
+            assert_eq!(table.now(Event::Opened, 0), MARK | POST_SIGNED_IN);
+        }
+        let mut table = Table::opening(0);
+        assert_eq!(table.now(Event::TabRenewed, SAME), TAKE | REVOKE_TOKEN, "it is told of this one");
+        assert_eq!(table.now(Event::Opened, 0), MARK | POST_SIGNED_IN);
+    }
+
+    #[test]
+    fn a_sign_in_that_ends_before_it_is_told_fails_and_does_not_live_on() {
+        let ended = FORGET | SHOW_OUT | TELL_ENDED | UNMARK;
+        for (event, flags, actions) in [
+            (Event::Leaving, 0, ended | REVOKE_TOKEN | POST_FAILED),
+            (Event::GivenUp, 0, ended | REVOKE_TOKEN | POST_ENDED),
+            (Event::TabEnded, 0, OVER | REVOKE_TOKEN | POST_FAILED),
+            (Event::TabRenewed, 0, OVER | REVOKE_TOKEN | POST_FAILED),
+            (Event::Refused, 0, OVER | POST_FAILED),
+            (Event::Handed, REPLACES, ended | REVOKE_TOKEN | ADOPT),
+        ] {
+            let mut table = Table::opening(0);
+            assert_eq!(table.now(event, flags), actions, "{event:?}");
+            assert_eq!(table.late(Event::Opened), CLOSE, "{event:?}");
+        }
+        // The page never knew its token.
+        let mut table = Table::opening(0);
+        table.now(Event::Taking, 0);
+        assert_eq!(table.now(Event::Came, 0), TAKE | POST_SIGNED_IN | TELL_RENEWED | REVOKE_TOKEN);
+    }
+
+    #[test]
     fn a_sign_in_leaves_nothing_alive_of_the_one_before_it() {
         let told = TAKE | POST_SIGNED_IN | TELL_RENEWED;
+        let opens = TAKE | TELL_RENEWED | OPEN | UNMARK | CLOSE;
         let again = |mut table: Table, flags| {
             table.now(Event::Taking, 0);
             table.now(Event::Came, flags)
@@ -672,12 +755,12 @@ mod tests {
             told | UNMARK | CLOSE,
             "nothing takes the place of the cookie"
         );
-        assert_eq!(again(Table::renewing(0), HANDLE), told | UNMARK | CLOSE | OPEN);
+        assert_eq!(again(Table::renewing(0), HANDLE), opens);
         let mut opened = keeping(HANDLE);
         opened.now(Event::Opened, 0);
-        assert_eq!(again(opened, HANDLE), told | UNMARK | CLOSE | OPEN, "with it goes the token");
+        assert_eq!(again(opened, HANDLE), opens, "with it goes the token");
         // One that may come back, and was not waited for.
-        assert_eq!(again(Table::greeted(MARKED), HANDLE), told | UNMARK | CLOSE | OPEN | OFFER);
+        assert_eq!(again(Table::greeted(MARKED), HANDLE), opens | OFFER);
         let mut handed = Table::greeted(0);
         handed.now(Event::Adopted, 0);
         assert_eq!(again(handed, 0), told, "the page's own is the page's");

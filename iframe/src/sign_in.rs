@@ -3,7 +3,7 @@
 //! Nothing here touches the browser.
 
 use latchkey_protocol::{
-    frame::{Prepared, ResponseType},
+    frame::{Prepared, ResponseType, Tokens},
     oauth::{Outcome, Response, encode_pairs},
     pkce::METHOD,
 };
@@ -146,9 +146,14 @@ impl Requests {
 }
 
 impl Page {
-    /// Where the responses to this page's requests arrive.
-    pub fn callback(&self) -> String {
-        join(&[&self.issuer, "/toolbar/", &self.client_id, "/callback/"])
+    /// Where the responses to this page's requests arrive: what a person allows to a page that holds the token, and to
+    /// one that leaves it to this frame, the platform keeps apart by this address.
+    pub fn callback(&self, tokens: Tokens) -> String {
+        let page = match tokens {
+            Tokens::Page => "/callback/",
+            Tokens::Frame => "/callback/frame/",
+        };
+        join(&[&self.issuer, "/toolbar/", &self.client_id, page])
     }
 }
 
@@ -161,7 +166,7 @@ pub fn authorize_url(page: &Page, parent: &Parent, request: &Prepared) -> String
     let pairs = [
         ("client_id", &*page.client_id),
         ("response_type", parent.response_type.as_str()),
-        ("redirect_uri", &page.callback()),
+        ("redirect_uri", &page.callback(parent.tokens)),
         ("origin", &parent.origin),
         ("state", &request.state),
         ("nonce", &request.nonce),
@@ -176,7 +181,6 @@ pub fn authorize_url(page: &Page, parent: &Parent, request: &Prepared) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use latchkey_protocol::frame::Tokens;
 
     const TOKEN: &str = "access_token=lkat_1&token_type=Bearer&expires_in=3600&scope=org%3Aread&state=s1\
         &iss=https%3A%2F%2Fp.example&client_id=c1&origin=https%3A%2F%2Fshop.example";
@@ -348,5 +352,8 @@ mod tests {
              &redirect_uri=https%3A%2F%2Fp.example%2Ftoolbar%2Fc1%2Fcallback%2F\
              &origin=https%3A%2F%2Fshop.example&state=s1&nonce=n1&scope=org%3Aread%20a%26b"
         );
+        let parent = Parent { tokens: Tokens::Frame, ..parent };
+        let url = authorize_url(&page(), &parent, &request);
+        assert!(url.contains("Ftoolbar%2Fc1%2Fcallback%2Fframe%2F&"), "{url}");
     }
 }

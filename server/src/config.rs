@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
 use ipnet::IpNet;
-use latchkey_protocol::origin::Origin;
+use latchkey_protocol::{frame::Tokens, origin::Origin};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -205,13 +205,22 @@ impl Config {
         format!("{}{path}", self.public_url)
     }
 
-    /// The callback page of one application: a redirect URI it has without registering it.
-    pub fn callback(&self, client_id: &str) -> String {
-        self.url(&callback_path(client_id))
+    /// The callback page of one application: a redirect URI it has without registering it. There is another one where the
+    /// frame holds the token.
+    pub fn callback(&self, client_id: &str, tokens: Tokens) -> String {
+        self.url(&callback_path(client_id, tokens))
+    }
+
+    /// Whether it is one of the application's callback pages.
+    pub fn is_callback(&self, client_id: &str, redirect_uri: &str) -> bool {
+        Tokens::ALL.iter().any(|tokens| redirect_uri == self.callback(client_id, *tokens))
     }
 }
 
-/// Where on the platform the callback page of one application lies.
-pub fn callback_path(client_id: &str) -> String {
-    format!("/toolbar/{client_id}/callback/")
+/// Where on the platform a callback page of one application lies.
+pub fn callback_path(client_id: &str, tokens: Tokens) -> String {
+    match tokens {
+        Tokens::Page => format!("/toolbar/{client_id}/callback/"),
+        Tokens::Frame => format!("/toolbar/{client_id}/callback/frame/"),
+    }
 }

@@ -147,6 +147,7 @@ fn pages(app: &App) -> Router<App> {
         .route("/toolbar/{client_id}", get(frame::get))
         .route("/toolbar/{client_id}/setup", get(setup::get))
         .route("/toolbar/{client_id}/callback", get(callback::get))
+        .route("/toolbar/{client_id}/callback/frame", get(callback::get_for_frame))
         .method_not_allowed_fallback(page::method_not_allowed)
         .layer(from_fn(readable::or_no_page))
         // Of an invitation that cannot be read its own page says that it cannot be used.

@@ -373,4 +373,103 @@ journeys! {
             journey.stage.platform()
         )).await?;
     }
+
+    // Where it is not waited for, the next page asks before there is anything to find.
+    fn who_goes_on_to_another_page_in_the_moment_of_the_sign_in_is_signed_in_there(journey) on Loopback {
+        for (tokens, path) in [("page", "/"), ("frame", "/popup.html")] {
+            let page = journey.open_site("/popup.html").await?;
+            journey.with_client(&format!("client.destroy();
+                const other = await sdk.init({{ clientId, platform, tokens: '{tokens}' }});
+                document.getElementById('sign-in').onclick = () => other.login().then(() => {{ location.href = '{path}?next'; }});")).await?;
+            journey.browser.click("#sign-in").await?;
+            if tokens == "page" {
+                journey.log_in_and_allow(&page, ADA).await?;
+            } else {
+                journey.browser.switch_to_popup(&page).await?;
+                journey.browser.click("#allow").await?;
+                journey.browser.popup_closes(&page).await?;
+            }
+            journey.browser.until("location.search === '?next'").await?;
+            journey.with_client(&format!("client.destroy();
+                window.other = await sdk.init({{ clientId, platform, tokens: '{tokens}' }})")).await?;
+            journey.is_told("return other.state", "signed-in").await?;
+            ensure!(journey.browser.count_windows().await? == 1, "a window opened");
+        }
+    }
+
+    fn who_signs_out_while_the_platform_is_away_is_signed_out_once_it_is_back(journey) on Loopback {
+        journey.sign_in(ADA).await?;
+        journey.keeps_session().await?;
+        let token = journey.token().await?;
+        journey.stage.stop_server().await?;
+        let code = journey.with_client("return client.logout().then(() => 'none', ({ code }) => code)").await?;
+        ensure!(code == "network_error", "{code}");
+        journey.stage.restart_server("").await?;
+        ensure!(journey.is_kept_at_the_platform().await?, "it was away");
+        journey.browser.reload().await?;
+        journey.browser.read("#status", "You are signed out.").await?;
+        journey.browser.until(&format!(
+            "(await fetch('{}/api/0/', {{ headers: {{ Authorization: 'Bearer {token}' }} }})).status === 401",
+            journey.stage.platform()
+        )).await?;
+        journey.is_signed_out_for_good().await?;
+    }
+
+    // On https nothing asks again for what was allowed once: a script takes the frame away, and asks for itself.
+    fn what_was_allowed_to_the_frame_brings_the_page_no_token(journey) on Tls {
+        journey.sign_in_with("{ tokens: 'frame', headless: false }").await?;
+        journey.keeps_session().await?;
+        let page = journey.browser.window().await?;
+        for (callback, prompt) in [("callback/", "none"), ("callback/frame/", "none"), ("callback/", "")] {
+            journey.browser.reload().await?;
+            journey.with_client(&format!("client.destroy();
+                window.heard = [];
+                addEventListener('message', ({{ data }}) => heard.push(data.response ?? ''));
+                const ask = new URLSearchParams({{ client_id: clientId, response_type: 'token', origin: location.origin, state: 'x',
+                    redirect_uri: `${{platform}}/toolbar/${{clientId}}/{callback}`, ...('{prompt}' && {{ prompt: '{prompt}' }}) }});
+                document.getElementById('sign-in').onclick = () => open(`${{platform}}/oauth/authorize/?${{ask}}`, '_blank', 'popup,width=400,height=400');")).await?;
+            journey.browser.click("#sign-in").await?;
+            journey.browser.switch_to_popup(&page).await?;
+            if prompt.is_empty() {
+                journey.browser.see("#allow").await?;
+            } else if callback == "callback/" {
+                journey.browser.switch_to(&page).await?;
+                journey.browser.until("heard.some((text) => text.includes('error=consent_required'))").await?;
+            } else {
+                journey.browser.read("#status", "could not be reached").await?;
+            }
+            journey.browser.switch_to_popup(&page).await?;
+            journey.browser.close_window().await?;
+            journey.browser.switch_to(&page).await?;
+            journey.is_told("return heard.some((text) => text.includes('access_token')) ? 'told' : 'kept'", "kept").await?;
+        }
+        // Nor does a frame of the script's own that hands tokens out.
+        journey.browser.reload().await?;
+        journey.browser.run(GREET).await?;
+        journey.with_client("client.destroy();
+            const frame = document.createElement('iframe');
+            frame.src = `${platform}/toolbar/${clientId}/`;
+            frame.onload = () => greet(frame.contentWindow, platform, clientId);
+            document.body.append(frame);").await?;
+        journey.browser.until("answers.some((text) => text.includes('\"prepared\"'))").await?;
+        journey.with_client("const { state } = answers.map((text) => JSON.parse(text)).find(({ type }) => type == 'prepared');
+            const ask = new URLSearchParams({ client_id: clientId, response_type: 'token', origin: location.origin, state, prompt: 'none',
+                redirect_uri: `${platform}/toolbar/${clientId}/callback/frame/` });
+            document.getElementById('sign-in').onclick = () => open(`${platform}/oauth/authorize/?${ask}`, '_blank', 'popup,width=400,height=400');").await?;
+        journey.browser.click("#sign-in").await?;
+        journey.browser.switch_to_popup(&page).await?;
+        journey.browser.read("#status", "did not answer").await?;
+        journey.browser.switch_to(&page).await?;
+        journey.is_told("return answers.some((text) => /lkat_|signed_in|answered/.test(text)) ? 'told' : 'kept'", "kept").await?;
+    }
+
+    fn every_copy_of_the_sdk_on_a_page_can_sign_in(journey) on Loopback {
+        let page = journey.open_site("/").await?;
+        journey.with_client("const copy = await import('/latchkey/index.js?copy');
+            window.other = await copy.init({ clientId, platform });
+            document.getElementById('sign-in').onclick = () => other.login();").await?;
+        journey.browser.click("#sign-in").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.until("other.session?.user.name === 'Ada Lovelace'").await?;
+    }
 }

@@ -440,4 +440,41 @@ journeys! {
     fn axe_finds_nothing_in_any_state_of_the_toolbar_in_dark(journey) on Loopback with dark {
         journey.audit_every_state().await?;
     }
+
+    // Two applications, and a copy of one of them.
+    fn no_toolbar_covers_another_one(journey) on Loopback {
+        let globex = journey.stage.clients.globex.clone();
+        let origin = journey.stage.site("customer");
+        journey.stage.latchkey.run(&["app", "update", "--client-id", &globex, "--origin", &origin]).await?;
+        let start = format!("const copy = await import('/latchkey/index.js?copy');
+            await Promise.all([sdk.init({{ clientId: '{globex}', platform }}), copy.init({{ clientId, platform }})]);");
+        let boxes = "[...document.querySelectorAll('latchkey-toolbar')].map((one) => one.getBoundingClientRect())";
+        let apart = format!("(() => {{
+                const boxes = {boxes};
+                const covers = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+                return boxes.length === 3 && boxes.every((box) => box.width > 100 && box.top >= 0)
+                    && !boxes.some((a, i) => boxes.slice(i + 1).some((b) => covers(a, b)));
+            }})()");
+        journey.open_site("/").await?;
+        for _ in 0..2 {
+            journey.with_client(&start).await?;
+            journey.browser.until(&apart).await?;
+            journey.browser.reload().await?;
+        }
+        // Each stays where it was put, and those behind it close up.
+        journey.with_client(&start).await?;
+        journey.browser.until(&apart).await?;
+        journey.drag("#move", (-600.0, -500.0), true).await?;
+        journey.stands("top-left").await?;
+        let corners = format!("({boxes}).map(({{ x, y }}) => (y < 200 ? 'top ' : 'bottom ') + (x < 200 ? 'left' : 'right')).join()");
+        journey.browser.until(&format!("Math.abs(({boxes})[1].bottom + {GAP} - innerHeight) < 1")).await?;
+        journey.browser.until(&format!("{corners} === 'top left,bottom right,bottom right'")).await?;
+        journey.browser.until(&apart).await?;
+        journey.browser.reload().await?;
+        journey.with_client(&start).await?;
+        // The copy is of the application that was moved.
+        journey.browser.until(&format!("[{boxes}[0], {boxes}[2]].every(({{ x }}) => x < 200)")).await?;
+        journey.browser.until(&format!("Math.abs(({boxes})[1].bottom + {GAP} - innerHeight) < 1")).await?;
+        journey.browser.until(&apart).await?;
+    }
 }

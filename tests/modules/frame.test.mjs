@@ -215,7 +215,7 @@ globalThis.BroadcastChannel = class {
 /** A session whose core writes down what it is told, and answers what the test says. */
 function started({ keeps = false, ...options } = {}) {
   globalThis.document = { addEventListener() {} };
-  const noted = new Set(options.noted);
+  const noted = options.noted instanceof Set ? options.noted : new Set(options.noted);
   globalThis.localStorage = { getItem: (key) => noted.has(key) || null, setItem: (key) => noted.add(key), removeItem: (key) => noted.delete(key) };
   const steps = [];
   const posted = [];
@@ -251,6 +251,105 @@ test("what a frame keeps to itself no frame finds or hears that hands tokens out
     assert.deepEqual([page, frame].filter((key) => localStorage.getItem(key)), [left]);
     t.mock.restoreAll();
   }
+});
+
+test("a sign-out that the platform did not hear of is told to it before anything else, and nothing comes back meanwhile", async (t) => {
+  for (const keeps of [false, true]) {
+    const own = "session c1 https://shop.example" + (keeps ? " frame" : "");
+    const noted = new Set([own]);
+    const asked = answering(t, [], [], [204], [204]);
+    const begin = () => started({ keeps, noted });
+    const methods = () => asked.map(([path, { method }]) => `${method} ${path}`);
+    const [end, ask] = [`DELETE ${CLOSE_PATH}${keeps ? "frame" : "page"}`, "POST /toolbar/c1/session/token/"];
+    const { session } = begin();
+    session.act(table.CLOSE, "");
+    await settle();
+    assert.deepEqual(methods(), [end]);
+    // Offline still, and whatever notes a session.
+    noted.add(own);
+    const next = begin();
+    assert.equal(next.flags, 0);
+    next.session.act(table.ASK, "");
+    await settle();
+    assert.deepEqual(methods(), [end, end]);
+    assert.deepEqual(next.steps.map(([event, , , , code]) => [event, code]), [[table.UNRENEWED, "login_required"]]);
+    // Online again, once.
+    next.session.finish();
+    next.session.finish();
+    await settle();
+    assert.deepEqual(methods(), [end, end, end]);
+    assert.equal(begin().flags, table.MARKED);
+    next.session.act(table.ASK, "");
+    await settle();
+    assert.deepEqual(methods(), [end, end, end, ask]);
+    t.mock.restoreAll();
+  }
+});
+
+test("what opens in the place of what was to be closed is not closed", async (t) => {
+  const asked = answering(t, [], [200, info()], [204]);
+  const step = (session, event) => event == table.CAME && session.act(table.TAKE | table.OPEN, "");
+  const { session, steps } = started({ step });
+  session.act(table.CLOSE, "");
+  await settle();
+  session.takeToken("s", "t", 60, "h");
+  await settle();
+  session.finish();
+  await settle();
+  assert.deepEqual([asked.length, steps.at(-1)[0]], [3, table.OPENED]);
+});
+
+test("a session that does not open is told", async (t) => {
+  answering(t, [200, info()], [403, { error: "session_expired" }]);
+  const step = (session, event) => event == table.CAME && session.act(table.TAKE | table.OPEN, "");
+  const { session, steps } = started({ step });
+  session.takeToken("s", "t", 60, "h");
+  await settle();
+  assert.deepEqual(steps.map(([event]) => event), [table.CAME, table.UNOPENED]);
+});
+
+test("tabs that want another token at once ask for one, one after the other, and share it", async (t) => {
+  // As the browser does it: of one name, one at a time.
+  const held = new Map();
+  const request = async (name, work) => {
+    const before = held.get(name);
+    let done;
+    held.set(name, new Promise((resolve) => (done = resolve)));
+    await before;
+    try {
+      return await work();
+    } finally {
+      done();
+    }
+  };
+  const channels = [];
+  class Channel {
+    constructor() {
+      channels.push(this);
+    }
+    postMessage(data) {
+      for (const other of channels) if (other != this) other.onmessage({ data });
+    }
+  }
+  for (const [name, value] of Object.entries({ navigator: { locks: { request } }, BroadcastChannel: Channel })) {
+    const before = Object.getOwnPropertyDescriptor(globalThis, name);
+    Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+    t.after(() => (before ? Object.defineProperty(globalThis, name, before) : delete globalThis[name]));
+  }
+  const asked = [];
+  t.mock.method(globalThis, "fetch", async (path) => {
+    asked.push(path);
+    await settle();
+    return Response.json(path == "/api/0/" ? info() : { access_token: "t" + asked.length, token_type: "Bearer", expires_in: 60 });
+  });
+  const acts = { [table.RENEWED]: table.TAKE | table.TELL_RENEWED, [table.TAB_RENEWED]: table.TAKE };
+  const step = (session, event) => acts[event] && session.act(acts[event], "");
+  const tabs = [started({ step }), started({ step })];
+  for (const { session } of tabs) session.act(table.ASK, "");
+  for (let i = 0; i < 6; i += 1) await settle();
+  assert.deepEqual(asked, ["/toolbar/c1/session/token/", "/api/0/"]);
+  assert.deepEqual(tabs.map(({ steps }) => steps.map(([event]) => event)), [[table.RENEWED], [table.TAB_RENEWED, table.SHARED]]);
+  assert.deepEqual(tabs.map(({ session }) => session.account.token), ["t1", "t1"]);
 });
 
 test("the platform is told whose token it will be", async (t) => {

@@ -509,6 +509,8 @@ pub struct PageError {
     pub error: Error,
     /// Where the page offers to go back to.
     pub back: Option<String>,
+    /// The site that asked for the sign-in whose window this is.
+    pub site: Option<String>,
     /// The page that somebody who is not signed in is sent to the login for.
     pub wanted: Option<String>,
 }
@@ -516,13 +518,13 @@ pub struct PageError {
 impl PageError {
     /// An error of this page: who is not signed in is sent to the login, and from there to this address.
     pub fn to_sign_in(error: Error, address: &str) -> Self {
-        Self { error, back: None, wanted: Some(address.to_owned()) }
+        Self { error, back: None, site: None, wanted: Some(address.to_owned()) }
     }
 }
 
 impl<E: Into<Error>> From<E> for PageError {
     fn from(error: E) -> Self {
-        Self { error: error.into(), back: None, wanted: None }
+        Self { error: error.into(), back: None, site: None, wanted: None }
     }
 }
 
@@ -537,8 +539,13 @@ impl IntoResponse for PageError {
             message: self.error.sentence(),
             next: answer.next,
             back: self.back,
+            site: self.site,
         };
-        self.error.finish(page::respond(answer.status, &page, &[]))
+        let response = match page.site {
+            Some(_) => page::respond_in_window(answer.status, &page, &[]),
+            None => page::respond(answer.status, &page, &[]),
+        };
+        self.error.finish(response)
     }
 }
 

@@ -24,6 +24,8 @@ pub struct ErrorPage {
     pub next: &'static str,
     /// Where to go back to.
     pub back: Option<String>,
+    /// The site that opened the window, where it is a sign-in's: it is told that the window is there.
+    pub site: Option<String>,
 }
 
 /// Answers with a page of ours: it loads our own style and images, its forms go to us and to the origins of the

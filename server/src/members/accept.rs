@@ -132,6 +132,7 @@ fn gone() -> Response {
         next: "Ask an admin of the organization for another one, and open its link as it is. If you have accepted this \
                one, you are a member: sign in and go on.",
         back: None,
+        site: None,
     };
     page::respond(StatusCode::NOT_FOUND, &page, &[])
 }

@@ -126,7 +126,8 @@ fn tell(
     if by_redirect {
         return Ok(Redirect::to(&location).into_response());
     }
-    Err(PageError { error: error.as_error(), back: Some(location), wanted: None })
+    let site = recipient.target.requesting_origin.to_string();
+    Err(PageError { error: error.as_error(), back: Some(location), site: Some(site), wanted: None })
 }
 
 /// A person decides here, in a session of their own; a token never allows another one, whatever cookies come along.

@@ -3,7 +3,7 @@
 //! Until the application and the redirect are known to belong together, a failure is a page and never a redirect
 //! (RFC 6749 §4.2.2.1, RFC 9700 §4.11). After that the client is told.
 
-use latchkey_protocol::{oauth::MAX_STATE, origin::Origin, pkce, scope::Scopes};
+use latchkey_protocol::{frame::Tokens, oauth::MAX_STATE, origin::Origin, pkce, scope::Scopes};
 use url::Url;
 
 use crate::{
@@ -54,7 +54,7 @@ pub struct Request {
 pub struct Target {
     /// The address.
     pub redirect_uri: String,
-    /// Whether that is the platform's own callback page.
+    /// Whether that is a callback page of the platform's own.
     pub is_callback: bool,
     /// The site the request comes from: shown to the person, checked by whoever receives the response.
     pub requesting_origin: Origin,
@@ -298,7 +298,7 @@ impl Target {
             (Some(given), _) if given.len() > MAX_REDIRECT_URI => {
                 return Err(Error::parameter(NAME, "is longer than 2,048 bytes"));
             }
-            (Some(given), _) if given == config.callback(&application.client_id) => {
+            (Some(given), _) if config.is_callback(&application.client_id, given) => {
                 return Self::for_callback(parameters, application, config, given);
             }
             (Some(given), registered) if registered.iter().any(|one| is_same_redirect(one, given)) => given,
@@ -339,7 +339,9 @@ impl Target {
     pub fn remembered(client_id: &str, requesting_origin: &str, redirect_uri: &str) -> Option<Self> {
         Some(Self {
             requesting_origin: Origin::parse(requesting_origin).ok()?,
-            is_callback: redirect_uri.ends_with(&callback_path(client_id)),
+            is_callback: Tokens::ALL
+                .iter()
+                .any(|tokens| redirect_uri.ends_with(&callback_path(client_id, *tokens))),
             redirect_uri: redirect_uri.to_owned(),
         })
     }
@@ -348,7 +350,7 @@ impl Target {
     pub fn is_registered(redirect_uri: &str, application: &Application, config: &Config) -> bool {
         let is_own = || origin_of(redirect_uri).as_ref() == Some(&config.public_url);
         let registered = || application.redirect_uris.iter().any(|one| is_same_redirect(one, redirect_uri));
-        redirect_uri == config.callback(&application.client_id) || registered() && !is_own()
+        config.is_callback(&application.client_id, redirect_uri) || registered() && !is_own()
     }
 
     /// Whether the application still has this target: it may have changed while the person decided.
@@ -539,7 +541,10 @@ mod tests {
             "https://a.com/cb?x=1#",
             " https://a.com/cb?x=1",
             "https://p.example/toolbar/c2/callback/",
+            "https://p.example/toolbar/c2/callback/frame/",
             "https://p.example/toolbar/c1/callback",
+            "https://p.example/toolbar/c1/callback/frame",
+            "https://p.example/toolbar/c1/callback/page/",
             "javascript:alert(1)",
         ] {
             let mut query = String::from("response_type=token&origin=https://a.com&redirect_uri=");
@@ -745,7 +750,7 @@ mod tests {
             prop_assert!(target.is_still_registered(&application));
             prop_assert!(application.runs_on(&target.requesting_origin));
             let address = target.redirect_uri;
-            prop_assert!(address == "https://a.com/cb?x=1" || address == config.callback("c1"));
+            prop_assert!(address == "https://a.com/cb?x=1" || config.is_callback("c1", &address));
         }
 
         #[test]

@@ -241,6 +241,7 @@ async fn the_pages_of_the_sign_in_window_tell_the_site_that_asked_and_no_other_p
     for page in [
         person.get(&login).await,
         person.log_in(&login, MEMBER, "wrong horse").await,
+        Person::new(&platform).ask(&Asking::new().with("scope", "org:everything")).await,
         Person::signed_in(&platform, MEMBER).await.ask(&Asking::new()).await,
         Person::signed_in(&platform, STRANGER).await.ask(&Asking::new()).await,
     ] {
@@ -294,6 +295,7 @@ async fn a_slash_at_the_end_is_optional_everywhere() {
         "/oauth/revoke",
         "/toolbar/acmeclient",
         "/toolbar/acmeclient/callback",
+        "/toolbar/acmeclient/callback/frame",
         "/toolbar/acmeclient/status",
         "/toolbar/acmeclient/session",
         "/toolbar/acmeclient/session/token",

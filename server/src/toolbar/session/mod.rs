@@ -5,7 +5,8 @@
 //! or taking the site from the application's list. An access token makes none and none of this is for another site.
 //!
 //! A site may leave the token to its frame, so that no script of its pages sees one. The session of such a sign-in lies in
-//! another cookie: a frame that hands tokens out asks for its own, and the browser does not even name that one's.
+//! another cookie: a frame that hands tokens out asks for its own, and the browser does not even name that one's. Their
+//! responses arrive at another callback, too, and each opens a session of its own kind alone.
 
 pub mod token;
 
@@ -33,6 +34,7 @@ use crate::{
     oauth::{
         client::Client,
         issue::{Authority, FrameSession, issue},
+        request::Target,
     },
     secret::{Digest256, Secret},
     state::App,
@@ -52,6 +54,8 @@ struct Frame<'a> {
     site: Origin,
     /// Who holds the token: the page as long as nothing is said.
     tokens: Tokens,
+    /// Where the responses to its requests arrive.
+    callback: String,
 }
 
 impl<'a> Frame<'a> {
@@ -74,7 +78,8 @@ impl<'a> Frame<'a> {
             .map_err(|_| Error::parameter("origin", "is not the origin of a site"))?;
         let tokens = Tokens::parse(parameters.get("tokens").unwrap_or(Tokens::Page.as_str()))
             .ok_or_else(|| Error::parameter("tokens", "is neither page nor frame"))?;
-        Ok(Self { client_id, site, tokens })
+        let callback = app.config.callback(client_id, tokens);
+        Ok(Self { client_id, site, tokens, callback })
     }
 
     /// The cookie's name: one for each application and site, so that two of one registrable domain, which share a
@@ -101,10 +106,13 @@ impl<'a> Frame<'a> {
         Ok((self.require_own(unit, &session.grant_id).await?, session.expires_at))
     }
 
-    /// The grant, if it is this application's, for this very site.
+    /// The grant, if it is this application's, for this very site, and whoever holds the token asked for it.
     async fn require_own(&self, unit: &mut Unit, grant_id: &str) -> Result<Given, Error> {
         let given = grants::find(unit, grant_id).await?.ok_or(Error::SessionEnded)?;
-        let is_own = given.client_id == self.client_id && given.target.requesting_origin == self.site;
+        let Target { redirect_uri, requesting_origin, .. } = &given.target;
+        let is_own = given.client_id == self.client_id
+            && *requesting_origin == self.site
+            && *redirect_uri == self.callback;
         if is_own { Ok(given) } else { Err(Error::SessionEnded) }
     }
 }

@@ -79,6 +79,26 @@ async fn another_site_another_redirect_and_another_person_ask_again() {
     other.ask(&Asking::new().with("scope", "org:read")).await.assert_page(200, "id=\"allow\"");
 }
 
+/// A script of the page's can ask for whatever the page can.
+#[tokio::test]
+async fn what_is_allowed_to_the_frame_is_not_allowed_to_the_page_and_the_other_way_round() {
+    for (allowed, other) in [(Asking::for_frame(), Asking::new()), (Asking::new(), Asking::for_frame())] {
+        let platform = Platform::new().await;
+        let mut person = Person::signed_in(&platform, MEMBER).await;
+        person.allow(&allowed).await;
+        let silent = |asking: &Asking| asking.clone().with("prompt", "none");
+        let redirect_uri = |asking: &Asking| asking.value("redirect_uri").to_owned();
+        let answer = person.ask(&silent(&allowed)).await;
+        assert!(answer.response_to(&redirect_uri(&allowed)).contains_key("access_token"));
+        person.ask(&other).await.assert_page(200, "id=\"allow\"");
+        let answer = person.ask(&silent(&other)).await;
+        assert_eq!(answer.response_to(&redirect_uri(&other))["error"], "consent_required");
+        // Both are in the list of what a person allowed, and each is the callback's when it is read back.
+        person.allow(&other).await;
+        assert_eq!(platform.count("select count(*) from consents").await, 2);
+    }
+}
+
 #[tokio::test]
 async fn another_application_asks_again() {
     let platform = Platform::new().await;

@@ -24,9 +24,19 @@ impl Asking {
         Self::new().with("redirect_uri", ACME_REDIRECT).without("origin")
     }
 
+    /// The same, where the frame keeps the token.
+    pub(crate) fn for_frame() -> Self {
+        Self::new().with("redirect_uri", &Self::frame_callback(APP))
+    }
+
     /// The callback page of an application.
     pub(crate) fn callback(client_id: &str) -> String {
         format!("{PLATFORM}/toolbar/{client_id}/callback/")
+    }
+
+    /// The callback page of an application whose frame keeps the token.
+    pub(crate) fn frame_callback(client_id: &str) -> String {
+        format!("{PLATFORM}/toolbar/{client_id}/callback/frame/")
     }
 
     pub(crate) fn with(self, name: &str, value: &str) -> Self {
@@ -36,6 +46,11 @@ impl Asking {
             None => parameters.push((name.into(), value.into())),
         }
         Self(parameters)
+    }
+
+    /// What a parameter says.
+    pub(crate) fn value(&self, name: &str) -> &str {
+        self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 
     pub(crate) fn without(self, name: &str) -> Self {

@@ -8,15 +8,18 @@ use crate::support::{APP, Platform, anonymous};
 #[tokio::test]
 async fn the_page_is_framed_by_nobody_and_tells_nobody_where_it_is() {
     let platform = Platform::new().await;
-    let page = anonymous(&platform, &format!("/toolbar/{APP}/callback/")).await;
-    assert_served(&page);
-    let policy = page.header("content-security-policy").unwrap();
-    assert!(policy.ends_with("frame-ancestors 'none'"), "{policy}");
-    assert_eq!(page.header("x-frame-options"), Some("DENY"));
-    assert_eq!(page.header("cross-origin-opener-policy"), None, "it needs its opener");
-    if is_built() {
-        assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
-        assert!(policy.contains("script-src 'self' 'wasm-unsafe-eval'; "), "{policy}");
+    for (path, tokens) in [("callback/", "page"), ("callback/frame/", "frame")] {
+        let page = anonymous(&platform, &format!("/toolbar/{APP}/{path}")).await;
+        assert_served(&page);
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.ends_with("frame-ancestors 'none'"), "{policy}");
+        assert_eq!(page.header("x-frame-options"), Some("DENY"));
+        assert_eq!(page.header("cross-origin-opener-policy"), None, "it needs its opener");
+        if is_built() {
+            assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+            assert!(policy.contains("script-src 'self' 'wasm-unsafe-eval'; "), "{policy}");
+            assert!(page.body.contains(&format!("data-tokens=\"{tokens}\"")), "{}", page.body);
+        }
     }
 }
 

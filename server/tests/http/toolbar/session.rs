@@ -168,7 +168,7 @@ async fn the_session_of_one_site_opens_nothing_on_another() {
 async fn a_session_whose_token_the_frame_keeps_opens_nothing_where_the_page_gets_it() {
     let platform = Platform::new().await;
     let mut person = Person::signed_in(&platform, MEMBER).await;
-    let handle = person.handle(&Asking::new()).await;
+    let handle = person.handle(&Asking::for_frame()).await;
     let mut keeping = Frame { tokens: Some("frame"), ..Frame::new(&platform) };
     assert_eq!(keeping.open(&handle).await.status, 204);
     for tokens in [None, Some("page")] {
@@ -191,6 +191,31 @@ async fn a_session_whose_token_the_frame_keeps_opens_nothing_where_the_page_gets
     handing.renew().await.assert_api_error(403, "login_required");
     let mut keeping = Frame { tokens: Some("frame"), ..handing };
     keeping.renewed().await;
+}
+
+/// Whatever is said later of who holds the token: it was allowed to one of the two.
+#[tokio::test]
+async fn a_sign_in_is_for_the_page_or_for_the_frame_and_never_becomes_the_other_s() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    for (asking, own, other) in [(Asking::new(), "page", "frame"), (Asking::for_frame(), "frame", "page")] {
+        let handle = person.handle(&asking).await;
+        let mut wrong = Frame { tokens: Some(other), ..Frame::new(&platform) };
+        wrong.open(&handle).await.assert_api_error(403, "session_expired");
+        assert!(wrong.cookies.is_empty());
+        let mut right = Frame { tokens: Some(own), ..Frame::new(&platform) };
+        assert_eq!(right.open(&handle).await.status, 204);
+        // And under the name of the other's cookie it opens nothing, either.
+        let handle = person.handle(&if own == "page" { Asking::for_frame() } else { Asking::new() }).await;
+        let mut crossed = Frame { tokens: Some(other), ..Frame::new(&platform) };
+        assert_eq!(crossed.open(&handle).await.status, 204);
+        let cookie = right.cookies.values().next().unwrap().clone();
+        for (_, kept) in crossed.cookies.iter_mut() {
+            kept.clone_from(&cookie);
+        }
+        crossed.renew().await.assert_api_error(403, "session_expired");
+        right.renewed().await;
+    }
 }
 
 /// Each ends the sign-in by the way that people and admins have; by the issuing function alone see `oauth/issue.rs`.
