@@ -10,7 +10,7 @@ use latchkey_server::{
 };
 
 use crate::support::{
-    ACME, ADMIN, Asking, Form, Frame, MEMBER, NOW, OWNER, Person, Platform, STRANGER, Site, is_embedded,
+    ACME, ADMIN, APP, Asking, Form, Frame, MEMBER, NOW, OWNER, Person, Platform, STRANGER, Site, is_embedded,
 };
 
 /// Two processes.
@@ -294,6 +294,21 @@ async fn what_ended_while_a_code_waited_to_be_exchanged_is_seen() {
     alone.commit().await.unwrap();
     exchanged.await.unwrap().assert_api_error(400, "invalid_grant");
     assert_eq!(one.count("select count(*) from access_tokens").await, 0);
+}
+
+#[tokio::test]
+async fn what_was_allowed_no_longer_when_its_turn_came_is_not_granted() {
+    let Some((one, other)) = two().await else { return };
+    let mut person = Person::signed_in(&one, MEMBER).await;
+    person.allow(&Asking::new()).await;
+    let mut alone = other.app.store.write_alone(By::command(NOW)).await.unwrap();
+    let asked = tokio::spawn(async move { person.ask(&Asking::new().with("prompt", "none")).await });
+    somebody_waits(&one).await;
+    assert_eq!(store::consents::remove_of_application(&mut alone, "max", APP).await.unwrap(), 1);
+    alone.commit().await.unwrap();
+    let answer = asked.await.unwrap();
+    assert_eq!(answer.response_to(&Asking::callback(APP))["error"], "consent_required");
+    assert_eq!(one.count("select count(*) from access_tokens").await, 1, "the one of before");
 }
 
 /// Nothing comes back, and nothing says that the connection is gone.
