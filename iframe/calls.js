@@ -15,7 +15,7 @@ const MOST_CALLS = 64;
 const WRONG = "fetch: the frame sends no such path, method, header or body. The documentation of fetch says which it does.";
 const FULL = `fetch: ${MOST_CALLS} calls are open, and each waits for its answer.`;
 const MADE_ROOM = `fetch: of ${MOST_CALLS} open calls this one was not read for longest, and made room for another.`;
-const REDIRECTED = "fetch: the platform answered with a redirect, which is not followed. Give the path that it leads to.";
+const REDIRECTED = "fetch: the platform answered with a redirect. Give the path that it leads to.";
 /** The most headers of an answer. */
 const MOST_HEADERS = 256;
 

@@ -60,15 +60,15 @@ const WAS_CUT_OFF =
   "The sign-in window closed at once. If it is still open, this site's Cross-Origin-Opener-Policy cut it off: send same-origin-allow-popups";
 
 const IS_SILENT =
-  "The toolbar's frame did not answer. An extension or a content blocker may keep it out, or the platform's frame-ancestors: diagnose() says more.";
+  "The toolbar's frame did not answer: diagnose() says what may keep it out.";
 
-const STREAMED = "fetch: a body that is a stream could not be sent. It needs HTTP/2 or later; text, bytes and a Blob do not.";
+const STREAMED = "fetch: to send a stream takes HTTP/2 or later.";
 
-const REDIRECTED = "fetch: the platform answered with a redirect, which is not followed. Give the path that it leads to.";
+const REDIRECTED = "fetch: the platform answered with a redirect. Give the path that it leads to.";
 
-const TAKEN_OFF = "The toolbar's frame, which keeps the token, is not on the page any more: call init() again.";
+const TAKEN_OFF = "The toolbar was taken off the page: call init() again.";
 
-const NO_CONTAINER = "The toolbar's container is not on the page any more: call init() with another one.";
+const NO_CONTAINER = "The toolbar's container was taken off the page: call init() with another.";
 
 /** How long after a click a browser lets a window open. */
 const CLICK_MS = 4_500;
@@ -440,7 +440,7 @@ export class Client extends EventTarget {
       if (mode == "auto" && tokens == "page") await this.#reserve();
     }
     if (!status.ok || allowed !== true) this.#tell(REFUSED, 0, status.error ?? refused(error, error_description));
-    else if (leaves && redirect_uri === "unregistered") this.#tell(REFUSED, 0, invalid(`redirectUri: register ${redirectUri} for the application, as exactly this`));
+    else if (leaves && redirect_uri === "unregistered") this.#tell(REFUSED, 0, invalid(`redirectUri: register ${redirectUri} for the application`));
     else this.#tell(ALLOWED);
     return ready;
   }

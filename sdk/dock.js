@@ -109,7 +109,7 @@ export class Dock {
   remove() {
     this.#element.remove();
     this.#tell();
-    document.removeEventListener(DOCKED, this.#dress);
+    removeEventListener(DOCKED, this.#dress);
   }
 
   /** Shows what changed, and lets the other toolbars make room. */
@@ -118,18 +118,20 @@ export class Dock {
     if (!this.#placed && this.#width) {
       dataset.corner = [this.#bottom, this.#right];
       dataset.height = this.#height;
-      document.addEventListener(DOCKED, this.#dress);
+      addEventListener(DOCKED, this.#dress);
     }
     this.#dress();
-    document.dispatchEvent(new Event(DOCKED));
+    dispatchEvent(new Event(DOCKED));
   }
 
   /** How much of its corner those take that came before it. */
   #taken() {
-    const all = [...document.querySelectorAll("latchkey-toolbar[data-corner]")];
-    const before = all.slice(0, Math.max(all.indexOf(this.#element), 0));
-    const { corner } = this.#element.dataset;
-    return before.reduce((sum, { dataset }) => sum + (dataset.corner == corner && +dataset.height + GAP), 0);
+    let taken = 0;
+    for (const other of document.querySelectorAll(`latchkey-toolbar[data-corner="${this.#element.dataset.corner}"]`)) {
+      if (other == this.#element) break;
+      taken += +other.dataset.height + GAP;
+    }
+    return taken;
   }
 
   #dress = () => {
@@ -137,7 +139,7 @@ export class Dock {
     const height = this.#height;
     const from = (isFar, length, moved, gap) =>
       `calc(${isFar ? `max(${GAP}px,100% - ${length + gap}px)` : `${gap}px`} + ${moved}px)`;
-    const docked = `position:fixed;left:${from(this.#right, width, this.#dx, GAP)};top:${from(this.#bottom, height, this.#dy, GAP + this.#taken())};width:${width}px;max-width:calc(100% - ${2 * GAP}px);max-height:calc(100% - ${2 * GAP}px);z-index:2147483647;box-shadow:0 1px 2px rgba(0,0,0,.16),0 8px 32px rgba(0,0,0,.2)`;
+    const docked = `position:fixed;left:${from(this.#right, width, this.#dx, GAP)};top:${from(this.#bottom, height, this.#dy, GAP + this.#taken())};width:${width}px;max-width:calc(100% - ${2 * GAP}px);max-height:calc(100% - ${2 * GAP}px);z-index:2147483647;box-shadow:0 1px 2px #0003,0 8px 32px #0003`;
     this.#sheet.replaceSync(
       firm(
         ":host",

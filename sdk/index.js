@@ -19,7 +19,7 @@ let strip;
 const responses = new Map();
 
 export async function init(given) {
-  if (typeof document == "undefined") throw invalid("init() runs in a browser: call it on the page.");
+  if (typeof document == "undefined") throw invalid("init() runs on a page, in a browser");
   given = copy(given);
   const clientId = text(given.clientId ?? given.client_id);
   const key = text(given.platform).replace(/\/$/, "") + " " + clientId;
@@ -92,7 +92,7 @@ function unusable(wasm) {
   } catch {
     return new LatchkeyError("wasm_blocked");
   }
-  if (wasm && typeof wasm != "string" && !(wasm instanceof URL)) return invalid("wasm: this is not latchkey_sdk_bg.wasm of this version");
+  if (wasm && typeof wasm != "string" && !(wasm instanceof URL)) return invalid("wasm: give latchkey_sdk_bg.wasm of this version");
   return notLoaded("latchkey_sdk_bg.wasm", "connect-src", " or give its address as wasm");
 }
 

@@ -49,14 +49,9 @@ const IS_WASM = / (String|URL|ArrayBuffer|\w+Array|DataView|WebAssembly.Module)\
 
 /** A copy of what `init` was given: the page may change its own, or answer otherwise the next time. */
 export function copy(given) {
-  try {
-    given = Object(given);
-    const unknown = Object.keys(given).find((name) => !NAMES.includes(name) && given[name] !== undefined);
-    if (unknown) throw invalid(`${unknown}: there is no such option`);
-    return Object.fromEntries(NAMES.map((name) => [name, given[name]]));
-  } catch (error) {
-    throw error instanceof LatchkeyError ? error : invalid("init: the options cannot be read: " + error?.message);
-  }
+  const unknown = Object.keys(Object(given)).find((name) => !NAMES.includes(name) && given[name] !== undefined);
+  if (unknown) throw invalid(`${unknown}: there is no such option`);
+  return Object.fromEntries(NAMES.map((name) => [name, given?.[name]]));
 }
 
 /** The options of `init`, each of them usable. A refusal names the option first and says what would be accepted. */
@@ -72,7 +67,7 @@ export function check(given) {
     throw invalid("redirectUri: give the full address of a page on this site's own origin, without #");
   }
   if (wasm === "" || (wasm != null && !IS_WASM.test({}.toString.call(wasm)))) {
-    throw invalid("wasm: give the address of latchkey_sdk_bg.wasm, its bytes, or its module");
+    throw invalid("wasm: give the address of latchkey_sdk_bg.wasm, or its bytes");
   }
   if (headless != null && typeof headless != "boolean") throw invalid("headless: give true or false");
   const tokens = choice("tokens", given.tokens, "page", "frame");

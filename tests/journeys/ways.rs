@@ -642,7 +642,7 @@ journeys! {
                 return [bytes, ...both, getter, old, older].join();
             })()"
         ).await?;
-        let expected = "invalid_options wasm,invalid_options mode,signed-out,invalid_options init,signed-out,signed-out";
+        let expected = "invalid_options wasm,invalid_options mode,signed-out,undefined boom,signed-out,signed-out";
         ensure!(told == expected, "{told}");
         journey.browser.until("document.querySelector('latchkey-toolbar').offsetHeight > 30").await?;
     }
