@@ -79,6 +79,7 @@ const BY_SOMETHING_ELSE: &[(&str, &str)] = &[
     ("authorization_codes::insert", "for a grant, which only the issuing function makes"),
     ("authorization_codes::is_used", "by the secret itself"),
     ("backups::find", "for the command line: a file with everything in it"),
+    ("backups::find_damage", "for the command line: a file with everything in it"),
     ("backups::insert", "for the command line: everything there is, into a file"),
     ("consents::find", "by the person and the application that they allowed something"),
     ("consents::insert", "by the person and the application that they allow something"),
