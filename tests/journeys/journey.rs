@@ -96,6 +96,15 @@ impl Journey {
         token.as_str().map(str::to_owned).context("the page holds no token")
     }
 
+    /// Until the platform refuses this token.
+    pub(crate) async fn until_refused(&self, token: &str) -> Result<()> {
+        let script = format!(
+            "(await fetch('{}/api/0/', {{ headers: {{ Authorization: 'Bearer {token}' }} }})).status === 401",
+            self.stage.platform()
+        );
+        self.browser.until(&script).await
+    }
+
     /// The status with which the platform answers this site and token now.
     pub(crate) async fn ask(&self, token: &str, path: &str) -> Result<u64> {
         let script = format!(

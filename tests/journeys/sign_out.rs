@@ -34,10 +34,7 @@ journeys! {
         journey.browser.see("#sign-in").await?;
         journey.browser.leave_frame().await?;
         journey.browser.read("#status", "You are signed out.").await?;
-        journey.browser.until(&format!(
-            "(await fetch('{}/api/0/', {{ headers: {{ Authorization: 'Bearer {token}' }} }})).status === 401",
-            journey.stage.platform()
-        )).await?;
+        journey.until_refused(&token).await?;
     }
 
     fn signing_out_of_the_platform_ends_what_came_from_it(journey) on Loopback {

@@ -172,10 +172,7 @@ journeys! {
         journey.browser.read("#status", "You are signed out.").await?;
         journey.browser.switch_to(&second).await?;
         journey.browser.read("#status", "You are signed out.").await?;
-        journey.browser.until(&format!(
-            "(await fetch('{}/api/0/', {{ headers: {{ Authorization: 'Bearer {token}' }} }})).status === 401",
-            journey.stage.platform()
-        )).await?;
+        journey.until_refused(&token).await?;
     }
 
     // The frame finds what another tab has kept meanwhile: the page that did not know of it must not end it.
@@ -368,10 +365,7 @@ journeys! {
         journey.is_told("return seen.some((text) => /lkac_|lkrt_|verifier/.test(text)) || !seen.some((text) => text.includes('lkat_')) ? 'told' : 'kept'", "kept").await?;
         let token = journey.browser.run("return other.getToken()").await?.as_str().unwrap_or_default().to_owned();
         journey.is_told("await other.logout(); return other.state", "signed-out").await?;
-        journey.browser.until(&format!(
-            "(await fetch('{}/api/0/', {{ headers: {{ Authorization: 'Bearer {token}' }} }})).status === 401",
-            journey.stage.platform()
-        )).await?;
+        journey.until_refused(&token).await?;
     }
 
     // Where it is not waited for, the next page asks before there is anything to find.
@@ -408,10 +402,7 @@ journeys! {
         ensure!(journey.is_kept_at_the_platform().await?, "it was away");
         journey.browser.reload().await?;
         journey.browser.read("#status", "You are signed out.").await?;
-        journey.browser.until(&format!(
-            "(await fetch('{}/api/0/', {{ headers: {{ Authorization: 'Bearer {token}' }} }})).status === 401",
-            journey.stage.platform()
-        )).await?;
+        journey.until_refused(&token).await?;
         journey.is_signed_out_for_good().await?;
     }
 

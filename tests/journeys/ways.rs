@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use fantoccini::wd::WindowHandle;
 use latchkey_journeys::data::{ADA, GRACE};
 use serde_json::json;
 
@@ -57,6 +58,13 @@ impl Journey {
         Ok(self.with_client(&script).await?.as_str().unwrap_or_default().to_owned())
     }
 
+    /// A click on the page's own button, and all that it comes to.
+    async fn signs_in_from(&self, page: &WindowHandle) -> Result<()> {
+        self.browser.click("#sign-in").await?;
+        self.log_in_and_allow(page, ADA).await?;
+        self.browser.until("window.outcome === 'Ada Lovelace'").await
+    }
+
     async fn says(&self, script: &str, expected: &str) -> Result<()> {
         let said = self.browser.run(script).await?;
         ensure!(said.as_str().is_some_and(|said| said.contains(expected)), "{said} instead of {expected}");
@@ -68,9 +76,7 @@ impl Journey {
 async fn calls_alike(journey: &Journey, options: &str) -> Result<()> {
     let page = journey.open_site("/popup.html").await?;
     journey.init_with(options).await?;
-    journey.browser.click("#sign-in").await?;
-    journey.log_in_and_allow(&page, ADA).await?;
-    journey.browser.until("window.outcome === 'Ada Lovelace'").await?;
+    journey.signs_in_from(&page).await?;
     let told = journey
         .browser
         .run(
@@ -109,9 +115,7 @@ journeys! {
         journey.allow_codes().await?;
         let page = journey.open_site("/popup.html").await?;
         ensure!(journey.init_with("{ mode: 'popup', responseType: 'code' }").await? == "signed-out opener");
-        journey.browser.click("#sign-in").await?;
-        journey.log_in_and_allow(&page, ADA).await?;
-        journey.browser.until("window.outcome === 'Ada Lovelace'").await?;
+        journey.signs_in_from(&page).await?;
         journey.says(PROJECTS, "200 ").await?;
     }
 
@@ -234,11 +238,7 @@ journeys! {
         journey.browser.see("#sign-in").await?;
         journey.browser.leave_frame().await?;
         journey.browser.read("#status", "signed-out").await?;
-        journey.browser.until(&format!(
-            "(await fetch('{}/api/0/', {{ headers: {{ Authorization: 'Bearer {}' }} }})).status === 401",
-            journey.stage.platform(),
-            token.as_str().unwrap_or_default()
-        )).await?;
+        journey.until_refused(token.as_str().unwrap_or_default()).await?;
     }
 
     fn who_signs_in_by_redirect_takes_the_place_of_whom_the_toolbar_kept_signed_in(journey) on Loopback with blocks_popups {
@@ -267,11 +267,7 @@ journeys! {
         let noted = journey.browser.run("return Object.keys(localStorage).some((key) => key.startsWith('session '))").await?;
         ensure!(noted == false, "the toolbar's own session is noted still");
         journey.browser.leave_frame().await?;
-        journey.browser.until(&format!(
-            "(await fetch('{}/api/0/', {{ headers: {{ Authorization: 'Bearer {}' }} }})).status === 401",
-            journey.stage.platform(),
-            before.as_str().unwrap_or_default()
-        )).await?;
+        journey.until_refused(before.as_str().unwrap_or_default()).await?;
         let name = journey.browser.run("return client.session.user.name").await?;
         ensure!(name == GRACE.name, "{name} is signed in");
         // And whom the toolbar kept does not come back.
@@ -461,9 +457,7 @@ journeys! {
         journey.init_with("{}").await?;
         journey.browser.run(SWAP).await?;
         // The click itself puts it back, and opens the window.
-        journey.browser.click("#sign-in").await?;
-        journey.log_in_and_allow(&page, ADA).await?;
-        journey.browser.until("window.outcome === 'Ada Lovelace'").await?;
+        journey.signs_in_from(&page).await?;
         journey.browser.run(SWAP).await?;
         let again = journey.browser.run(
             "return (async () => {
@@ -506,9 +500,7 @@ journeys! {
         let told = told.as_str().unwrap_or_default();
         ensure!(told.starts_with("frame_blocked The toolbar's container was taken off the page"), "{told}");
         ensure!(told.ends_with(",true,invalid_options,true,true"), "{told}");
-        journey.browser.click("#sign-in").await?;
-        journey.log_in_and_allow(&page, ADA).await?;
-        journey.browser.until("window.outcome === 'Ada Lovelace'").await?;
+        journey.signs_in_from(&page).await?;
     }
 
     fn a_frame_that_something_in_the_browser_keeps_out_is_gone_without(journey) on Loopback {
@@ -523,9 +515,7 @@ journeys! {
         let began = Instant::now();
         ensure!(journey.init_with("{}").await? == "signed-out opener");
         ensure!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
-        journey.browser.click("#sign-in").await?;
-        journey.log_in_and_allow(&page, ADA).await?;
-        journey.browser.until("window.outcome === 'Ada Lovelace'").await?;
+        journey.signs_in_from(&page).await?;
         let told = journey.browser.run(
             "return (async () => {
                 other.destroy();
@@ -543,9 +533,7 @@ journeys! {
     fn a_session_is_what_the_platform_said_whatever_the_page_does_to_it(journey) on Loopback {
         let page = journey.open_site("/popup.html").await?;
         journey.init_with("{ mode: 'popup' }").await?;
-        journey.browser.click("#sign-in").await?;
-        journey.log_in_and_allow(&page, ADA).await?;
-        journey.browser.until("window.outcome === 'Ada Lovelace'").await?;
+        journey.signs_in_from(&page).await?;
         let told = journey.browser.run(
             "return (async () => {
                 'use strict';
@@ -783,9 +771,7 @@ journeys! {
     fn fetch_is_the_browsers_own_with_its_streams_and_signals(journey) on Loopback {
         let page = journey.open_site("/popup.html").await?;
         journey.init_with("{ mode: 'popup' }").await?;
-        journey.browser.click("#sign-in").await?;
-        journey.log_in_and_allow(&page, ADA).await?;
-        journey.browser.until("window.outcome === 'Ada Lovelace'").await?;
+        journey.signs_in_from(&page).await?;
         let outcome = journey.browser.run(
             "return (async () => {
                 const read = [];

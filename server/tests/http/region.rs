@@ -217,6 +217,13 @@ impl World {
         status
     }
 
+    /// Ends a token at the centre, as another process would.
+    async fn end(&self, token: &str) {
+        let four = &token[token.len() - 4..];
+        let end = format!("update access_tokens set revoked_at = 1 where last_four = '{four}'");
+        self.here.database.execute(&end).await.unwrap();
+    }
+
     /// How long it takes until the region refuses this in that way.
     async fn refused(&self, token: &str, status: u16, error: &str) -> Duration {
         let site = Site::new(&self.there, token);
@@ -626,9 +633,7 @@ async fn who_has_not_heard_from_the_centre_for_too_long_lets_nobody_through_and_
 
     // The link is cut.
     world.link.cut();
-    let sql =
-        format!("update access_tokens set revoked_at = 1 where last_four = '{}'", &ended[ended.len() - 4..]);
-    world.here.database.execute(&sql).await.unwrap();
+    world.end(&ended).await;
     let took = closes(&world, &kept).await;
     println!("the link was cut: it answered for {took:?}");
     assert!(took > STALENESS / 4 && took < STALENESS + HEARD, "{took:?}");
@@ -719,9 +724,7 @@ async fn a_database_that_was_put_back_or_follows_another_one_lets_nobody_through
     let (kept, ended) = (world.known_token(MEMBER).await, world.known_token(MEMBER).await);
     let saved = world.region.save().unwrap();
     world.becomes_fresh().await;
-    let end =
-        format!("update access_tokens set revoked_at = 1 where last_four = '{}'", &ended[ended.len() - 4..]);
-    world.here.database.execute(&end).await.unwrap();
+    world.end(&ended).await;
     until("it is refused", async || world.status(&ended).await == 401).await;
     let stays_closed = async |world: &World, kept: &str, ended: &str| {
         let (since, mut asked) = (now(), 0);
@@ -762,9 +765,7 @@ async fn a_database_that_was_put_back_or_follows_another_one_lets_nobody_through
     let listed = |world: &World| world.at_centre(&["list"]).json()["regions"][0]["log_lost"].clone();
     assert_eq!(listed(&world), json!(false));
     world.link.cut();
-    let end =
-        format!("update access_tokens set revoked_at = 1 where last_four = '{}'", &ended[ended.len() - 4..]);
-    world.here.database.execute(&end).await.unwrap();
+    world.end(&ended).await;
     for setting in ["alter system set max_slot_wal_keep_size = '1MB'", "select pg_reload_conf()"] {
         world.here.database.execute(setting).await.unwrap();
     }
