@@ -59,8 +59,7 @@ import {
 const WAS_CUT_OFF =
   "The sign-in window closed at once. If it is still open, this site's Cross-Origin-Opener-Policy cut it off: send same-origin-allow-popups";
 
-const IS_SILENT =
-  "The toolbar's frame did not answer: diagnose() says what may keep it out.";
+const IS_SILENT = "The toolbar's frame did not answer: diagnose() says what may keep it out.";
 
 const STREAMED = "fetch: to send a stream takes HTTP/2 or later.";
 

@@ -114,11 +114,14 @@ async function pageHeaders(signal) {
   }
 }
 
+/** Where on the platform the toolbar's frame lies, and what is asked for it below. */
+const framePath = (clientId) => `/toolbar/${encodeURIComponent(clientId)}/`;
+
 /** What the platform says of this site: the answer with its status, and when the local clock said what. */
 async function platformStatus(platform, clientId, redirectUri, signal) {
   try {
     const query = redirectUri ? "?" + new URLSearchParams({ redirect_uri: redirectUri }) : "";
-    const url = new URL(`/toolbar/${encodeURIComponent(clientId)}/status/${query}`, platform);
+    const url = new URL(framePath(clientId) + "status/" + query, platform);
     const asked = Date.now();
     const response = await fetch(url, { credentials: "omit", cache: "no-store", signal });
     const answered = Date.now();
@@ -147,7 +150,7 @@ async function frameAnswers(platform, client_id, signal) {
         const hello = { type: "latchkey.hello", version: 0, client_id, scope: "", response_type: "token", tokens: "page" };
         frame.contentWindow.postMessage(hello, new URL(platform).origin, [port2]);
       };
-      frame.src = new URL(`/toolbar/${encodeURIComponent(client_id)}/`, platform);
+      frame.src = new URL(framePath(client_id), platform);
       frame.style.display = "none";
       document.body.append(frame);
     });
@@ -235,7 +238,7 @@ function policies(facts, wants) {
   const { page, status, options } = facts;
   const { platform, hasFrame, frameLevel } = wants;
   const below = (path) => new URL(path, platform);
-  const toolbar = `/toolbar/${encodeURIComponent(options.clientId)}/`;
+  const toolbar = framePath(options.clientId);
   const asked = [toolbar + "status/", "/api/0/", "/oauth/revoke/", ...(wants.isCode ? ["/oauth/token/"] : [])];
   const connections = asked.map((path) => [below(path), platform.origin]);
   const core = options.wasm && urlOf(options.wasm, wants.page);
@@ -274,7 +277,7 @@ function policies(facts, wants) {
 
 /** Whether the frame answers, where no policy of the site's keeps it out. */
 function frame(facts, { platform, page, frameLevel }) {
-  const address = new URL(`/toolbar/${encodeURIComponent(facts.options.clientId)}/`, platform);
+  const address = new URL(framePath(facts.options.clientId), platform);
   const isKept = collect(facts.page).some(({ policy, isEnforced }) => isEnforced && !allows(policy, "frame-src", address, page));
   if (facts.frame !== false || isKept) return [];
   return [setting(frameLevel, "frame", "extensions and content blockers", null, `The toolbar's frame did not answer, and no policy of this site keeps it out: look for an extension or a content blocker that does, and for a proxy in front of ${platform.origin} that changes its frame-ancestors or X-Frame-Options.`)];

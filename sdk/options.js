@@ -1,4 +1,4 @@
-import { LatchkeyError, invalid, text } from "./errors.js";
+import { invalid, text } from "./errors.js";
 
 /** Plain http reaches the machine itself alone. */
 const IS_SECURE = /^(https:\/\/|http:\/\/(([^/:]+\.)?localhost|127\.0\.0\.1|\[::1\])(:\d+)?$)/;
