@@ -39,7 +39,7 @@ export async function send(path, { token, isFrame, fields, method = fields ? "PO
 }
 
 /** What was issued, of an answer; or its code. */
-export const issued = ({ code, body }) => (code ? { code } : (readIssued(body) ?? { code: "server_error" }));
+const issued = ({ code, body }) => (code ? { code } : (readIssued(body) ?? { code: "server_error" }));
 
 /** What an application gets of the token endpoint (RFC 6749 §4.1.3 and §6). */
 export async function exchange(fields) {
@@ -48,6 +48,12 @@ export async function exchange(fields) {
   // What it says of a refresh token that is of no use any more is `invalid_grant`.
   if (fields.refresh_token && status >= 400 && status <= 403) return { code: "session_expired" };
   return issued(answer);
+}
+
+/** Another token of the session in the frame's cookie; where the browser has none, nothing answers. */
+export async function another(path, fields) {
+  const answer = await send(path + "token/", { isFrame: true, fields });
+  return answer.status == 204 ? { code: "login_required" } : issued(answer);
 }
 
 /** Ends a token, a refresh token with all that stands on its grant (RFC 7009). */

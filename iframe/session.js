@@ -1,7 +1,7 @@
 // Who is signed in: whose token it is, what keeps it alive, and what the page and the other tabs are told of it. What
 // follows from what is the core's to decide (src/life.rs); here is what it decides about.
 import { isText, readSession, write } from "./messages.js";
-import { describe, exchange, form, issued, revoke, send } from "./platform.js";
+import { another, describe, exchange, form, revoke, send } from "./platform.js";
 import {
   ADOPT,
   ADOPTED,
@@ -42,11 +42,13 @@ import {
   UNRENEWED,
 } from "./table.js";
 
-/** Where a browser blocks storage nothing is kept, and the next page view asks nobody. */
-export function stored(use) {
+/** Uses the storage, or says what there is `otherwise`: some keep the frame's cookie and deny it this. */
+export function stored(use, otherwise) {
   try {
     return use(localStorage);
-  } catch {}
+  } catch {
+    return otherwise;
+  }
 }
 
 /** Does this while no other frame of this name does. Without locks each goes on by itself. */
@@ -112,7 +114,7 @@ export class Session {
       this.#channel = undefined;
     }
     // What somebody signed out of is no session, even where the platform has not heard of it yet.
-    const isMarked = (keeps) => !this.#isClosing(keeps) && stored((storage) => storage.getItem(this.#key(keeps)));
+    const isMarked = (keeps) => !this.#isClosing(keeps) && stored((storage) => storage.getItem(this.#key(keeps)), true);
     const flags = (isMarked(keeps) ? MARKED : 0) | (isMarked(!keeps) ? OTHERWISE : 0);
     this.finish();
     return flags;
@@ -309,7 +311,7 @@ export class Session {
       if (this.#held?.token !== before) return this.#tell(SHARED, { turn });
       const refresh = this.#held?.refresh;
       let answer = { code: "login_required" };
-      if (this.#core.tries_cookie() && !this.#isClosing()) answer = issued(await send(this.#path + "token/", { isFrame: true, fields: this.#fields() }));
+      if (this.#core.tries_cookie() && !this.#isClosing()) answer = await another(this.#path, this.#fields());
       const flags = answer.code ? 0 : COOKIE;
       if (answer.code == "login_required" && refresh) {
         answer = await exchange({ grant_type: "refresh_token", client_id: this.#clientId, refresh_token: refresh });

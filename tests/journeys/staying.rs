@@ -136,6 +136,27 @@ journeys! {
         journey.browser.read("#shown", "Ada Lovelace of Acme").await?;
     }
 
+    fn a_frame_that_may_note_nothing_has_its_session_back_and_says_no_error_where_there_is_none(journey) on Loopback with denies_storage {
+        let page = journey.open_site("/").await?;
+        let before = journey.with_client("return client.state").await?;
+        ensure!(before == "signed-out", "a first page view is {before}");
+        journey.browser.enter_toolbar().await?;
+        journey.is_told("try { return String(localStorage); } catch ({ name }) { return name; }", "SecurityError").await?;
+        journey.browser.leave_frame().await?;
+        journey.browser.click("#sign-in").await?;
+        journey.log_in_and_allow(&page, ADA).await?;
+        journey.browser.read("#status", "Ada Lovelace").await?;
+        journey.browser.reload().await?;
+        let after = journey.with_client("return client.state").await?;
+        ensure!(after == "signed-in", "after a reload it is {after}");
+        journey.with_client("await client.logout()").await?;
+        journey.browser.reload().await?;
+        let ended = journey.with_client("return client.state").await?;
+        ensure!(ended == "signed-out", "after signing out it is {ended}");
+        let said = journey.browser.console_errors().await?;
+        ensure!(said.is_empty(), "the console says {said:?}");
+    }
+
     fn a_reload_keeps_the_session_and_opens_no_window(journey) on Loopback {
         journey.sign_in(ADA).await?;
         let before = journey.token().await?;

@@ -216,7 +216,12 @@ globalThis.BroadcastChannel = class {
 function started({ keeps = false, ...options } = {}) {
   globalThis.document = { addEventListener() {} };
   const noted = options.noted instanceof Set ? options.noted : new Set(options.noted);
-  globalThis.localStorage = { getItem: (key) => noted.has(key) || null, setItem: (key) => noted.add(key), removeItem: (key) => noted.delete(key) };
+  const storage = { getItem: (key) => noted.has(key) || null, setItem: (key) => noted.add(key), removeItem: (key) => noted.delete(key) };
+  const get = () => {
+    if (options.isDenied) throw new DOMException("Access is denied for this document.", "SecurityError");
+    return storage;
+  };
+  Object.defineProperty(globalThis, "localStorage", { get, configurable: true });
   const steps = [];
   const posted = [];
   const shown = [];
@@ -249,6 +254,26 @@ test("what a frame keeps to itself no frame finds or hears that hands tokens out
     session.act(table.CLOSE_OTHERWISE, "");
     assert.deepEqual(asked.map(([path, { method }]) => [path, method]), [[CLOSE_PATH + other, "DELETE"]]);
     assert.deepEqual([page, frame].filter((key) => localStorage.getItem(key)), [left]);
+    t.mock.restoreAll();
+  }
+});
+
+test("a frame that may note nothing asks for its session, and is told without an error that there is none", async (t) => {
+  for (const refresh of [null, "r"]) {
+    const asked = answering(t, ...(refresh ? [[200, { access_token: "t", token_type: "Bearer", expires_in: 60, refresh_token: refresh }], [200, info()]] : []), [204], [400, { error: "invalid_grant" }]);
+    const step = (session, event) => event == table.CAME && session.act(table.TAKE, "");
+    const { session, steps, flags } = started({ isDenied: true, step });
+    assert.equal(flags, table.MARKED | table.OTHERWISE);
+    if (refresh) session.takeCode("s", "code", "verifier", "uri", null);
+    await settle();
+    session.act(table.ASK, "");
+    await settle();
+    // What the cookie does not bring the refresh token may.
+    const [event, , , , code] = steps.at(-1);
+    assert.deepEqual([event, code], [table.UNRENEWED, refresh ? "session_expired" : "login_required"]);
+    assert.deepEqual(asked.map(([path]) => path).slice(refresh ? 2 : 0), ["/toolbar/c1/session/token/", ...(refresh ? ["/oauth/token/"] : [])]);
+    session.act(table.MARK | table.UNMARK | table.CLOSE | table.CLOSE_OTHERWISE, "");
+    await settle();
     t.mock.restoreAll();
   }
 });
@@ -354,7 +379,7 @@ test("tabs that want another token at once ask for one, one after the other, and
 
 test("the platform is told whose token it will be", async (t) => {
   for (const keeps of [false, true]) {
-    const asked = answering(t, [204], [403, { error: "login_required" }], [204]);
+    const asked = answering(t, [204], [204]);
     const { session } = started({ keeps });
     session.act(table.ASK, "");
     await settle();

@@ -67,6 +67,9 @@ pub struct Options {
     pub engine: Engine,
     /// What a frame of another site may keep.
     pub third_party: ThirdParty,
+    /// Whether a frame of another site may keep partitioned cookies and nothing else, as in browsers from before storage
+    /// was partitioned, and where a company's policy says so. Chromium alone knows this.
+    pub denies_storage: bool,
     /// Whether windows that no click asked for are kept from opening, as in a person's browser.
     pub blocks_popups: bool,
     /// Whether the person wants dark pages.

@@ -183,6 +183,9 @@ fn chromium(browser: &Path, profile: &Path, options: Options) -> Result<Map<Stri
     arguments.push(json!("--window-size=1200,900"));
     // The https sites of the journeys are on this machine, whatever their names say.
     arguments.push(json!("--host-resolver-rules=MAP *.example 127.0.0.1"));
+    if options.denies_storage {
+        arguments.push(json!("--disable-features=ThirdPartyStoragePartitioning"));
+    }
     if options.still {
         arguments.push(json!("--force-prefers-reduced-motion"));
     }

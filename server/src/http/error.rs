@@ -83,9 +83,6 @@ pub enum Error {
     /// The address is for a person's own session at the platform, and there is none, or a token came instead.
     #[error("this address takes a session at the platform, and no access token")]
     SessionRequired,
-    /// A frame's browser holds no session for it: there was none, or it keeps no such cookie.
-    #[error("there is no session of this frame in this browser")]
-    NoFrameSession,
     /// The session that a frame keeps is unknown, over, ended, or another site's.
     #[error("the session has ended")]
     SessionEnded,
@@ -244,7 +241,6 @@ impl Error {
                 "session_required",
                 "Sign in at the platform in this browser, and send no Authorization header.",
             ),
-            Self::NoFrameSession => (StatusCode::FORBIDDEN, "login_required", "Sign in again."),
             Self::SessionEnded => (StatusCode::FORBIDDEN, "session_expired", "Sign in again."),
             Self::AdminRequired => (
                 StatusCode::FORBIDDEN,

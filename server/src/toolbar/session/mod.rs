@@ -94,16 +94,17 @@ impl<'a> Frame<'a> {
         format!("__Host-latchkey_frame_{}", hex(&digest.as_bytes()[..10]))
     }
 
-    /// The session that the cookie opens, and its grant, if both are this frame's.
+    /// The session that the cookie opens, and its grant, if both are this frame's; nothing where the browser has no such
+    /// cookie.
     async fn find(
         &self,
         unit: &mut Unit,
         headers: &HeaderMap,
         now: UnixSeconds,
-    ) -> Result<(Given, UnixSeconds), Error> {
-        let secret = browser::secret(headers, &self.cookie()).ok_or(Error::NoFrameSession)?;
+    ) -> Result<Option<(Given, UnixSeconds)>, Error> {
+        let Some(secret) = browser::secret(headers, &self.cookie()) else { return Ok(None) };
         let session = frame_sessions::find(unit, &secret.digest(), now).await?.ok_or(Error::SessionEnded)?;
-        Ok((self.require_own(unit, &session.grant_id).await?, session.expires_at))
+        Ok(Some((self.require_own(unit, &session.grant_id).await?, session.expires_at)))
     }
 
     /// The grant, if it is this application's, for this very site, and whoever holds the token asked for it.
@@ -165,8 +166,8 @@ async fn find_standing(
     now: UnixSeconds,
 ) -> Result<Option<Given>, Error> {
     match frame.find(unit, headers, now).await {
-        Ok((given, _)) => Ok(Some(given).filter(|given| given.revoked_at.is_none())),
-        Err(Error::SessionEnded | Error::NoFrameSession) => Ok(None),
+        Ok(found) => Ok(found.map(|(given, _)| given).filter(|given| given.revoked_at.is_none())),
+        Err(Error::SessionEnded) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -3,6 +3,7 @@
 use axum::{
     Json,
     extract::{Path, State},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use latchkey_protocol::oauth::BEARER;
@@ -32,7 +33,9 @@ struct Answer {
     scope: String,
 }
 
-/// Issues a token of the same person, application, organization, site and scopes, as far as all of that still holds.
+/// Issues a token of the same person, application, organization, site and scopes, as far as all of that still holds. A
+/// browser without the cookie is told so by 204: a frame that cannot note whether it has one asks whenever a page is
+/// loaded, and that nobody is signed in is no error for a visitor's console.
 pub async fn post(
     State(app): State<App>,
     Path(client_id): Path<String>,
@@ -40,7 +43,8 @@ pub async fn post(
 ) -> Result<Response, ApiError> {
     let frame = Frame::read(&app, &client_id, &form.headers, &form.parameters)?;
     match renew(&app, &frame, &form).await {
-        Ok(AccessIssued { token, expires_in_secs, scopes }) => Ok(Json(Answer {
+        Ok(None) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Ok(Some(AccessIssued { token, expires_in_secs, scopes })) => Ok(Json(Answer {
             access_token: token.expose().to_owned(),
             token_type: BEARER,
             expires_in: expires_in_secs,
@@ -55,28 +59,30 @@ pub async fn post(
     }
 }
 
-async fn renew(app: &App, frame: &Frame<'_>, form: &Form) -> Result<AccessIssued, Error> {
+async fn renew(app: &App, frame: &Frame<'_>, form: &Form) -> Result<Option<AccessIssued>, Error> {
     let now = app.clock.now();
     // What opens nothing keeps nobody from writing.
     let mut unit = app.store.look().await?;
-    let (given, _) = find_live(frame, &mut unit, form, now).await?;
+    let Some((given, _)) = find_live(frame, &mut unit, form, now).await? else { return Ok(None) };
     drop(unit);
     app.throttle.refresh(&given.id).await?;
     let mut unit = app.store.write(By::application(frame.client_id, form.address, now)).await?;
-    let (given, ends_at) = find_live(frame, &mut unit, form, now).await?;
+    let Some((given, ends_at)) = find_live(frame, &mut unit, form, now).await? else { return Ok(None) };
     let issued = issue(app, &mut unit, Authority::from(&given), Renewal { ends_at }).await.map_err(over)?;
     unit.commit().await?;
-    Ok(issued)
+    Ok(Some(issued))
 }
 
-/// The session's grant, if it stands, and when the session ends.
+/// The session's grant, which must stand, and when the session ends; nothing where the browser has none.
 async fn find_live(
     frame: &Frame<'_>,
     unit: &mut Unit,
     form: &Form,
     now: UnixSeconds,
-) -> Result<(Given, UnixSeconds), Error> {
-    let (given, ends_at) = frame.find(unit, &form.headers, now).await?;
-    require_live(unit, &given).await?;
-    Ok((given, ends_at))
+) -> Result<Option<(Given, UnixSeconds)>, Error> {
+    let found = frame.find(unit, &form.headers, now).await?;
+    if let Some((given, _)) = &found {
+        require_live(unit, given).await?;
+    }
+    Ok(found)
 }

@@ -85,6 +85,12 @@ impl Frame {
         answer.json()["access_token"].as_str().unwrap().to_owned()
     }
 
+    /// Asks for another token in a browser without the cookie.
+    pub(crate) async fn has_no_session(&mut self) {
+        let answer = self.renew().await;
+        assert_eq!((answer.status, answer.body.as_str()), (204, ""));
+    }
+
     /// Ends the session.
     pub(crate) async fn end(&mut self) -> Answer {
         self.ask(Method::DELETE, "", &[]).await
