@@ -7,7 +7,7 @@ use proptest::{
     collection::{btree_map, vec},
     option,
     prelude::*,
-    sample::select,
+    sample::{Index, select},
     test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner},
 };
 use wasm_bindgen::{JsCast, JsValue};
@@ -159,10 +159,9 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Anything at all, which may name one of these types.
-pub(crate) fn anything(shapes: &'static [Shape]) -> impl Strategy<Value = Value> {
+fn scalar(shapes: &'static [Shape]) -> impl Strategy<Value = Value> {
     let kind = select(shapes).prop_map(|(kind, _)| kind.to_owned());
-    let leaf = prop_oneof![
+    prop_oneof![
         Just(Value::Undefined),
         Just(Value::Null),
         any::<bool>().prop_map(Value::Bool),
@@ -172,8 +171,12 @@ pub(crate) fn anything(shapes: &'static [Shape]) -> impl Strategy<Value = Value>
         vec(any::<u8>(), 0..4).prop_map(Value::Bytes),
         Just(Value::Date),
         Just(Value::Map),
-    ];
-    leaf.prop_recursive(3, 24, 4, |inner| {
+    ]
+}
+
+/// Anything at all, which may name one of these types.
+pub(crate) fn anything(shapes: &'static [Shape]) -> impl Strategy<Value = Value> {
+    scalar(shapes).prop_recursive(3, 24, 4, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..4).prop_map(Value::List),
             (any::<bool>(), btree_map(text(), inner, 0..5))
@@ -182,24 +185,32 @@ pub(crate) fn anything(shapes: &'static [Shape]) -> impl Strategy<Value = Value>
     })
 }
 
+/// Texts in lists, as headers are.
+fn lists() -> impl Strategy<Value = Value> {
+    let texts = vec(text().prop_map(Value::Text), 0..4).prop_map(Value::List);
+    vec(texts, 0..3).prop_map(Value::List)
+}
+
 /// Messages, most of which have some part that they must not have, or lack one.
 pub(crate) fn messages(shapes: &'static [Shape]) -> impl Strategy<Value = Value> {
-    let names = shapes.iter().flat_map(|(_, properties)| properties.iter().map(|(name, _)| *name));
-    let names = Vec::from_iter(names.chain(["type"]));
-    let change =
-        (prop_oneof![3 => select(names).prop_map(str::to_owned), 1 => text()], option::of(anything(shapes)));
-    (select(shapes), any::<bool>(), vec(change, 0..3)).prop_map(|((kind, parts), is_bare, changes)| {
-        let whole = parts.iter().map(|(name, is)| ((*name).to_owned(), (is.example)()));
-        let mut properties = BTreeMap::from_iter(whole);
-        properties.insert("type".to_owned(), Value::text(kind));
-        for (name, value) in changes {
-            match value {
-                Some(value) => properties.insert(name, value),
-                None => properties.remove(&name),
-            };
-        }
-        Value::Object { is_bare, properties }
-    })
+    let change = || (text(), any::<Index>(), prop_oneof![3 => Just(true), 1 => Just(false)]);
+    let value = option::weighted(0.8, prop_oneof![4 => scalar(shapes), 4 => anything(shapes), 1 => lists()]);
+    (select(shapes), any::<bool>(), vec((change(), value), 0..3)).prop_map(
+        |((kind, parts), is_bare, changes)| {
+            let whole = parts.iter().map(|(name, is)| ((*name).to_owned(), (is.example)()));
+            let mut properties = BTreeMap::from_iter(whole);
+            properties.insert("type".to_owned(), Value::text(kind));
+            let names = Vec::from_iter(properties.keys().cloned());
+            for ((other, which, is_own), value) in changes {
+                let name = if is_own { which.get(&names).clone() } else { other };
+                match value {
+                    Some(value) => properties.insert(name, value),
+                    None => properties.remove(&name),
+                };
+            }
+            Value::Object { is_bare, properties }
+        },
+    )
 }
 
 /// Holds some thousand values to a property, others each time; a failure names the smallest value that it was found with.
