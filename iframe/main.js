@@ -1,7 +1,7 @@
 import load, { Core } from "./latchkey_iframe.js";
 import { readFromWindow, readToFrame, write } from "./messages.js";
 import { prepare } from "./request.js";
-import { Session } from "./session.js";
+import { keepsCookies, Session } from "./session.js";
 import { Toolbar } from "./toolbar.js";
 import { Stand } from "./corner.js";
 import { Issues } from "./issues.js";
@@ -41,6 +41,7 @@ const hands = {
   readFromWindow,
   readToFrame,
   write,
+  keepsCookies,
   call(data) {
     if (!session.keeps) return;
     calls ??= loadCalls();

@@ -61,7 +61,7 @@ export const readCall = (data) => read(data, CALLS);
 
 /** What this page says, with the names of what is said, in order. */
 const SAID = {
-  welcome: "version",
+  welcome: "version cookies",
   prepared: "state nonce code_challenge",
   signing_in: "state",
   answered: "state",

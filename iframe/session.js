@@ -51,6 +51,19 @@ export function stored(use, otherwise) {
   }
 }
 
+/** Whether the browser keeps a cookie like the session's, which no script sees, and whoever asks after it has no session. */
+export function keepsCookies() {
+  const [name, attributes] = ["__Host-latchkey_probe", "; Path=/; Secure; SameSite=None; Partitioned"];
+  try {
+    document.cookie = name + "=1" + attributes;
+    const isKept = document.cookie.includes(name);
+    document.cookie = name + "=; Max-Age=0" + attributes;
+    return isKept;
+  } catch {
+    return false;
+  }
+}
+
 /** Does this while no other frame of this name does. Without locks each goes on by itself. */
 async function alone(name, work) {
   let isDone = false;

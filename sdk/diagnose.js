@@ -1,4 +1,5 @@
 // What stands between a page and a sign-in: loaded when somebody asks, whether or not there is a client.
+import { check, copy } from "./options.js";
 import { allows, allowsWasm, extended, parse, parseHeader, serialize } from "./policy.js";
 
 /** How far the two clocks may be apart, in seconds, before anybody is told. */
@@ -72,6 +73,7 @@ export async function gather({ timeoutMs, ...options }) {
     const metas = document.querySelectorAll(`head meta[http-equiv="${HEADER}" i]`);
     return {
       options: { ...options, clientId, wasm },
+      refusal: refusalOf({ ...options, timeoutMs }),
       page: {
         address: location.origin + location.pathname,
         origin: self.origin,
@@ -132,18 +134,28 @@ async function platformStatus(platform, clientId, redirectUri, signal) {
   }
 }
 
+/** What `init` says of the options, if it refuses them: the option, and what it would take. */
+function refusalOf({ version, ...options }) {
+  try {
+    check(copy(options));
+    return null;
+  } catch (error) {
+    return String(error?.message);
+  }
+}
+
 const wantsFrame = ({ mode = "auto", tokens = "page" }) => mode == "auto" || mode == "iframe" || tokens == "frame";
 
 /**
- * Whether the toolbar's frame loads and answers. It is greeted in a version that nobody speaks: it says its own, and
- * touches no session.
+ * What the toolbar's frame answers, if it loads. It is greeted in a version that nobody speaks: it says its own, and
+ * whether the browser keeps cookies for it, and touches no session.
  */
 async function frameAnswers(platform, client_id, signal) {
   const frame = document.createElement("iframe");
   const { port1, port2 } = new MessageChannel();
   try {
     return await new Promise((resolve) => {
-      port1.onmessage = () => resolve(true);
+      port1.onmessage = ({ data }) => resolve({ cookies: data?.cookies });
       signal.addEventListener("abort", () => resolve(false));
       setTimeout(resolve, FRAME_MS, false);
       frame.onload = () => {
@@ -189,6 +201,9 @@ export function judge(facts) {
   if (!facts.options.clientId) {
     return [setting("error", "client", "clientId", null, "clientId is missing: the application's page on the platform shows it.")];
   }
+  // What is wrong with an address is told by what it keeps from working.
+  const [, option, problem] = /^(?!platform|clientId|redirectUri|wasm)(\w+): (.*)$/.exec(facts.refusal) ?? [];
+  if (option) return [setting("error", "options", option, null, `init() refuses ${option}: ${problem}.`)];
   // In auto mode a frame that is kept out is gone without; one that keeps the token is not.
   const isFrameNeeded = mode == "iframe" || tokens == "frame";
   const wants = {
@@ -401,9 +416,12 @@ function redirect({ page, status: { body }, options }, { mode, page: here }) {
   return [setting(level, "redirect-uri", "redirect URIs", String(given), `${given} is not among the application's redirect URIs: register it as exactly this.`)];
 }
 
-/** What the browser keeps for this site. What it keeps for the frame on it, only the frame can know. */
-function storage({ page }, { mode, hasWindow }) {
+/** What the browser keeps for this site, and for the frame on it. */
+function storage({ page, frame }, { mode, hasWindow, platform }) {
   const found = [];
+  if (frame?.cookies === false) {
+    found.push(setting("warning", "cookies", "cookies of other sites", "allowed", `This browser keeps no cookie for the toolbar's frame, so that whoever signs in is signed out when the page is loaded again: allow cookies of ${platform.origin} on this site.`));
+  }
   if (!page.cookies) {
     found.push(setting("error", "cookies", "cookies", "allowed", "This browser keeps no cookies at all, so that nobody can log in at the platform: allow them."));
   }

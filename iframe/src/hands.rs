@@ -29,6 +29,10 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn call(this: &Hands, data: &JsValue);
 
+    /// Whether the browser keeps a cookie for this page, on the site around it.
+    #[wasm_bindgen(method, js_name = keepsCookies)]
+    pub(crate) fn keeps_cookies(this: &Hands) -> bool;
+
     /// Begins with a page of this origin. Returns what sessions the browser may have: [`crate::life::flag`]s.
     #[wasm_bindgen(method)]
     pub(crate) fn greet(this: &Hands, origin: &str, keeps: bool) -> u32;

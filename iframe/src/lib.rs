@@ -185,7 +185,7 @@ impl Frame {
         match verdict {
             Verdict::Ignore => {}
             Verdict::OtherVersion => {
-                let _ = port.post_message(&self.welcome());
+                let _ = port.post_message(&self.welcome(&self.hands.keeps_cookies().into()));
             }
             Verdict::Accept(parent) => {
                 let keeps = parent.tokens == Tokens::Frame;
@@ -193,7 +193,7 @@ impl Frame {
                 *self.parent.borrow_mut() = Some(parent);
                 let me = self.clone();
                 *self.port.borrow_mut() = Some(Port::new(port, move |data| me.obey(&data)));
-                self.post(&self.welcome(), &JsValue::UNDEFINED);
+                self.post(&self.welcome(&JsValue::UNDEFINED), &JsValue::UNDEFINED);
                 self.owed.set(1);
                 let flags = self.hands.greet(&origin, keeps) | if keeps { flag::KEEPS } else { 0 };
                 self.step(Event::Greeted, Said { flags, ..Said::default() });
@@ -201,8 +201,8 @@ impl Frame {
         }
     }
 
-    fn welcome(&self) -> JsValue {
-        self.write("welcome", &VERSION.into(), &JsValue::UNDEFINED, &JsValue::UNDEFINED)
+    fn welcome(&self, cookies: &JsValue) -> JsValue {
+        self.write("welcome", &VERSION.into(), cookies, &JsValue::UNDEFINED)
     }
 
     /// Does what the SDK says. What is not a message of the protocol passes in silence.

@@ -30,6 +30,10 @@ const KEEPS: &str = "let storage = false;
     document.cookie = '__Host-kept=1; Path=/; Secure; SameSite=None; Partitioned';
     return `${storage} ${document.cookie.includes('kept')}`";
 
+/// Whether the page is told that the toolbar's frame can keep no cookie.
+const IS_TOLD: &str = "return client.diagnose().then(({ findings }) =>
+    findings.some(({ check, setting }) => check === 'cookies' && setting === 'cookies of other sites'))";
+
 /// The matrix stands on what its browsers keep and tell: if they did not, its cells would prove nothing.
 async fn is_what_it_is_taken_for(engine: Engine, partitioned: &str, blocked: &str) -> anyhow::Result<()> {
     let ground = Ground::start(&[]).await?;
@@ -37,6 +41,7 @@ async fn is_what_it_is_taken_for(engine: Engine, partitioned: &str, blocked: &st
         let browser = Browser::start(Options { engine, third_party, ..Options::default() }).await?;
         browser.open(&ground.page()).await?;
         browser.until("window.told?.started === 'started'").await?;
+        let is_told = browser.run(IS_TOLD).await?;
         browser.run("fail()").await?;
         browser.until("told.errors.length > 0").await?;
         browser.enter_toolbar().await?;
@@ -47,6 +52,8 @@ async fn is_what_it_is_taken_for(engine: Engine, partitioned: &str, blocked: &st
         }
         browser.stop().await?;
         ensure!(keeps == expected, "{third_party:?}: storage and cookie are {keeps}");
+        let keeps_cookies = expected.ends_with("true");
+        ensure!(is_told != keeps_cookies, "{third_party:?}: a diagnosis that speaks of cookies: {is_told}");
     }
     ground.stop().await
 }

@@ -68,7 +68,7 @@ test("a policy without the frame is told with the whole directive", () => {
 });
 
 test("a frame that no policy keeps out and that says nothing is told, and what may keep it", () => {
-  assert.deepEqual(judge(facts({ frame: true })), []);
+  for (const cookies of [true, undefined, "no"]) assert.deepEqual(judge(facts({ frame: { cookies } })), []);
   assert.deepEqual(only({ frame: false }), ["warning", "frame", "extensions and content blockers", null]);
   assert.deepEqual(only({ frame: false, options: { mode: "iframe" } })[0], "error");
   const headers = { [CSP]: "frame-src 'none'" };
@@ -202,6 +202,7 @@ test("plain http is told, where it stops something", () => {
 
 test("what the browser keeps from the page is told", () => {
   assert.equal(only({ page: { cookies: false } })[1], "cookies");
+  assert.deepEqual(only({ frame: { cookies: false } }), ["warning", "cookies", "cookies of other sites", "allowed"]);
   assert.deepEqual(only({ page: { storage: false } }), ["warning", "storage", "site data", "allowed"]);
   const status = { body: { redirect_uri: "registered" } };
   assert.equal(only({ page: { storage: false }, status, options: { mode: "redirect" } })[0], "error");
@@ -289,6 +290,24 @@ test("it asks for the page without the response in its address, by a method that
   const status = `${PLATFORM}/toolbar/c1/status/?redirect_uri=https%3A%2F%2Fshop.example%2Fback`;
   assert.deepEqual(asked.sort(), [`GET ${page} `, `GET ${status} omit`, `HEAD ${page} `].sort());
   assert.ok(!JSON.stringify([asked, findings]).includes("canary"));
+});
+
+test("what init refuses is told by the name of the option, with what it takes", async (context) => {
+  browser(context, () => Response.json({ allowed: true, version: 1, now: Date.now() / 1000 }));
+  for (const [option, wrong] of [
+    ["mode", "frame"],
+    ["tokens", "both"],
+    ["scopes", "org:read"],
+    ["responseType", "id_token"],
+    ["headless", 1],
+    ["clientID", "c1"],
+    ["timeoutMs", -1],
+  ]) {
+    const { ok, findings } = await diagnose({ ...OPTIONS, [option]: wrong });
+    assert.equal(ok, false);
+    assert.deepEqual(findings.map(({ check, setting }) => [check, setting]), [["options", option]]);
+    assert.match(findings[0].message, /: (give|there is) .*\.$/);
+  }
 });
 
 test("it never rejects, whatever it is given and whatever breaks", async (context) => {

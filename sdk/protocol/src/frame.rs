@@ -120,10 +120,13 @@ pub struct Received {
 /// A message from the iframe to the SDK, over the port. `Data` is how bytes travel: an `Uint8Array` in a browser.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FromFrame<Data = ()> {
-    /// The iframe accepted the hello.
+    /// The iframe accepted the hello; or it speaks another version.
     Welcome {
         /// The version the iframe speaks.
         version: u32,
+        /// Where it is another one, as for whoever only asks what is wrong: whether the browser keeps a cookie for the
+        /// iframe on this site, as that of its session is one.
+        cookies: Option<bool>,
     },
     /// A request the page may open a window with, in its next click: used once. The first one comes once it is known
     /// whether a session is back, see [`FromFrame::Renewed`].

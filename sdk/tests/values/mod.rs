@@ -194,7 +194,7 @@ fn lists() -> impl Strategy<Value = Value> {
 /// Messages, most of which have some part that they must not have, or lack one.
 pub(crate) fn messages(shapes: &'static [Shape]) -> impl Strategy<Value = Value> {
     let change = || (text(), any::<Index>(), prop_oneof![3 => Just(true), 1 => Just(false)]);
-    let value = option::weighted(0.8, prop_oneof![4 => scalar(shapes), 4 => anything(shapes), 1 => lists()]);
+    let value = option::weighted(0.8, prop_oneof![2 => scalar(shapes), 2 => anything(shapes), 1 => lists()]);
     (select(shapes), any::<bool>(), vec((change(), value), 0..3)).prop_map(
         |((kind, parts), is_bare, changes)| {
             let whole = parts.iter().map(|(name, is)| ((*name).to_owned(), (is.example)()));
@@ -220,7 +220,7 @@ pub(crate) fn hold(
 ) {
     let seed: [u8; 32] = core::array::from_fn(|_| (Math::random() * 256.0) as u8);
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
-    let config = Config { cases: 4_000, ..Config::default() };
+    let config = Config { cases: 8_000, ..Config::default() };
     if let Err(error) = TestRunner::new_with_rng(config, random).run(&values, property) {
         panic!("{error}");
     }
