@@ -3,7 +3,7 @@
 // The frame is of the platform's own origin, where more than the API answers: a call goes below PREFIX and nowhere else,
 // brings no credential besides the token, and says nothing that only a browser may. Its answer comes in pieces, one for
 // each time the page asks.
-import { readCall, write } from "./messages.js";
+import { isText, readCall, write } from "./messages.js";
 
 /** What every path begins with. */
 const PREFIX = "/api/0/";
@@ -12,7 +12,6 @@ const MAX = 8 * 1024;
 /** How many calls may be open at a time. The one that nobody reads for longest makes room. */
 const MOST_CALLS = 64;
 /** What a code does not say. */
-const WRONG = "fetch: the frame sends no such path, method, header or body. The documentation of fetch says which it does.";
 const FULL = `fetch: ${MOST_CALLS} calls are open, and each waits for its answer.`;
 const MADE_ROOM = `fetch: of ${MOST_CALLS} open calls this one was not read for longest, and made room for another.`;
 const REDIRECTED = "fetch: the platform answered with a redirect. Give the path that it leads to.";
@@ -61,7 +60,7 @@ const FORBIDDEN_PREFIXES = ["access-control-", "proxy-", "sec-", "x-forwarded-"]
 /** Whether a call may have this method, as it stands. */
 export const isMethod = (method) => METHODS.includes(method);
 
-/** Whether a call may bring this header (RFC 9110 §5.6.2). */
+/** Whether a call may bring this header (RFC 9110 §5.6.2), whose value is bytes (§5.5). */
 export function isHeader(given, value) {
   // A name that is anything else than ASCII has no lower case that matters.
   const name = given.toLowerCase();
@@ -70,7 +69,7 @@ export function isHeader(given, value) {
     !FORBIDDEN.includes(name) &&
     !FORBIDDEN_PREFIXES.some((prefix) => name.startsWith(prefix)) &&
     value.length <= MAX &&
-    /^[\t\x20-\x7e\x80-\uffff]*$/.test(value)
+    /^[\t\x20-\x7e\x80-\xff]*$/.test(value)
   );
 }
 
@@ -118,20 +117,21 @@ export function shown(headers) {
   return headers.filter(([name]) => !isEncoded || !isTravel(name));
 }
 
-/** The request, if it is one that a page may have made. */
+/** The request, if it is one that a page may have made; otherwise a text that names what the frame does not send. */
 export function requested({ method, path, headers: pairs, body }, { token, organization }, signal) {
+  const wrong = (part, given, right) => `fetch: the frame sends no ${part} ${JSON.stringify(given)}. ${right}`;
   const url = resolve(path, organization);
-  const hasBody = body !== null;
-  if (!url || !isMethod(method) || (hasBody && (method == "GET" || method == "HEAD"))) return;
-  if (!pairs.every(([name, value]) => isHeader(name, value))) return;
-  try {
-    const headers = new Headers(pairs);
-    headers.set("Authorization", "Bearer " + token);
-    // A browser would take the token along to wherever it is sent on to.
-    return [url, { method, headers, body, signal, credentials: "omit", redirect: "manual" }];
-  } catch {
-    // A value that no header can have.
+  if (!url) return wrong("path", path, `Give one below ${PREFIX} or below the organization, encoded as it is sent, in which nothing leads elsewhere.`);
+  if (!isMethod(method)) return wrong("method", method, `Give one of ${METHODS.join(", ")}.`);
+  if (body !== null && (method == "GET" || method == "HEAD")) return wrong("body with", method, "Leave it out.");
+  const headers = new Headers();
+  for (const [name, value] of pairs) {
+    if (!isHeader(name, value)) return wrong("header", name, "Leave out what a browser or a proxy writes, and what no header may hold.");
+    headers.append(name, value);
   }
+  headers.set("Authorization", "Bearer " + token);
+  // A browser would take the token along to wherever it is sent on to.
+  return { url, init: { method, headers, body, signal, credentials: "omit", redirect: "manual" } };
 }
 
 /** Bytes that can be handed over: those that lie alone in their buffer. */
@@ -190,12 +190,12 @@ export class Calls {
     if (this.#calls.has(id)) return;
     const abort = new AbortController();
     const request = requested(asked, account, abort.signal);
-    if (!request) return this.#refuse(id, "invalid_options", WRONG);
+    if (isText(request)) return this.#refuse(id, "invalid_options", request);
     if (!this.#makeRoom()) return this.#refuse(id, "invalid_options", FULL);
     const call = { abort, reader: undefined, isReading: false, isRefusal: false };
     this.#calls.set(id, call);
     try {
-      const response = await fetch(...request);
+      const response = await fetch(request.url, request.init);
       if (response.type == "opaqueredirect") return this.#fail(id, "network_error", REDIRECTED);
       // An answer comes from where the call went.
       if (!response.url.startsWith(location.origin + PREFIX)) throw response;
