@@ -262,7 +262,7 @@ export class Session {
     }
     if (does(TELL_RENEWED)) this.#channel?.postMessage({ type: "renewed", access_token: offer.token, session: offer.session });
     if (does(TELL_ENDED)) this.#channel?.postMessage({ type: "ended", code: code || null });
-    if (does(MARK)) stored((storage) => storage.setItem(this.#key(), "1"));
+    if (does(MARK)) this.#mark();
     if (does(UNMARK)) this.#unmark();
     if (does(CLOSE)) this.#inOrder(() => this.#close());
     if (does(OPEN)) this.#open(offer.handle);
@@ -290,6 +290,8 @@ export class Session {
     const turn = this.#core.turn();
     const fields = { handle, ...this.#fields() };
     this.#inOrder(async () => {
+      // Who leaves the page before the answer is here may have the cookie all the same: the next page view asks.
+      this.#mark();
       const { code } = await send(this.#path, { isFrame: true, fields });
       if (code) return this.#tell(UNOPENED, { turn });
       // It took the place of whatever was to be closed, which the platform has ended.
@@ -310,6 +312,10 @@ export class Session {
 
   #closed(keeps) {
     stored((storage) => storage.removeItem(this.#closing(keeps)));
+  }
+
+  #mark() {
+    stored((storage) => storage.setItem(this.#key(), "1"));
   }
 
   #unmark(keeps) {

@@ -324,6 +324,20 @@ test("what opens in the place of what was to be closed is not closed", async (t)
   assert.deepEqual([asked.length, steps.at(-1)[0]], [3, table.OPENED]);
 });
 
+test("a session is asked for by the next page view even if the page is left before it is known to be open", async (t) => {
+  for (const keeps of [false, true]) {
+    const noted = new Set();
+    const asked = answering(t, [200, info()]);
+    const step = (session, event) => event == table.CAME && session.act(table.TAKE | table.OPEN, "");
+    const { session } = started({ keeps, noted, step });
+    session.takeToken("s", "t", 60, "h");
+    await settle();
+    assert.equal(asked.length, 2, "nobody answers the second one");
+    assert.equal(started({ keeps, noted }).flags, table.MARKED);
+    t.mock.restoreAll();
+  }
+});
+
 test("a session that does not open is told", async (t) => {
   answering(t, [200, info()], [403, { error: "session_expired" }]);
   const step = (session, event) => event == table.CAME && session.act(table.TAKE | table.OPEN, "");
