@@ -3,6 +3,7 @@
 use std::{
     io::{self, Write, stderr},
     num::NonZeroU32,
+    path::PathBuf,
 };
 
 use clap::Args;
@@ -27,6 +28,9 @@ pub(super) struct Target {
     /// open meanwhile. Where it was broken off, the same command goes on
     #[arg(long, value_name = "URL")]
     to: Option<String>,
+    /// Let servers start again on the embedded database, which has moved: what was done at the other place is not in it
+    #[arg(long, conflicts_with = "to")]
+    take_back: bool,
     /// How many rows are moved at once
     #[arg(long, hide = true, value_name = "NUMBER", requires = "to")]
     batch: Option<NonZeroU32>,
@@ -46,15 +50,31 @@ impl Target {
     }
 }
 
-pub(super) async fn run(options: &Options, target: &Target, to: &PostgresUrl) -> Result<Value, CliError> {
-    let database = match options.database()? {
-        DatabaseUrl::Sqlite(path) => path,
+/// The file at which the database is, where it is an embedded one.
+fn file(options: &Options, otherwise: &str) -> Result<PathBuf, CliError> {
+    match options.database()? {
+        DatabaseUrl::Sqlite(path) => Ok(path),
         DatabaseUrl::Postgres(url) => {
-            return Err(CliError::Refused(format!(
-                "{url} is on a PostgreSQL server already: move it with pg_dump and pg_restore"
-            )));
+            Err(CliError::Refused(format!("{url} is on a PostgreSQL server already: {otherwise}")))
         }
-    };
+    }
+}
+
+/// Takes the file back that has moved, if that is what is asked for.
+pub(super) async fn take_back(options: &Options, target: &Target) -> Result<Option<Value>, CliError> {
+    if !target.take_back {
+        return Ok(None);
+    }
+    let path = file(options, "--take-back is for the file that it came from")?;
+    moving::take_back(&path)
+        .await
+        .map_err(|problem| CliError::Refused(format!("cannot take {} back: {problem}", path.display())))?;
+    tell("servers start on it again: end those on the other database, of which nothing is known here");
+    Ok(Some(json!({ "taken_back": true })))
+}
+
+pub(super) async fn run(options: &Options, target: &Target, to: &PostgresUrl) -> Result<Value, CliError> {
+    let database = file(options, "move it with pg_dump and pg_restore")?;
     let mut shown = Shown::new()?;
     let moved =
         moving::insert_all(&database, to, target.batch.unwrap_or(BATCH), |progress| shown.tell(progress));
@@ -79,7 +99,7 @@ pub(super) async fn run(options: &Options, target: &Target, to: &PostgresUrl) ->
         tell(&format!("sites have pinned scripts in {}: give it as --scripts", scripts.display()));
     }
     tell(&format!(
-        "start no server on {} any more: what it does would not be known there",
+        "no server starts on {} any more: `latchkey migrate --take-back` undoes that",
         database.display()
     ));
     Ok(json!({ "moved": tables, "verified": true }))

@@ -239,6 +239,9 @@ async fn run(cli: Cli) -> Result<Option<Value>, CliError> {
             if let Some(to) = target.url()? {
                 return migrate::run(&options, target, &to).await.map(Some);
             }
+            if let Some(done) = migrate::take_back(&options, target).await? {
+                return Ok(Some(done));
+            }
             if regions::migrate(&options).await? {
                 return Ok(Some(serde_json::json!({ "migrated": true })));
             }

@@ -435,6 +435,7 @@ impl From<StoreError> for Error {
             | StoreError::Migration(_)
             | StoreError::Encoding(_)
             | StoreError::Locked
+            | StoreError::Moved
             | StoreError::Moving
             | StoreError::Region
             | StoreError::NoRegion

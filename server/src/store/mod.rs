@@ -85,6 +85,12 @@ pub enum StoreError {
     /// Another process has locked the file.
     #[error("another process has the file to itself, as `latchkey migrate --to` does until it has moved")]
     Locked,
+    /// An embedded database that is a server's now.
+    #[error(
+        "it has moved to a server, where what was done since is, such as revocations: name that one in --database. To go \
+         back to what the file holds, and to lose the rest, run `latchkey migrate --take-back` with it first"
+    )]
+    Moved,
     /// An embedded database has come here in part.
     #[error(
         "a database that moves here is not complete: run the same `latchkey migrate --to` again until it is"

@@ -147,10 +147,19 @@ pub async fn insert_all(
     }
     go_on(&mut source, &mut target, &tables, batch, &mut telling).await?;
     check(&mut target, &tables, &expected, batch, &mut telling).await?;
+    // First: whatever happens in between, no two of them can be served.
+    source.note(sqlite::MOVED).await?;
     target.end(&source.numbers().await?).await?;
     source.0.close().await.map_err(MovingError::Source)?;
     target.0.close().await.map_err(MovingError::Target)?;
     Ok(expected)
+}
+
+/// Lets the file be opened again that has moved.
+pub async fn take_back(path: &Path) -> Result<(), MovingError> {
+    let mut source = Source::open(path).await?;
+    source.note(sqlite::HERE).await?;
+    source.0.close().await.map_err(MovingError::Source)
 }
 
 /// Everything that there is to move.
@@ -485,6 +494,13 @@ impl Source {
         sqlx::query("commit").execute(&mut connection).await.map_err(in_use)?;
         sqlite::MIGRATIONS.run(&mut connection).await?;
         Ok(Self(connection))
+    }
+
+    /// Notes in the file what becomes of it.
+    async fn note(&mut self, application_id: i64) -> Result<(), MovingError> {
+        let sql = format!("pragma application_id = {application_id}");
+        sqlx::query(AssertSqlSafe(sql)).execute(&mut self.0).await.map_err(MovingError::Source)?;
+        Ok(())
     }
 
     /// Rows are read in the order of an index: what is not in it would not be missed.

@@ -26,6 +26,11 @@ use super::{
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
+/// What a file's `application_id` says: it may be served.
+pub(super) const HERE: i64 = 0;
+/// Everything in it has moved to a server.
+pub(super) const MOVED: i64 = 0x4c4b_6d76;
+
 /// How long a writer waits for another process that writes to the same file.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections that read; SQLite lets them read while one writes.
@@ -128,6 +133,9 @@ impl File {
                 // As long as a pool waits for a connection, a connection waits for a lock.
                 if matches!(error, sqlx::Error::PoolTimedOut) { StoreError::Locked } else { error.into() }
             })?;
+        if sqlx::query_scalar::<_, i64>("pragma application_id").fetch_one(&writer).await? == MOVED {
+            return Err(StoreError::Moved);
+        }
         MIGRATIONS.run(&writer).await?;
         let readers = pool().max_connections(READERS).connect_with(options.read_only(true)).await?;
         Ok(Self { readers, writer: Writer::new(writer), changed })

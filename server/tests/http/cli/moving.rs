@@ -153,6 +153,26 @@ async fn everything_moves_and_is_of_use_there() {
     }
 }
 
+/// What was revoked at the new place would be good at the old one.
+#[tokio::test]
+async fn a_file_that_has_moved_is_served_by_nobody_until_it_is_taken_back() {
+    let Some(target) = Place::bare().await else { return };
+    let source = Embedded::new().await;
+    let (folder, before) = (source.folder(), &source.rows);
+    let moved = "it has moved to a server, where what was done since is";
+    assert_moved(&run(source.moving(&target)), before);
+    on(&folder, &["key", "rotate"]).assert_refused(moved);
+    run(serve(&folder, &free_address())).assert_refused(moved);
+    let back = |folder: &Path| run(latchkey(&["migrate", "--database", &database_of(folder), "--take-back"]));
+    back(target.folder()).assert_refused("is on a PostgreSQL server already: --take-back is for the file");
+    let said = back(&folder);
+    assert_eq!((said.code, said.stdout.trim()), (Some(0), r#"{"taken_back":true}"#), "{}", said.stderr);
+    let address = free_address();
+    let (_running, _, _log) = start(serve(&folder, &address));
+    let answer = get_with(&address, "/api/0/", &format!("Authorization: Bearer {}", source.token));
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
 #[tokio::test]
 async fn it_says_what_the_secret_is_given_as() {
     let Some(target) = Place::bare().await else { return };
