@@ -280,7 +280,11 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
 
 /// Moves an embedded database to the server, as an operator would.
 fn move_to(options: &Options, database: &Database, url: &str) -> Result<()> {
-    let source = database::url(&database.path);
+    // A file that has moved is served by nobody any more.
+    let moved = options.folder.join("moving.db");
+    database::remove(&moved)?;
+    std::fs::copy(&database.path, &moved)?;
+    let source = database::url(&moved);
     let output = Command::new(&options.server)
         .args(["migrate", "--database", &source, "--to", url])
         .envs([SECRET])

@@ -3,7 +3,11 @@
 //! commits at all. `cargo xtask bench browser`: how fast people are signed in, beside other clients.
 //! What it finds is printed, and fails nobody.
 
-use std::{fs, process::Command};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    process::Command,
+};
 
 use anyhow::Result;
 
@@ -47,6 +51,10 @@ struct Issuing {
     /// How many rounds
     #[arg(long, default_value_t = 7)]
     rounds: u64,
+    /// How many milliseconds more each flush lasts, of all processes: where a disk answers at once, the processors are
+    /// what is measured, and with a few of these a disk as others have it. Linux alone knows how
+    #[arg(long, default_value_t = 0)]
+    flush_millis: u64,
     /// For a look whether all of it works: few tokens and short rounds. The figures mean nothing
     #[arg(long, conflicts_with_all = ["tokens", "rounds"])]
     quick: bool,
@@ -71,17 +79,26 @@ pub(crate) fn measure(options: &Options) -> Result<()> {
     }
     let (tokens, rounds, millis) =
         if options.quick { (20_000, 3, 100) } else { (options.tokens, options.rounds, 700) };
-    run_bench("run", tokens, rounds, millis)
+    run(&mut bench("run", tokens, rounds, millis)?)
 }
 
 fn of_issuing(options: &Issuing) -> Result<()> {
     let (tokens, rounds, millis) =
         if options.quick { (20_000, 2, 200) } else { (options.tokens, options.rounds, 2000) };
     postgres::install()?;
-    run_bench("issuing", tokens, rounds, millis)
+    let mut command = bench("issuing", tokens, rounds, millis)?;
+    if options.flush_millis == 0 {
+        return run(&mut command);
+    }
+    // PostgreSQL may run as somebody who cannot read what is built here.
+    let folder = tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir()?;
+    let preloaded = folder.path().join("slow-disk.so");
+    fs::copy(native::release_slow_disk()?, &preloaded)?;
+    command.env("LD_PRELOAD", preloaded).env("LATCHKEY_FLUSH_MILLIS", options.flush_millis.to_string());
+    run(&mut command)
 }
 
-fn run_bench(part: &str, tokens: u64, rounds: u64, millis: u64) -> Result<()> {
+fn bench(part: &str, tokens: u64, rounds: u64, millis: u64) -> Result<Command> {
     let server = native::release_server()?;
     let bench = native::release_bench()?;
     let mut command = without_outer_cargo(Command::new(bench));
@@ -89,7 +106,7 @@ fn run_bench(part: &str, tokens: u64, rounds: u64, millis: u64) -> Result<()> {
     for (option, number) in [("--tokens", tokens), ("--rounds", rounds), ("--millis", millis)] {
         command.arg(option).arg(number.to_string());
     }
-    run(&mut command)
+    Ok(command)
 }
 
 /// The clients whose pages stand in tests/peers.

@@ -51,6 +51,11 @@ pub(crate) fn release_bench() -> Result<PathBuf> {
     release("latchkey-bench", "bench")
 }
 
+/// Builds what makes a disk slower for whoever it is preloaded into.
+pub(crate) fn release_slow_disk() -> Result<PathBuf> {
+    release("latchkey-slow-disk", "latchkey_slow_disk")
+}
+
 fn release(package: &str, name: &str) -> Result<PathBuf> {
     ensure_c_compiler()?;
     let mut command = cargo();
@@ -59,7 +64,7 @@ fn release(package: &str, name: &str) -> Result<PathBuf> {
     Ok(binary)
 }
 
-/// Asks cargo itself where the executables went: a configured target folder may be anywhere.
+/// Asks cargo itself where the executables, and what is preloaded, went: a configured target folder may be anywhere.
 fn executables<const N: usize>(mut command: Command, names: [&str; N]) -> Result<[PathBuf; N]> {
     announce(&command);
     command.arg("--message-format=json-render-diagnostics");
@@ -69,10 +74,11 @@ fn executables<const N: usize>(mut command: Command, names: [&str; N]) -> Result
     let built: Vec<Value> = messages.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let mut paths = Vec::new();
     for name in names {
-        let made = built
-            .iter()
-            .find(|message| message["target"]["name"] == name && message["executable"].is_string());
-        let path = made.and_then(|message| message["executable"].as_str());
+        let mut made = built.iter().filter(|message| message["target"]["name"] == name);
+        let path = made.find_map(|message| {
+            let is_library = message["target"]["crate_types"][0] == "cdylib";
+            if is_library { &message["filenames"][0] } else { &message["executable"] }.as_str()
+        });
         paths.push(PathBuf::from(path.with_context(|| format!("there is no binary named {name}"))?));
     }
     paths.try_into().ok().context("as many paths as names")
