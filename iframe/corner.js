@@ -5,7 +5,7 @@
 // its own storage, which browsers keep apart for each site. A page that never answers has a place of its own for the
 // toolbar, and then there is nothing to move or collapse.
 import { write } from "./messages.js";
-import { stored } from "./session.js";
+import * as notes from "./notes.js";
 import { find } from "./toolbar.js";
 
 /** What a drag may begin on. */
@@ -79,9 +79,9 @@ export class Stand {
   #post;
 
   constructor() {
-    const kept = stored((storage) => storage.getItem(KEPT_CORNER));
+    const kept = notes.get(KEPT_CORNER);
     this.#corner = CORNERS.includes(kept) ? kept : CORNERS[0];
-    if (stored((storage) => storage.getItem(KEPT_COLLAPSED))) this.#collapse(true);
+    if (notes.get(KEPT_COLLAPSED)) this.#collapse(true);
   }
 
   /** Listens to what the person does, and tells the page. */
@@ -117,7 +117,7 @@ export class Stand {
     this.#toolbar.classList.add("docked");
     if (corner == this.#corner) return;
     this.#corner = corner;
-    stored((storage) => storage.setItem(KEPT_CORNER, corner));
+    notes.set(KEPT_CORNER, corner);
     // What a screen reader says.
     this.#spot.textContent = `The toolbar is at the ${corner.replace("-", " ")}.`;
   }
@@ -131,7 +131,8 @@ export class Stand {
   #toggled() {
     const isCollapsed = !this.#toolbar.classList.contains("collapsed");
     this.#collapse(isCollapsed);
-    stored((storage) => (isCollapsed ? storage.setItem(KEPT_COLLAPSED, "1") : storage.removeItem(KEPT_COLLAPSED)));
+    if (isCollapsed) notes.set(KEPT_COLLAPSED, "1");
+    else notes.remove(KEPT_COLLAPSED);
   }
 
   /** Only a toolbar that the page docked is shown collapsed. */

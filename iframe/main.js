@@ -1,7 +1,9 @@
 import load, { Core } from "./latchkey_iframe.js";
 import { readFromWindow, readToFrame, write } from "./messages.js";
 import { prepare } from "./request.js";
-import { keepsCookies, Session } from "./session.js";
+import { keepsCookies } from "./notes.js";
+import { LIMIT_MS } from "./platform.js";
+import { Session } from "./session.js";
 import { Toolbar } from "./toolbar.js";
 import { Stand } from "./corner.js";
 import { Issues } from "./issues.js";
@@ -15,14 +17,17 @@ addEventListener("message", keep);
 const { clientId, issuer, origins } = document.documentElement.dataset;
 const [toolbar, stand, issues] = [new Toolbar(), new Stand(), new Issues()];
 
-/** The calls for a page that never sees the token, once they are loaded. */
+/** The calls for a page that never sees the token, once they are loaded; nothing where they are not, after so long. */
 let calls;
 const endCalls = (code) => calls?.then((made) => made?.end(code));
 const loadCalls = () =>
-  import("./calls.js").then(
-    ({ Calls }) => new Calls(post, () => session.account, (token) => session.refuse(token)),
-    () => (calls = undefined),
+  Promise.race([import("./calls.js"), new Promise((late) => setTimeout(late, LIMIT_MS))]).then(
+    (loaded) => loaded && new loaded.Calls(post, () => session.account, (token) => session.refuse(token)),
+    () => {},
   );
+
+/** Why nothing is asked where they are not. */
+const UNLOADED = "fetch: a part of the toolbar's frame could not be loaded. Load the page again.";
 
 const session = new Session(
   clientId,
@@ -45,7 +50,7 @@ const hands = {
   call(data) {
     if (!session.keeps) return;
     calls ??= loadCalls();
-    calls.then((made) => made?.hear(data));
+    calls.then((made) => (made ? made.hear(data) : data?.type == "fetch" && post(write("broken", data.id, "network_error", UNLOADED))));
   },
   greet(origin, keeps) {
     // What was asked for another page is no answer to this one.

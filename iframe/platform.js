@@ -2,7 +2,7 @@
 import { isText, readIssued, readSession } from "./messages.js";
 
 /** How long the platform may take to answer. */
-const LIMIT_MS = 15_000;
+export const LIMIT_MS = 15_000;
 
 /** Parameters in a form's notation. */
 export const form = (fields) => new URLSearchParams(fields);
@@ -11,11 +11,12 @@ export const form = (fields) => new URLSearchParams(fields);
  * Asks, and never fails: the answer is `{ status, body }`, with a `code` where it is none. Who asks is who holds `token`,
  * the frame with its cookie, or an application that says who it is and proves nothing. A form is posted.
  */
-export async function send(path, { token, isFrame, fields, method = fields ? "POST" : "GET", json }) {
+export async function send(path, { token, isFrame, handle, fields, method = fields ? "POST" : "GET", json }) {
   const headers = {};
   if (token) headers.Authorization = "Bearer " + token;
   // It says that this is no form and no link.
   if (isFrame) headers["Latchkey-Frame"] = "1";
+  if (handle) headers["Latchkey-Handle"] = handle;
   if (json) headers["Content-Type"] = "application/json";
   let status = 0;
   try {

@@ -1,7 +1,8 @@
 // Who is signed in: whose token it is, what keeps it alive, and what the page and the other tabs are told of it. What
 // follows from what is the core's to decide (src/life.rs); here is what it decides about.
 import { isText, readSession, write } from "./messages.js";
-import { another, describe, exchange, form, revoke, send } from "./platform.js";
+import * as notes from "./notes.js";
+import { LIMIT_MS, another, describe, exchange, form, revoke, send } from "./platform.js";
 import {
   ADOPT,
   ADOPTED,
@@ -42,27 +43,8 @@ import {
   UNRENEWED,
 } from "./table.js";
 
-/** Uses the storage, or says what there is `otherwise`: some keep the frame's cookie and deny it this. */
-export function stored(use, otherwise) {
-  try {
-    return use(localStorage);
-  } catch {
-    return otherwise;
-  }
-}
-
-/** Whether the browser keeps a cookie like the session's, which no script sees, and whoever asks after it has no session. */
-export function keepsCookies() {
-  const [name, attributes] = ["__Host-latchkey_probe", "; Path=/; Secure; SameSite=None; Partitioned"];
-  try {
-    document.cookie = name + "=1" + attributes;
-    const isKept = document.cookie.includes(name);
-    document.cookie = name + "=; Max-Age=0" + attributes;
-    return isKept;
-  } catch {
-    return false;
-  }
-}
+/** How soon it is asked again for a session that is being made, in milliseconds. */
+const AGAIN_MS = 250;
 
 /** Does this while no other frame of this name does. Without locks each goes on by itself. */
 async function alone(name, work) {
@@ -88,6 +70,8 @@ export class Session {
   #handed;
   #origin;
   #keeps = false;
+  /** The handle of which a session is being made, or is to be. */
+  #opening;
   /** What is being asked for about the cookie, and what is to be asked after that. */
   #steps = [];
   #channel;
@@ -127,7 +111,7 @@ export class Session {
       this.#channel = undefined;
     }
     // What somebody signed out of is no session, even where the platform has not heard of it yet.
-    const isMarked = (keeps) => !this.#isClosing(keeps) && stored((storage) => storage.getItem(this.#key(keeps)), true);
+    const isMarked = (keeps) => !this.#isClosing(keeps) && notes.get(this.#key(keeps));
     const flags = (isMarked(keeps) ? MARKED : 0) | (isMarked(!keeps) ? OTHERWISE : 0);
     this.finish();
     return flags;
@@ -158,7 +142,7 @@ export class Session {
   }
 
   #isClosing(keeps) {
-    return stored((storage) => storage.getItem(this.#closing(keeps)));
+    return notes.get(this.#closing(keeps));
   }
 
   /** What the platform is told of the frame that asks: the cookie is by these. */
@@ -262,9 +246,9 @@ export class Session {
     }
     if (does(TELL_RENEWED)) this.#channel?.postMessage({ type: "renewed", access_token: offer.token, session: offer.session });
     if (does(TELL_ENDED)) this.#channel?.postMessage({ type: "ended", code: code || null });
-    if (does(MARK)) this.#mark();
+    if (does(MARK)) this.#mark("1");
     if (does(UNMARK)) this.#unmark();
-    if (does(CLOSE)) this.#inOrder(() => this.#close());
+    if (does(CLOSE)) this.#end();
     if (does(OPEN)) this.#open(offer.handle);
     if (does(CLOSE_OTHERWISE)) {
       this.#close(!this.#keeps);
@@ -289,10 +273,15 @@ export class Session {
   #open(handle) {
     const turn = this.#core.turn();
     const fields = { handle, ...this.#fields() };
+    this.#opening = handle;
     this.#inOrder(async () => {
-      // Who leaves the page before the answer is here may have the cookie all the same: the next page view asks.
-      this.#mark();
+      if (this.#opening != handle) return;
+      // Who leaves the page before the answer is here has the cookie all the same, a little later.
+      this.#mark(Date.now());
       const { code } = await send(this.#path, { isFrame: true, fields });
+      // It was ended meanwhile, by the handle.
+      if (this.#opening != handle) return;
+      this.#opening = undefined;
       if (code) return this.#tell(UNOPENED, { turn });
       // It took the place of whatever was to be closed, which the platform has ended.
       this.#closed();
@@ -303,23 +292,42 @@ export class Session {
     });
   }
 
-  /** It is noted first, until the platform has heard of it. */
+  /** Ends what the cookie opens, and what is being made of a handle: its cookie may not be there yet. */
+  #end() {
+    // It is noted first, until the platform has heard of it.
+    notes.set(this.#closing(), "1");
+    if (this.#opening) this.#remove(this.#keeps, this.#opening);
+    this.#opening = undefined;
+    this.#inOrder(() => this.#close());
+  }
+
   async #close(keeps) {
-    stored((storage) => storage.setItem(this.#closing(keeps), "1"));
-    const { code } = await send(`${this.#path}?${form(this.#fields(keeps))}`, { isFrame: true, method: "DELETE" });
+    notes.set(this.#closing(keeps), "1");
+    const { code } = await this.#remove(keeps);
     if (!code) this.#closed(keeps);
   }
 
-  #closed(keeps) {
-    stored((storage) => storage.removeItem(this.#closing(keeps)));
+  #remove(keeps, handle) {
+    return send(`${this.#path}?${form(this.#fields(keeps))}`, { isFrame: true, method: "DELETE", handle });
   }
 
-  #mark() {
-    stored((storage) => storage.setItem(this.#key(), "1"));
+  #closed(keeps) {
+    notes.remove(this.#closing(keeps));
+  }
+
+  /** Notes that there is a session, or since when one is being made. */
+  #mark(word) {
+    notes.set(this.#key(), word);
+  }
+
+  /** Whether the session may be there in a moment. */
+  #isOpening() {
+    const since = Date.now() - notes.get(this.#key());
+    return since >= 0 && since < LIMIT_MS;
   }
 
   #unmark(keeps) {
-    stored((storage) => storage.removeItem(this.#key(keeps)));
+    notes.remove(this.#key(keeps));
   }
 
   /** Asks for another token, by the cookie or by the refresh token; one tab at a time. */
@@ -331,6 +339,11 @@ export class Session {
       const refresh = this.#held?.refresh;
       let answer = { code: "login_required" };
       if (this.#core.tries_cookie() && !this.#isClosing()) answer = await another(this.#path, this.#fields());
+      while (answer.code == "login_required" && this.#isOpening() && turn == this.#core.turn()) {
+        // The page before this one was left while its session was being made.
+        await new Promise((again) => setTimeout(again, AGAIN_MS));
+        answer = await another(this.#path, this.#fields());
+      }
       const flags = answer.code ? 0 : COOKIE;
       if (answer.code == "login_required" && refresh) {
         answer = await exchange({ grant_type: "refresh_token", client_id: this.#clientId, refresh_token: refresh });

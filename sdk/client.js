@@ -67,7 +67,7 @@ const REDIRECTED = "fetch: the platform answered with a redirect. Give the path 
 
 const TAKEN_OFF = "The toolbar was taken off the page: call init() again.";
 
-const NO_CONTAINER = "The toolbar's container was taken off the page: call init() with another.";
+const NO_CONTAINER = "The toolbar was taken off the page: call init() with another container.";
 
 /** How long after a click a browser lets a window open. */
 const CLICK_MS = 4_500;
@@ -211,7 +211,7 @@ export class Client extends EventTarget {
     const url = this.#resolve(path);
     // The browser's own reading of the path: dot segments, backslashes and user names are no longer what they were.
     if (!url.startsWith(platform + "/api/0/")) {
-      throw invalid('fetch: give a path below the organization, such as "projects/", or one that begins with "/api/0/", and no Request');
+      throw invalid('fetch: give a path below the organization, such as "projects/", or below "/api/0/", as a string or a URL');
     }
     let request;
     try {
@@ -219,7 +219,7 @@ export class Client extends EventTarget {
       request = new Request(url, { ...init, credentials: "omit", redirect: "manual" });
       if (token) request.headers.set("Authorization", "Bearer " + token);
     } catch {
-      throw invalid("fetch: the second argument takes what the browser's own fetch takes");
+      throw invalid("fetch: the second argument is what the browser's fetch takes");
     }
     const response = await (token ? this.#call(request) : this.#relay.fetch(request, url.slice(platform.length))).catch((error) => {
       if (error instanceof LatchkeyError) throw error;
@@ -250,7 +250,7 @@ export class Client extends EventTarget {
 
   /** The absolute address of a path below the session's organization, or below the platform; empty for none. */
   #resolve(path) {
-    if (path instanceof Request) return "";
+    if (typeof path != "string" && !(path instanceof URL)) return "";
     try {
       const url = new URL(path, `${this.#options.platform}/api/0/organizations/${encodeURIComponent(this.#session.organization.slug)}/`);
       // It is the page's own, and travels nowhere.
@@ -325,8 +325,8 @@ export class Client extends EventTarget {
     if (does(REVOKE_LAST)) this.#revoke(last);
     if (does(REVOKE_OFFER)) this.#revoke(offer.refresh ?? offer.token);
     if (does(REPORT)) this.#report(failure);
-    // A frame that reloads by itself may be slow, and nobody waits for it.
-    if (does(UNHEARD) && (!this.#state || this.#waiting.dock.length)) this.#doWithout() || this.#giveUp();
+    // A frame that reloads by itself may be slow, and nobody waits for it. One that the site took off comes back.
+    if (does(UNHEARD) && (!this.#state || this.#waiting.dock.length)) this.#frame.isConnected ? this.#doWithout() || this.#giveUp() : this.#docked().catch(() => {});
     if (does(RENEW)) this.#renew();
     this.#wake();
   }
@@ -341,7 +341,7 @@ export class Client extends EventTarget {
 
   /** What is advised is what was not done. */
   #cutOff() {
-    const otherwise = this.#options.hasRedirectUri ? ", or register redirectUri for the application." : ", or give redirectUri.";
+    const otherwise = this.#options.hasRedirectUri ? ", or register redirectUri." : ", or give redirectUri.";
     return new LatchkeyError("popup_closed", WAS_CUT_OFF + (this.#channel ? "." : otherwise));
   }
 
@@ -402,7 +402,7 @@ export class Client extends EventTarget {
   // Loading.
 
   async #load(ms) {
-    const { mode, tokens, platform, hasRedirectUri, redirectUri } = this.#options;
+    const { mode, tokens, platform, hasRedirectUri, redirectUri, responseType } = this.#options;
     const { signal } = this.#ended;
     const framed = mode == "auto" || mode == "iframe";
     this.#delivery = this.#usual = mode == "redirect" ? mode : "opener";
@@ -439,6 +439,7 @@ export class Client extends EventTarget {
       if (mode == "auto" && tokens == "page") await this.#reserve();
     }
     if (!status.ok || allowed !== true) this.#tell(REFUSED, 0, status.error ?? refused(error, error_description));
+    else if (tokens == "frame" && responseType == "token" && this.#delivery == "channel") this.#tell(REFUSED, 0, invalid('responseType: give "code" with tokens: "frame" and redirectUri'));
     else if (leaves && redirect_uri === "unregistered") this.#tell(REFUSED, 0, invalid(`redirectUri: register ${redirectUri} for the application`));
     else this.#tell(ALLOWED);
     return ready;

@@ -6,7 +6,7 @@ import { allows, allowsWasm, extended, parse, parseHeader, serialize } from "./p
 const SKEW = 60;
 
 /** How long the toolbar's frame may take to answer, in milliseconds. */
-const FRAME_MS = 3000;
+const FRAME_MS = 6000;
 
 /** Where a policy stands. */
 const HEADER = "Content-Security-Policy";
@@ -57,7 +57,7 @@ export async function gather({ timeoutMs, ...options }) {
   const isAddress = typeof options.wasm == "string" || options.wasm instanceof URL;
   const wasm = (isAddress && urlOf(options.wasm, location.href)?.href) || null;
   const clientId = options.clientId ?? options.client_id;
-  const signal = AbortSignal.timeout(timeoutMs > 0 ? timeoutMs : 5000);
+  const signal = AbortSignal.timeout(timeoutMs > 0 ? timeoutMs : 10_000);
   const violations = [];
   const note = (event) => violations.push({ text: event.originalPolicy, isEnforced: event.disposition == "enforce" });
   document.addEventListener("securitypolicyviolation", note);
@@ -156,7 +156,8 @@ async function frameAnswers(platform, client_id, signal) {
   try {
     return await new Promise((resolve) => {
       port1.onmessage = ({ data }) => resolve({ cookies: data?.cookies });
-      signal.addEventListener("abort", () => resolve(false));
+      // There was no time to see.
+      signal.addEventListener("abort", () => resolve(null));
       setTimeout(resolve, FRAME_MS, false);
       frame.onload = () => {
         const hello = { type: "latchkey.hello", version: 0, client_id, scope: "", response_type: "token", tokens: "page" };
@@ -201,9 +202,6 @@ export function judge(facts) {
   if (!facts.options.clientId) {
     return [setting("error", "client", "clientId", null, "clientId is missing: the application's page on the platform shows it.")];
   }
-  // What is wrong with an address is told by what it keeps from working.
-  const [, option, problem] = /^(?!platform|clientId|redirectUri|wasm)(\w+): (.*)$/.exec(facts.refusal) ?? [];
-  if (option) return [setting("error", "options", option, null, `init() refuses ${option}: ${problem}.`)];
   // In auto mode a frame that is kept out is gone without; one that keeps the token is not.
   const isFrameNeeded = mode == "iframe" || tokens == "frame";
   const wants = {
@@ -215,7 +213,15 @@ export function judge(facts) {
     frameLevel: isFrameNeeded ? "error" : "warning",
     hasWindow: mode != "redirect",
   };
-  return [place, scheme, policies, frame, wasm, isolation, status, redirect, storage].flatMap((check) => check(facts, wants));
+  const found = [place, scheme, policies, frame, wasm, isolation, status, redirect, storage].flatMap((check) => check(facts, wants));
+  return [...refused(facts, found), ...found];
+}
+
+/** What init() refuses, where no other check has said so. */
+function refused({ refusal }, found) {
+  const [, option, problem] = /^(\w+): (.*)$/.exec(refusal) ?? [];
+  if (!option || found.some(({ level, setting }) => level == "error" && setting == option)) return [];
+  return [setting("error", "options", option, null, `init() refuses ${option}: ${problem}.`)];
 }
 
 /** The page itself: whether it may do anything at all. */
@@ -420,7 +426,7 @@ function redirect({ page, status: { body }, options }, { mode, page: here }) {
 function storage({ page, frame }, { mode, hasWindow, platform }) {
   const found = [];
   if (frame?.cookies === false) {
-    found.push(setting("warning", "cookies", "cookies of other sites", "allowed", `This browser keeps no cookie for the toolbar's frame, so that whoever signs in is signed out when the page is loaded again: allow cookies of ${platform.origin} on this site.`));
+    found.push(setting("warning", "cookies", "cookies of other sites", "allowed", `This browser keeps no cookie for the toolbar's frame, so that whoever signs in is signed out when the page is loaded again: allow cookies of ${platform.origin} on this site. Where they are blocked on its own pages as well, nobody can log in.`));
   }
   if (!page.cookies) {
     found.push(setting("error", "cookies", "cookies", "allowed", "This browser keeps no cookies at all, so that nobody can log in at the platform: allow them."));

@@ -1,16 +1,16 @@
 /** Every code of the closed list, in the order of the protocol's, with what to do next. */
 const HINTS = {
   __proto__: null,
-  popup_blocked: "Call login() directly inside a click handler, before any await, or allow popups for this site.",
+  popup_blocked: "Call login() in a click handler, before any await, or allow popups for this site.",
   popup_closed: "The sign-in window was closed. Offer the sign-in button again.",
-  interaction_in_progress: "Wait for the sign-in that is open, or abort it through its signal.",
-  aborted: "The call was aborted by its AbortSignal, by destroy(), or by another sign-in.",
+  interaction_in_progress: "Wait for the sign-in that is open, or abort it by its signal.",
+  aborted: "The call was aborted by its signal, destroy(), logout() or another sign-in.",
   timeout: "Nothing answered in time. Try again, or raise timeoutMs.",
   access_denied: "The person did not allow access. Offer the sign-in button again.",
   login_required: "Nobody is signed in. Call login(), without prompt \"none\".",
   consent_required: "The person has not allowed this yet. Call login() without prompt \"none\".",
-  membership_required: "Ask an admin of the organization to add this person, or sign in with another account.",
-  wrong_organization: "This sign-in opens one organization only: use its slug in the path, or a relative path.",
+  membership_required: "Ask the organization's admin to add this person, or sign in with another account.",
+  wrong_organization: "This sign-in opens one organization: use its slug in the path, or a relative path.",
   insufficient_scope: "Ask for the scope in login({ scopes }) and allow it for the application.",
   origin_not_allowed: "Add this site's origin to the application's allowed origins.",
   unknown_client: "Check clientId: no active application has it.",
@@ -23,7 +23,7 @@ const HINTS = {
   session_expired: "The session has ended. Call login() again.",
   network_error:
     "The platform could not be reached. Check the platform option, the network, and connect-src in this site's Content-Security-Policy.",
-  server_error: "The platform failed to answer. Try again, then tell the platform's team.",
+  server_error: "The platform failed. Try again, then tell its team.",
 };
 
 export const CODES = Object.keys(HINTS);

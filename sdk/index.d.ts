@@ -5,9 +5,9 @@
  * import * as sdk from "@latchkey/sdk";
  *
  * const client = await sdk.init({ clientId: "…", platform: "https://platform.example" });
- * button.onclick = () => client.login();
+ * button.onclick = () => client.login().catch(showError);
  * client.addEventListener("statechange", () => render(client.session));   // at once, and whenever it changes
- * const projects = await (await client.fetch("projects/")).json();
+ * const readProjects = async () => (await client.fetch("projects/")).json();   // while somebody is signed in
  * ```
  *
  * Importing the package does nothing and is safe on a server. Every promise settles, and every rejection is a

@@ -23,7 +23,7 @@ const choice = (name, value, ...choices) => {
 /** Scopes as one space-delimited list. */
 export const scopeOf = (scopes) => {
   if (scopes == null) return "";
-  if (!Array.isArray(scopes) || !scopes.every((scope) => SCOPES.test(text(scope)))) throw invalid('scopes: give an array of scopes, such as ["project:read"]');
+  if (!Array.isArray(scopes) || !scopes.every((scope) => SCOPES.test(text(scope)))) throw invalid('scopes: give an array, such as ["project:read"]');
   return scopes.join(" ");
 };
 
@@ -57,14 +57,14 @@ export function copy(given) {
 /** The options of `init`, each of them usable. A refusal names the option first and says what would be accepted. */
 export function check(given) {
   const clientId = text(given.clientId ?? given.client_id);
-  if (!clientId) throw invalid("clientId: give the client id of an application, as a string");
+  if (!clientId) throw invalid("clientId: give the client id of an application");
   const platform = text(given.platform).replace(/\/$/, "");
   if (originOf(platform) != platform || !IS_SECURE.test(platform)) {
-    throw invalid('platform: give the platform\'s origin, such as "https://platform.example" (http only on localhost)');
+    throw invalid('platform: give an origin, such as "https://platform.example" (http only on localhost)');
   }
   const { wasm, headless, redirectUri = location.origin + location.pathname } = given;
   if (text(redirectUri).includes("#") || !text(redirectUri).startsWith(location.origin + "/")) {
-    throw invalid("redirectUri: give the full address of a page on this site's own origin, without #");
+    throw invalid("redirectUri: give the full address of a page on this origin, without #");
   }
   if (wasm === "" || (wasm != null && !IS_WASM.test({}.toString.call(wasm)))) {
     throw invalid("wasm: give the address of latchkey_sdk_bg.wasm, or its bytes");

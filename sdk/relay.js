@@ -1,6 +1,9 @@
 // client.fetch where the frame keeps the token: the frame asks the platform, and what it answers comes back in pieces.
 // Loaded with tokens: "frame" alone.
 
+/** How many headers the frame takes of a call. */
+const MOST_HEADERS = 64;
+
 /** A response with one of these statuses has no body (Fetch §2.2.3). */
 const WITHOUT_BODY = [101, 103, 204, 205, 304];
 
@@ -19,8 +22,10 @@ export class Relay {
   /** The response to a request for a path of the platform. */
   fetch(request, path) {
     const { method, signal } = request;
+    const headers = [...request.headers];
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
+      if (headers.length > MOST_HEADERS) return reject(this.#error("invalid_options", `fetch: give at most ${MOST_HEADERS} headers.`));
       let isSent = false;
       const abort = () => {
         if (isSent) this.#post({ type: "cancel", id });
@@ -33,7 +38,7 @@ export class Relay {
         // Given up meanwhile, or the frame that was meant is gone: a body may never end.
         if (!this.#calls.has(id)) return;
         isSent = true;
-        this.#post({ type: "fetch", id, method, path, headers: [...request.headers], body: body?.size ? body : null });
+        this.#post({ type: "fetch", id, method, path, headers, body: body?.size ? body : null });
       };
       if (method == "GET" || method == "HEAD") send();
       else request.blob().then(send, () => this.#break(id, this.#error("network_error")));

@@ -269,6 +269,8 @@ impl Life {
                 self.taking = Taking::Taken;
                 let told = if said.flags & HANDLE > 0 {
                     self.untold_until = Some(now + TELL_MS);
+                    // It may come to be there after the page is left, or with an answer that nobody hears.
+                    self.marked = true;
                     OPEN
                 } else {
                     POST_SIGNED_IN
@@ -716,12 +718,12 @@ mod tests {
     fn a_sign_in_that_ends_before_it_is_told_fails_and_does_not_live_on() {
         let ended = FORGET | SHOW_OUT | TELL_ENDED | UNMARK;
         for (event, flags, actions) in [
-            (Event::Leaving, 0, ended | REVOKE_TOKEN | POST_FAILED),
-            (Event::GivenUp, 0, ended | REVOKE_TOKEN | POST_ENDED),
+            (Event::Leaving, 0, ended | CLOSE | REVOKE_TOKEN | POST_FAILED),
+            (Event::GivenUp, 0, ended | CLOSE | REVOKE_TOKEN | POST_ENDED),
             (Event::TabEnded, 0, OVER | REVOKE_TOKEN | POST_FAILED),
             (Event::TabRenewed, 0, OVER | REVOKE_TOKEN | POST_FAILED),
             (Event::Refused, 0, OVER | POST_FAILED),
-            (Event::Handed, REPLACES, ended | REVOKE_TOKEN | ADOPT),
+            (Event::Handed, REPLACES, ended | CLOSE | REVOKE_TOKEN | ADOPT),
         ] {
             let mut table = Table::opening(0);
             assert_eq!(table.now(event, flags), actions, "{event:?}");
@@ -730,7 +732,8 @@ mod tests {
         // The page never knew its token.
         let mut table = Table::opening(0);
         table.now(Event::Taking, 0);
-        assert_eq!(table.now(Event::Came, 0), TAKE | POST_SIGNED_IN | TELL_RENEWED | REVOKE_TOKEN);
+        let other = TAKE | POST_SIGNED_IN | TELL_RENEWED;
+        assert_eq!(table.now(Event::Came, 0), other | REVOKE_TOKEN | UNMARK | CLOSE);
     }
 
     #[test]

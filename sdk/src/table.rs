@@ -454,12 +454,10 @@ impl State {
     fn sign_out(&mut self) -> u32 {
         self.ran_out = false;
         self.resuming = false;
-        match self.session.take() {
-            Some(_) => POST_SIGNED_OUT | DROP | CHANGED | REVOKE_LAST,
-            // The sign-in under way takes the place of whatever the frame kept.
-            None if self.attempt.is_some() => 0,
-            None => POST_SIGNED_OUT,
-        }
+        // Who signs out wants nothing of a sign-in under way either.
+        let ended = self.end(failure(ErrorCode::Aborted));
+        let held = if self.session.take().is_some() { DROP | CHANGED | REVOKE_LAST } else { 0 };
+        ended | POST_SIGNED_OUT | held
     }
 
     /// Ends the sign-in under way without a session. Who waits is settled before anyone is told: who is told may
@@ -918,7 +916,9 @@ mod tests {
         let run = Run::signed_in().at(3_000.0, Event::SignOut, 0.0);
         run.is("signed-out", POST_SIGNED_OUT | DROP | CHANGED | REVOKE_LAST);
         run.at(3_001.0, Event::SignOut, 0.0).is("signed-out", POST_SIGNED_OUT);
-        Run::open().at(3_000.0, Event::SignOut, 0.0).is("signing-in", 0);
+        // Nor is anybody to be signed in a moment later.
+        let ended = CLOSE | POST_ENDED | REJECT | CHANGED | failure(ErrorCode::Aborted);
+        Run::open().at(3_000.0, Event::SignOut, 0.0).is("signed-out", ended | POST_SIGNED_OUT);
     }
 
     #[test]

@@ -136,7 +136,7 @@ journeys! {
         journey.browser.read("#shown", "Ada Lovelace of Acme").await?;
     }
 
-    fn a_frame_that_may_note_nothing_has_its_session_back_and_says_no_error_where_there_is_none(journey) on Loopback with denies_storage {
+    fn a_frame_that_is_denied_its_storage_has_its_session_back_and_says_no_error_where_there_is_none(journey) on Loopback with denies_storage {
         let page = journey.open_site("/").await?;
         let before = journey.with_client("return client.state").await?;
         ensure!(before == "signed-out", "a first page view is {before}");

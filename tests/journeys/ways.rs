@@ -498,7 +498,7 @@ journeys! {
              return [login, isFast, init, client2 === other, second.contains(document.querySelector('latchkey-toolbar'))].join();"
         ).await?;
         let told = told.as_str().unwrap_or_default();
-        ensure!(told.starts_with("frame_blocked The toolbar's container was taken off the page"), "{told}");
+        ensure!(told.starts_with("frame_blocked The toolbar was taken off the page"), "{told}");
         ensure!(told.ends_with(",true,invalid_options,true,true"), "{told}");
         journey.signs_in_from(&page).await?;
     }
@@ -781,7 +781,7 @@ journeys! {
                 const upload = await other.fetch('issues/none/', { method: 'PUT', body: new Blob(['{\"status\":\"resolved\"}']), headers: { 'Content-Type': 'application/json' } });
                 const given = await other.fetch(new URL('/api/0/', (await import('/config.js')).platform));
                 const wrong = await other.fetch('projects/', { method: 'GET', body: 'x' }).catch((error) => error.code);
-                const whole = await other.fetch(new Request('projects/')).catch(({ message }) => /no Request/.test(message));
+                const whole = await other.fetch(new Request('projects/')).catch(({ message }) => /as a string or a URL/.test(message));
                 return [read.length > 0 && read.every(Boolean), gone, upload.status, given.status, wrong, whole].join(' ');
             })()"
         ).await?;

@@ -216,7 +216,9 @@ globalThis.BroadcastChannel = class {
 function started({ keeps = false, ...options } = {}) {
   globalThis.document = { addEventListener() {} };
   const noted = options.noted instanceof Set ? options.noted : new Set(options.noted);
-  const storage = { getItem: (key) => noted.has(key) || null, setItem: (key) => noted.add(key), removeItem: (key) => noted.delete(key) };
+  const storage = options.storage
+    ? { getItem: (key) => options.storage.get(key) ?? null, setItem: (key, word) => options.storage.set(key, String(word)), removeItem: (key) => options.storage.delete(key) }
+    : { getItem: (key) => (noted.has(key) ? "1" : null), setItem: (key) => noted.add(key), removeItem: (key) => noted.delete(key) };
   const get = () => {
     if (options.isDenied) throw new DOMException("Access is denied for this document.", "SecurityError");
     return storage;
@@ -258,22 +260,55 @@ test("what a frame keeps to itself no frame finds or hears that hands tokens out
   }
 });
 
-test("a frame that may note nothing asks for its session, and is told without an error that there is none", async (t) => {
+test("where a browser denies the storage the frame notes in cookies, which are its own", async (t) => {
+  const jar = new Map();
+  const set = (text) => {
+    const [, name, value, age] = /^([^=]+)=([^;]*); Path=\/; Secure; SameSite=None; Partitioned; Max-Age=(\d+)$/.exec(text);
+    assert.match(name, /^__Host-latchkey_note_[\w%.-]+$/);
+    if (age > 0) jar.set(name, value);
+    else jar.delete(name);
+  };
+  const get = () => [...jar].map((pair) => pair.join("=")).join("; ");
+  const begin = (keeps = false) => {
+    const begun = started({ keeps, isDenied: true });
+    Object.defineProperty(globalThis.document, "cookie", { get, set, configurable: true });
+    return { ...begun, flags: begun.session.begin("https://shop.example", keeps) };
+  };
+  const { session, flags } = begin();
+  assert.equal(flags, 0);
+  session.act(table.MARK, "");
+  assert.equal(begin().flags, table.MARKED);
+  assert.equal(begin(true).flags, table.OTHERWISE);
+  // A sign-out that nobody hears of is noted there, too.
+  const asked = answering(t, [], [204]);
+  session.act(table.UNMARK | table.CLOSE, "");
+  await settle();
+  assert.equal(begin().flags, 0);
+  await settle();
+  assert.deepEqual([asked.map(([, { method }]) => method), jar.size], [["DELETE", "DELETE"], 0]);
+});
+
+test("where it may note nothing at all there is nothing to ask for, and nothing breaks", async (t) => {
+  answering(t, [204], [204]);
+  const { session, flags } = started({ isDenied: true });
+  session.act(table.MARK | table.UNMARK | table.CLOSE | table.CLOSE_OTHERWISE, "");
+  await settle();
+  assert.equal(flags, 0);
+});
+
+test("a browser without the cookie is told so without an error, and then the refresh token is used", async (t) => {
   for (const refresh of [null, "r"]) {
-    const asked = answering(t, ...(refresh ? [[200, { access_token: "t", token_type: "Bearer", expires_in: 60, refresh_token: refresh }], [200, info()]] : []), [204], [400, { error: "invalid_grant" }]);
+    const issued = { access_token: "t", token_type: "Bearer", expires_in: 60, refresh_token: refresh };
+    const asked = answering(t, ...(refresh ? [[200, issued], [200, info()]] : []), [204], [400, { error: "invalid_grant" }]);
     const step = (session, event) => event == table.CAME && session.act(table.TAKE, "");
-    const { session, steps, flags } = started({ isDenied: true, step });
-    assert.equal(flags, table.MARKED | table.OTHERWISE);
+    const { session, steps } = started({ step });
     if (refresh) session.takeCode("s", "code", "verifier", "uri", null);
     await settle();
     session.act(table.ASK, "");
     await settle();
-    // What the cookie does not bring the refresh token may.
     const [event, , , , code] = steps.at(-1);
     assert.deepEqual([event, code], [table.UNRENEWED, refresh ? "session_expired" : "login_required"]);
     assert.deepEqual(asked.map(([path]) => path).slice(refresh ? 2 : 0), ["/toolbar/c1/session/token/", ...(refresh ? ["/oauth/token/"] : [])]);
-    session.act(table.MARK | table.UNMARK | table.CLOSE | table.CLOSE_OTHERWISE, "");
-    await settle();
     t.mock.restoreAll();
   }
 });
@@ -324,16 +359,42 @@ test("what opens in the place of what was to be closed is not closed", async (t)
   assert.deepEqual([asked.length, steps.at(-1)[0]], [3, table.OPENED]);
 });
 
-test("a session is asked for by the next page view even if the page is left before it is known to be open", async (t) => {
-  for (const keeps of [false, true]) {
-    const noted = new Set();
-    const asked = answering(t, [200, info()]);
-    const step = (session, event) => event == table.CAME && session.act(table.TAKE | table.OPEN, "");
-    const { session } = started({ keeps, noted, step });
-    session.takeToken("s", "t", 60, "h");
+test("a page that comes while the session of the one before it is being made waits for it", async (t) => {
+  for (const [answers, keeps] of [[[[204], [204]], false], [[[204]], true]]) {
+    t.mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1e12 });
+    const storage = new Map();
+    const asked = answering(t, [200, info()], [], ...answers, [200, { access_token: "t2", token_type: "Bearer", expires_in: 60 }], [200, info()]);
+    const turns = async () => {
+      for (let i = 0; i < 50; i += 1) await Promise.resolve();
+    };
+    const begin = (step) => started({ keeps, storage, step });
+    begin((session, event) => event == table.CAME && session.act(table.TAKE | table.OPEN, "")).session.takeToken("s", "t", 60, "h");
+    await turns();
+    assert.equal(asked.length, 2, "nobody hears the answer to the second one");
+    const { session, steps, flags } = begin();
+    assert.equal(flags, table.MARKED);
+    session.act(table.ASK, "");
+    for (const _ of answers) {
+      await turns();
+      assert.deepEqual(steps, []);
+      t.mock.timers.tick(250);
+    }
+    await turns();
+    assert.deepEqual(steps.map(([event]) => event), [table.RENEWED]);
+    t.mock.timers.reset();
+    t.mock.restoreAll();
+  }
+});
+
+test("what is not there in time was not made", async (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: 1e12 });
+  for (const age of [15_000, -1]) {
+    answering(t, [204]);
+    const storage = new Map([["session c1 https://shop.example", 1e12 - age]]);
+    const { session, steps } = started({ storage });
+    session.act(table.ASK, "");
     await settle();
-    assert.equal(asked.length, 2, "nobody answers the second one");
-    assert.equal(started({ keeps, noted }).flags, table.MARKED);
+    assert.deepEqual(steps.map(([event]) => event), [table.UNRENEWED]);
     t.mock.restoreAll();
   }
 });
@@ -511,34 +572,79 @@ test("what is renewed too late is revoked: a refresh token with all that stands 
   }
 });
 
-test("a session that opens too late is closed before the next one opens", async (t) => {
+/** A platform that answers what is asked of the cookie one after the other, when it is told to. */
+function waitingOnes(t) {
   const asked = [];
   const waiting = [];
-  t.mock.method(globalThis, "fetch", async (path, { method, body }) => {
+  t.mock.method(globalThis, "fetch", async (path, { method, headers, body }) => {
     if (path == "/api/0/") return Response.json(info());
-    asked.push(`${method} ${body?.get("handle") ?? ""}`.trim());
+    asked.push([method, body?.get("handle") ?? headers["Latchkey-Handle"]].filter(Boolean).join(" "));
     await new Promise((done) => waiting.push(done));
     return new Response(null, { status: 204 });
   });
-  let opened = 0;
-  const step = (session, event) => {
-    if (event == table.CAME) session.act(table.TAKE | table.OPEN, "");
-    if (event == table.OPENED) session.act(opened++ ? table.MARK : table.CLOSE, "");
+  const answer = async () => {
+    waiting.shift()();
+    await settle();
   };
-  const { session } = started({ step });
+  return { asked, answer };
+}
+
+test("a session that opens too late is closed", async (t) => {
+  const { asked, answer } = waitingOnes(t);
+  const acts = { [table.CAME]: table.TAKE | table.OPEN, [table.OPENED]: table.CLOSE };
+  const { session } = started({ step: (session, event) => session.act(acts[event], "") });
+  session.takeToken("s", "t", 60, "a");
+  await settle();
+  await answer();
+  assert.deepEqual(asked, ["POST a", "DELETE"]);
+});
+
+test("one session is made after the other, and the last one is told", async (t) => {
+  const { asked, answer } = waitingOnes(t);
+  const step = (session, event) => event == table.CAME && session.act(table.TAKE | table.OPEN, "");
+  const { session, steps } = started({ step });
   for (const handle of ["a", "b"]) {
     session.takeToken("s", "t", 60, handle);
     await settle();
   }
-  for (const expected of [["POST a"], ["POST a", "DELETE"], ["POST a", "DELETE", "POST b"]]) {
-    assert.deepEqual(asked, expected);
-    waiting.shift()();
-    await settle();
-  }
-  assert.equal(opened, 2);
-  // Whoever signs out may leave the page at once: what waits for nothing is asked for at once.
+  assert.deepEqual(asked, ["POST a"]);
+  await answer();
+  assert.deepEqual(asked, ["POST a", "POST b"]);
+  await answer();
+  assert.deepEqual(steps.map(([event]) => event), [table.CAME, table.CAME, table.OPENED]);
+});
+
+test("who signs out while the session is being made ends it by its handle at once, and by the cookie that may come", async (t) => {
+  const noted = new Set();
+  const { asked, answer } = waitingOnes(t);
+  const acts = { [table.CAME]: table.TAKE | table.OPEN };
+  const { session, steps } = started({ noted, step: (session, event) => session.act(acts[event], "") });
+  session.takeToken("s", "t", 60, "a");
+  await settle();
+  session.act(table.UNMARK | table.CLOSE, "");
+  // The page may be left in this moment: what it asked for is on its way, and the next one goes on with the rest.
+  assert.deepEqual(asked, ["POST a", "DELETE a"]);
+  assert.deepEqual([...noted], ["closing c1 https://shop.example"]);
+  for (let i = 0; i < 2; i += 1) await answer();
+  assert.deepEqual(asked, ["POST a", "DELETE a", "DELETE"]);
+  await answer();
+  assert.deepEqual([steps.length, noted.size], [1, 0], "nobody is told of it");
+  // What waits for nothing is asked for at once.
   session.act(table.CLOSE, "");
   assert.equal(asked.length, 4);
+});
+
+test("who signs out before the session began to be made sees to it that none is", async (t) => {
+  const { asked, answer } = waitingOnes(t);
+  const step = (session, event) => event == table.CAME && session.act(table.CLOSE | table.TAKE | table.OPEN, "");
+  const { session } = started({ step });
+  session.takeToken("s", "t", 60, "a");
+  await settle();
+  assert.deepEqual(asked, ["DELETE"]);
+  session.act(table.CLOSE, "");
+  assert.deepEqual(asked, ["DELETE", "DELETE a"]);
+  for (let i = 0; i < 3; i += 1) await answer();
+  assert.deepEqual(asked, ["DELETE", "DELETE a", "DELETE"]);
 });
 
 test("a refresh token that came with a token nobody could look at is the next one", async (t) => {

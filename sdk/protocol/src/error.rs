@@ -33,13 +33,13 @@ macro_rules! codes {
 
 codes! {
     /// The browser did not open the sign-in window.
-    PopupBlocked = "popup_blocked", "Call login() directly inside a click handler, before any await, or allow popups for this site.";
+    PopupBlocked = "popup_blocked", "Call login() in a click handler, before any await, or allow popups for this site.";
     /// The person closed the sign-in window before the end.
     PopupClosed = "popup_closed", "The sign-in window was closed. Offer the sign-in button again.";
     /// Another sign-in of this client is under way.
-    InteractionInProgress = "interaction_in_progress", "Wait for the sign-in that is open, or abort it through its signal.";
+    InteractionInProgress = "interaction_in_progress", "Wait for the sign-in that is open, or abort it by its signal.";
     /// The caller's signal was aborted, or the client was destroyed.
-    Aborted = "aborted", "The call was aborted by its AbortSignal, by destroy(), or by another sign-in.";
+    Aborted = "aborted", "The call was aborted by its signal, destroy(), logout() or another sign-in.";
     /// Nothing answered within the time limit.
     Timeout = "timeout", "Nothing answered in time. Try again, or raise timeoutMs.";
     /// The person said no, or may not say yes.
@@ -49,9 +49,9 @@ codes! {
     /// `prompt: "none"` and the person has not allowed this yet.
     ConsentRequired = "consent_required", "The person has not allowed this yet. Call login() without prompt \"none\".";
     /// The person is not a member of the application's organization.
-    MembershipRequired = "membership_required", "Ask an admin of the organization to add this person, or sign in with another account.";
+    MembershipRequired = "membership_required", "Ask the organization's admin to add this person, or sign in with another account.";
     /// The request was for another organization than the token's.
-    WrongOrganization = "wrong_organization", "This sign-in opens one organization only: use its slug in the path, or a relative path.";
+    WrongOrganization = "wrong_organization", "This sign-in opens one organization: use its slug in the path, or a relative path.";
     /// The token does not hold the scope the request needs.
     InsufficientScope = "insufficient_scope", "Ask for the scope in login({ scopes }) and allow it for the application.";
     /// This site is not among the application's allowed origins.
@@ -75,7 +75,7 @@ codes! {
     /// The platform could not be reached.
     NetworkError = "network_error", "The platform could not be reached. Check the platform option, the network, and connect-src in this site's Content-Security-Policy.";
     /// The platform answered with an error it should not have.
-    ServerError = "server_error", "The platform failed to answer. Try again, then tell the platform's team.";
+    ServerError = "server_error", "The platform failed. Try again, then tell its team.";
 }
 
 impl ErrorCode {

@@ -148,6 +148,15 @@ pub async fn touch(unit: &mut Unit, subject: Subject<'_>, now: UnixSeconds) -> R
     Ok(())
 }
 
+/// Forgets what the person allowed there.
+pub async fn remove(unit: &mut Unit, subject: Subject<'_>) -> Result<(), StoreError> {
+    const REMOVE: &str = "delete from consents
+                          where user_id = $1 and client_id = $2 and requesting_origin = $3 and redirect_uri = $4";
+    let Subject { user_id, client_id, requesting_origin, redirect_uri } = subject;
+    statement!(unit, execute, REMOVE, user_id, client_id, requesting_origin, redirect_uri)?;
+    Ok(())
+}
+
 /// Forgets what a person allowed the applications of an organization, which they leave.
 pub async fn remove_of_member(
     unit: &mut Unit,

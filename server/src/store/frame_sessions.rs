@@ -34,6 +34,18 @@ pub async fn find_handle(
     Ok(found.map(|(grant_id,)| grant_id))
 }
 
+/// The grant of a handle, whether a session was made of it or is yet to be.
+pub async fn find_grant(
+    unit: &mut Unit,
+    handle: &Digest256,
+    now: UnixSeconds,
+) -> Result<Option<String>, StoreError> {
+    const FIND_GRANT: &str =
+        "select grant_id from frame_sessions where handle_hash = $1 and expires_at > $2";
+    let found = statement!(unit, fetch_optional(String,), FIND_GRANT, handle.as_bytes(), now)?;
+    Ok(found.map(|(grant_id,)| grant_id))
+}
+
 /// Makes a session of a handle: true for exactly one of any number of callers.
 pub async fn consume(
     unit: &mut Unit,

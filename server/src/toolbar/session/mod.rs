@@ -46,6 +46,8 @@ use crate::{
 
 /// What the frame's script says and a form or a link cannot.
 const HEADER: &str = "latchkey-frame";
+/// The handle of what is to end, where the cookie may not have arrived. A secret is no part of an address.
+const HANDLE: &str = "latchkey-handle";
 
 /// The frame that asks: of this application, on this site.
 struct Frame<'a> {
@@ -165,15 +167,34 @@ async fn find_standing(
     headers: &HeaderMap,
     now: UnixSeconds,
 ) -> Result<Option<Given>, Error> {
-    match frame.find(unit, headers, now).await {
-        Ok(found) => Ok(found.map(|(given, _)| given).filter(|given| given.revoked_at.is_none())),
+    let found = frame.find(unit, headers, now).await;
+    standing(found.map(|found| found.map(|(given, _)| given)))
+}
+
+/// The grant of the session that is being made of a handle, or was made of it, if nobody ended it.
+async fn find_begun(
+    frame: &Frame<'_>,
+    unit: &mut Unit,
+    handle: &str,
+    now: UnixSeconds,
+) -> Result<Option<Given>, Error> {
+    let digest = Secret::new(handle).digest();
+    let Some(grant_id) = frame_sessions::find_grant(unit, &digest, now).await? else { return Ok(None) };
+    standing(frame.require_own(unit, &grant_id).await.map(Some))
+}
+
+/// What nobody ended.
+fn standing(found: Result<Option<Given>, Error>) -> Result<Option<Given>, Error> {
+    match found {
+        Ok(found) => Ok(found.filter(|given| given.revoked_at.is_none())),
         Err(Error::SessionEnded) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
 /// Ends the session, and with it every token that came of the sign-in. There is nothing to learn here: the answer is the
-/// same whether there was one or not.
+/// same whether there was one or not. The cookie stays and opens nothing: an answer that took it away could come after
+/// somebody has signed in again, in another tab or on the next page, and take theirs.
 pub async fn delete(
     State(app): State<App>,
     Path(client_id): Path<String>,
@@ -185,19 +206,17 @@ pub async fn delete(
     let frame = Frame::read(&app, &client_id, &headers, &parameters)?;
     let now = app.clock.now();
     let mut unit = app.store.read().await?;
-    let found = find_standing(&frame, &mut unit, &headers, now).await?;
+    let found = match headers.get(HANDLE).and_then(|handle| handle.to_str().ok()) {
+        Some(handle) => find_begun(&frame, &mut unit, handle, now).await?,
+        None => find_standing(&frame, &mut unit, &headers, now).await?,
+    };
     drop(unit);
     if let Some(given) = found {
         let mut unit = app.store.write(By::person(&given.user_id, address, now)).await?;
         grants::revoke(&mut unit, Selection::One { id: &given.id }, now).await?;
         unit.commit().await?;
     }
-    Ok((forget(&frame), StatusCode::NO_CONTENT).into_response())
-}
-
-/// Takes the cookie from the browser.
-fn forget(frame: &Frame<'_>) -> CookieJar {
-    CookieJar::new().add(browser::framed_cookie(frame.cookie(), String::new(), 0))
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Refuses a grant that was revoked, with the reason where the person may know it.

@@ -9,11 +9,10 @@ use axum::{
 use latchkey_protocol::oauth::BEARER;
 use serde::Serialize;
 
-use super::{Frame, forget, over, require_live};
+use super::{Frame, over, require_live};
 use crate::{
     audit::By,
     clock::UnixSeconds,
-    gate::Refusal,
     http::{
         error::{ApiError, Error},
         form::Form,
@@ -34,8 +33,8 @@ struct Answer {
 }
 
 /// Issues a token of the same person, application, organization, site and scopes, as far as all of that still holds. A
-/// browser without the cookie is told so by 204: a frame that cannot note whether it has one asks whenever a page is
-/// loaded, and that nobody is signed in is no error for a visitor's console.
+/// browser without the cookie is told so by 204: where the cookie is on its way yet, or is gone, the frame asks all the
+/// same, and neither is an error for a visitor's console.
 pub async fn post(
     State(app): State<App>,
     Path(client_id): Path<String>,
@@ -51,10 +50,6 @@ pub async fn post(
             scope: scopes.to_list(),
         })
         .into_response()),
-        // It will not come back: the browser forgets it.
-        Err(
-            error @ (Error::SessionEnded | Error::NotAMember | Error::Refused(Refusal::OriginNotAllowed)),
-        ) => Ok((forget(&frame), ApiError(error)).into_response()),
         Err(error) => Err(error.into()),
     }
 }
