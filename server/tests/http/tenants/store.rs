@@ -81,7 +81,6 @@ const BY_SOMETHING_ELSE: &[(&str, &str)] = &[
     ("backups::find", "for the command line: a file with everything in it"),
     ("backups::find_damage", "for the command line: a file with everything in it"),
     ("backups::insert", "for the command line: everything there is, into a file"),
-    ("consents::find", "by the person and the application that they allowed something"),
     ("consents::insert", "by the person and the application that they allow something"),
     ("consents::list_of_user", "a person's own, in every organization of theirs"),
     ("consents::remove_of_application", "a person's own, of the application they name"),
