@@ -105,7 +105,7 @@ pub async fn insert(
                                   coalesce(consents.refresh_allowed_at, excluded.refresh_allowed_at)";
     statement!(
         unit,
-        execute,
+        later,
         INSERT,
         subject.user_id,
         subject.client_id,
@@ -128,7 +128,7 @@ pub async fn touch(unit: &mut Unit, subject: Subject<'_>, now: UnixSeconds) -> R
     const TOUCH: &str = "update consents set last_used_at = $5
                          where user_id = $1 and client_id = $2 and requesting_origin = $3 and redirect_uri = $4";
     let Subject { user_id, client_id, requesting_origin, redirect_uri } = subject;
-    statement!(unit, execute, TOUCH, user_id, client_id, requesting_origin, redirect_uri, now)?;
+    statement!(unit, later, TOUCH, user_id, client_id, requesting_origin, redirect_uri, now)?;
     Ok(())
 }
 

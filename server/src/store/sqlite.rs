@@ -2,7 +2,6 @@
 
 use std::{
     fs::OpenOptions,
-    ops::{Deref, DerefMut},
     os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::{
@@ -13,14 +12,15 @@ use std::{
 };
 
 use sqlx::{
-    Sqlite, SqliteConnection, SqlitePool,
+    FromRow, SqlSafeStr, Sqlite, SqliteConnection, SqlitePool,
     migrate::Migrator,
     pool::PoolConnection,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
 };
 
 use super::{
     ACQUIRE_TIMEOUT, StoreError,
+    errand::Errand,
     group_commit::{Turn, Writer},
 };
 
@@ -28,6 +28,8 @@ pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// How long a writer waits for another process that writes to the same file.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many statements are put off at most: the engine keeps ready what comes again in the same order.
+const MOST_PUT_OFF: usize = 8;
 /// Connections that read; SQLite lets them read while one writes.
 const READERS: u32 = 8;
 
@@ -52,6 +54,10 @@ impl Changed {
         });
         Ok(())
     }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// One of its transactions: a statement by itself, a snapshot, or a turn with the writer.
@@ -67,40 +73,92 @@ impl Transaction {
     pub(super) fn has_changed_the_gate(&self) -> bool {
         match self {
             Self::Looks(_) | Self::Reads(_) => false,
-            Self::Writes(_, changed) => changed.0.load(Ordering::Relaxed),
+            Self::Writes(_, changed) => changed.is_set(),
         }
     }
 
-    pub(super) async fn commit(self) -> Result<(), StoreError> {
+    /// The engine, which has done all that was put off.
+    pub(super) async fn connection(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
         match self {
-            Self::Looks(_) => Ok(()),
-            Self::Reads(snapshot) => Ok(snapshot.commit().await?),
-            Self::Writes(turn, _) => turn.commit().await,
+            Self::Looks(connection) => Ok(connection),
+            Self::Reads(snapshot) => Ok(snapshot),
+            Self::Writes(turn, _) => turn.connection().await,
         }
     }
-}
 
-impl Deref for Transaction {
-    type Target = SqliteConnection;
+    /// An errand for one statement, and for what was put off before it.
+    pub(super) fn errand(&mut self, sql: impl SqlSafeStr) -> Result<Errand, sqlx::Error> {
+        let mut errand = match self {
+            Self::Looks(_) | Self::Reads(_) => Errand::default(),
+            Self::Writes(turn, _) => turn.errand()?,
+        };
+        errand.add(sql);
+        Ok(errand)
+    }
 
-    fn deref(&self) -> &SqliteConnection {
+    /// Leaves an errand until there is another one.
+    pub(super) async fn put_off(&mut self, errand: Errand) -> Result<u64, sqlx::Error> {
+        match self {
+            Self::Writes(turn, _) if errand.len() < MOST_PUT_OFF => {
+                turn.put_off(errand);
+                Ok(0)
+            }
+            Self::Looks(_) | Self::Reads(_) | Self::Writes(..) => self.execute(errand).await,
+        }
+    }
+
+    pub(super) async fn execute(&mut self, errand: Errand) -> Result<u64, sqlx::Error> {
+        let changed = errand.execute(self.at_work()).await?;
+        self.done();
+        Ok(changed)
+    }
+
+    pub(super) async fn fetch_one<R: Found>(&mut self, errand: Errand) -> Result<R, sqlx::Error> {
+        self.fetch_optional(errand).await?.ok_or(sqlx::Error::RowNotFound)
+    }
+
+    pub(super) async fn fetch_optional<R: Found>(
+        &mut self,
+        errand: Errand,
+    ) -> Result<Option<R>, sqlx::Error> {
+        let found = errand.fetch_optional(self.at_work()).await?;
+        self.done();
+        Ok(found)
+    }
+
+    pub(super) async fn fetch_all<R: Found>(&mut self, errand: Errand) -> Result<Vec<R>, sqlx::Error> {
+        let found = errand.fetch_all(self.at_work()).await?;
+        self.done();
+        Ok(found)
+    }
+
+    fn at_work(&mut self) -> &mut SqliteConnection {
         match self {
             Self::Looks(connection) => connection,
             Self::Reads(snapshot) => snapshot,
-            Self::Writes(turn, _) => turn,
+            Self::Writes(turn, _) => turn.at_work(),
+        }
+    }
+
+    fn done(&mut self) {
+        if let Self::Writes(turn, _) = self {
+            turn.done();
+        }
+    }
+
+    /// Makes it last, and says whether it changed anything that the gate remembers.
+    pub(super) async fn commit(self) -> Result<bool, StoreError> {
+        match self {
+            Self::Looks(_) => Ok(false),
+            Self::Reads(snapshot) => Ok(snapshot.commit().await.map(|()| false)?),
+            Self::Writes(turn, changed) => turn.commit(|| changed.is_set()).await,
         }
     }
 }
 
-impl DerefMut for Transaction {
-    fn deref_mut(&mut self) -> &mut SqliteConnection {
-        match self {
-            Self::Looks(connection) => connection,
-            Self::Reads(snapshot) => snapshot,
-            Self::Writes(turn, _) => turn,
-        }
-    }
-}
+/// What a row is read as.
+pub(super) trait Found: for<'r> FromRow<'r, SqliteRow> {}
+impl<R: for<'r> FromRow<'r, SqliteRow>> Found for R {}
 
 impl File {
     pub(super) async fn open(path: &Path) -> Result<Self, StoreError> {
