@@ -20,6 +20,7 @@ pub mod grants;
 mod group_commit;
 pub mod invitations;
 pub mod kept_forms;
+mod looks;
 pub mod memberships;
 pub mod moving;
 pub mod organizations;

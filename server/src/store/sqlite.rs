@@ -14,7 +14,6 @@ use std::{
 use sqlx::{
     FromRow, SqlSafeStr, Sqlite, SqliteConnection, SqlitePool,
     migrate::Migrator,
-    pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
 };
 
@@ -22,6 +21,7 @@ use super::{
     ACQUIRE_TIMEOUT, StoreError,
     errand::Errand,
     group_commit::{Turn, Writer},
+    looks::{self, Look, Looks},
 };
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -36,6 +36,7 @@ const READERS: u32 = 8;
 #[derive(Debug, Clone)]
 pub(super) struct File {
     pub(super) readers: SqlitePool,
+    looks: Looks,
     writer: Writer,
     changed: Changed,
 }
@@ -63,7 +64,7 @@ impl Changed {
 /// One of its transactions: a statement by itself, a snapshot, or a turn with the writer.
 #[derive(Debug)]
 pub(super) enum Transaction {
-    Looks(PoolConnection<Sqlite>),
+    Looks(Look),
     Reads(sqlx::Transaction<'static, Sqlite>),
     Writes(Turn, Changed),
 }
@@ -80,7 +81,7 @@ impl Transaction {
     /// The engine, which has done all that was put off.
     pub(super) async fn connection(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
         match self {
-            Self::Looks(connection) => Ok(connection),
+            Self::Looks(look) => look.at_work(),
             Self::Reads(snapshot) => Ok(snapshot),
             Self::Writes(turn, _) => turn.connection().await,
         }
@@ -108,7 +109,7 @@ impl Transaction {
     }
 
     pub(super) async fn execute(&mut self, errand: Errand) -> Result<u64, sqlx::Error> {
-        let changed = errand.execute(self.at_work()).await?;
+        let changed = errand.execute(self.at_work()?).await?;
         self.done();
         Ok(changed)
     }
@@ -121,28 +122,30 @@ impl Transaction {
         &mut self,
         errand: Errand,
     ) -> Result<Option<R>, sqlx::Error> {
-        let found = errand.fetch_optional(self.at_work()).await?;
+        let found = errand.fetch_optional(self.at_work()?).await?;
         self.done();
         Ok(found)
     }
 
     pub(super) async fn fetch_all<R: Found>(&mut self, errand: Errand) -> Result<Vec<R>, sqlx::Error> {
-        let found = errand.fetch_all(self.at_work()).await?;
+        let found = errand.fetch_all(self.at_work()?).await?;
         self.done();
         Ok(found)
     }
 
-    fn at_work(&mut self) -> &mut SqliteConnection {
+    fn at_work(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
         match self {
-            Self::Looks(connection) => connection,
-            Self::Reads(snapshot) => snapshot,
-            Self::Writes(turn, _) => turn.at_work(),
+            Self::Looks(look) => look.at_work(),
+            Self::Reads(snapshot) => Ok(snapshot),
+            Self::Writes(turn, _) => Ok(turn.at_work()),
         }
     }
 
     fn done(&mut self) {
-        if let Self::Writes(turn, _) = self {
-            turn.done();
+        match self {
+            Self::Looks(look) => look.done(),
+            Self::Reads(_) => {}
+            Self::Writes(turn, _) => turn.done(),
         }
     }
 
@@ -187,12 +190,14 @@ impl File {
                 if matches!(error, sqlx::Error::PoolTimedOut) { StoreError::Locked } else { error.into() }
             })?;
         MIGRATIONS.run(&writer).await?;
-        let readers = pool().max_connections(READERS).connect_with(options.read_only(true)).await?;
-        Ok(Self { readers, writer: Writer::new(writer), changed })
+        let readers = pool().max_connections(READERS + looks::AT_ONCE);
+        let readers = readers.connect_with(options.read_only(true)).await?;
+        let looks = Looks::new(readers.clone());
+        Ok(Self { readers, looks, writer: Writer::new(writer), changed })
     }
 
     pub(super) async fn look(&self) -> Result<Transaction, StoreError> {
-        Ok(Transaction::Looks(self.readers.acquire().await?))
+        Ok(Transaction::Looks(self.looks.begin().await?))
     }
 
     pub(super) async fn read(&self) -> Result<Transaction, StoreError> {
@@ -206,7 +211,7 @@ impl File {
     }
 
     pub(super) async fn close(&self) {
-        self.readers.close().await;
+        self.looks.close().await;
         self.writer.close().await;
     }
 }
