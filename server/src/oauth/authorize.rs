@@ -181,6 +181,7 @@ pub async fn post(State(app): State<App>, form: PageForm) -> Result<Response, Pa
     }
     // What was on the page, though the person's role may hold more by now.
     let basis = Basis::find(&mut unit, authority(request, &session, shown.scopes)).await?;
+    let before = basis.found().remembered;
     let granted = match grant(&app, &mut unit, request, &session, basis).await {
         Ok(granted) => granted,
         // They left while they decided: nothing is kept of this, and the page offers another account.
@@ -190,7 +191,7 @@ pub async fn post(State(app): State<App>, form: PageForm) -> Result<Response, Pa
         }
         Err(error) => return Err(error.into()),
     };
-    remember(&app, &mut unit, request, &session, shown.scopes).await?;
+    remember(&app, &mut unit, request, &session, before, shown.scopes).await?;
     unit.commit().await?;
     Ok(granted)
 }
@@ -359,11 +360,11 @@ async fn remember(
     unit: &mut Unit,
     request: &Request,
     session: &Session,
+    before: Option<Remembered>,
     shown: Scopes,
 ) -> Result<(), Error> {
     let remembrance = request.remembered_as();
     let subject = remembrance.subject(&session.user_id);
-    let before = store::consents::find(unit, subject).await?;
     let scopes = before.map_or(shown, |before| before.scopes.union(shown));
     let with_refresh = request.response_type == ResponseType::Code;
     store::consents::insert(unit, subject, Remembered { scopes, with_refresh }, app.clock.now()).await?;

@@ -111,7 +111,7 @@ pub async fn insert(unit: &mut Unit, entry: &Entry<'_>, detail: &Value) -> Resul
     let by = unit.by()?.clone();
     statement!(
         unit,
-        execute,
+        later,
         INSERT,
         entry.organization_id,
         by.now,

@@ -41,7 +41,7 @@ pub async fn insert(
                           values ($1, $2, $3, $4, $5, $6, $7, $8)";
     statement!(
         unit,
-        execute,
+        later,
         INSERT,
         code.digest().as_bytes(),
         grant.id(),

@@ -78,22 +78,6 @@ pub struct Remembered {
     pub with_refresh: bool,
 }
 
-/// What the person allowed there, if anything.
-pub async fn find(unit: &mut Unit, subject: Subject<'_>) -> Result<Option<Remembered>, StoreError> {
-    const FIND: &str = "select scopes, refresh_allowed_at from consents
-                        where user_id = $1 and client_id = $2 and requesting_origin = $3 and redirect_uri = $4";
-    let found = statement!(
-        unit,
-        fetch_optional(String, Option<UnixSeconds>),
-        FIND,
-        subject.user_id,
-        subject.client_id,
-        subject.requesting_origin,
-        subject.redirect_uri
-    )?;
-    found.map(|(list, refresh_allowed_at)| remembered(&list, refresh_allowed_at)).transpose()
-}
-
 pub(super) fn remembered(
     list: &str,
     refresh_allowed_at: Option<UnixSeconds>,
@@ -121,7 +105,7 @@ pub async fn insert(
                                   coalesce(consents.refresh_allowed_at, excluded.refresh_allowed_at)";
     statement!(
         unit,
-        execute,
+        later,
         INSERT,
         subject.user_id,
         subject.client_id,
@@ -144,7 +128,7 @@ pub async fn touch(unit: &mut Unit, subject: Subject<'_>, now: UnixSeconds) -> R
     const TOUCH: &str = "update consents set last_used_at = $5
                          where user_id = $1 and client_id = $2 and requesting_origin = $3 and redirect_uri = $4";
     let Subject { user_id, client_id, requesting_origin, redirect_uri } = subject;
-    statement!(unit, execute, TOUCH, user_id, client_id, requesting_origin, redirect_uri, now)?;
+    statement!(unit, later, TOUCH, user_id, client_id, requesting_origin, redirect_uri, now)?;
     Ok(())
 }
 

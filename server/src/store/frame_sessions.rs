@@ -18,7 +18,7 @@ pub async fn insert(
 ) -> Result<(), StoreError> {
     const INSERT: &str = "insert into frame_sessions (id, grant_id, handle_hash, created_at, expires_at)
                           values ($1, $2, $3, $4, $5)";
-    statement!(unit, execute, INSERT, id, grant.id(), handle.as_bytes(), now, expires_at)?;
+    statement!(unit, later, INSERT, id, grant.id(), handle.as_bytes(), now, expires_at)?;
     Ok(())
 }
 

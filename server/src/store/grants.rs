@@ -89,7 +89,7 @@ pub async fn insert(
     let target = grant.target();
     statement!(
         unit,
-        execute,
+        later,
         INSERT,
         grant.id(),
         grant.client_id(),

@@ -6,7 +6,7 @@
 //! the disk has it. Where nobody waits, a unit commits by itself, at once.
 
 use std::{
-    ops::{Deref, DerefMut},
+    mem,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -20,7 +20,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{ACQUIRE_TIMEOUT, StoreError};
+use super::{ACQUIRE_TIMEOUT, StoreError, errand::Errand};
 
 /// The writer, and the line before it.
 #[derive(Debug, Clone)]
@@ -71,8 +71,8 @@ impl Writer {
             *open = Some(Open { connection, step: Step::Closed, done: None });
         }
         let open = OwnedMutexGuard::try_map(open, Option::as_mut).map_err(|_| sqlx::Error::PoolClosed)?;
-        let mut turn = Turn { open, writer: self.clone() };
-        turn.open.begin().await?;
+        let mut turn = Turn { open, writer: self.clone(), put_off: Errand::default(), is_whole: true };
+        turn.begin().await?;
         Ok(turn)
     }
 
@@ -92,16 +92,6 @@ impl Writer {
 }
 
 impl Open {
-    /// Begins a unit, in the transaction that is open or in one of its own.
-    ///
-    /// IMMEDIATE takes the write lock now: a transaction that reads first and writes later can't be refused half-way
-    /// because another process wrote in between.
-    async fn begin(&mut self) -> Result<(), sqlx::Error> {
-        self.undo().await?;
-        self.step = Step::Unit;
-        self.run(if self.done.is_some() { "savepoint unit" } else { "begin immediate" }).await
-    }
-
     /// Undoes what was begun and given up.
     async fn undo(&mut self) -> Result<(), sqlx::Error> {
         if self.step != Step::Unit {
@@ -176,19 +166,77 @@ impl Open {
 pub(super) struct Turn {
     open: OwnedMappedMutexGuard<Option<Open>, Open>,
     writer: Writer,
+    /// What goes along with the next errand; with the first one, what begins the unit.
+    put_off: Errand,
+    /// Whether all that the engine was sent to do is done. Nothing is added to a unit of which something failed, as
+    /// that may be what was to begin it.
+    is_whole: bool,
 }
 
 impl Turn {
-    /// Makes it last, and returns when the disk has it.
-    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
+    /// Begins the unit, in the transaction that is open or in one of its own.
+    ///
+    /// IMMEDIATE takes the write lock now: a transaction that reads first and writes later can't be refused half-way
+    /// because another process wrote in between.
+    async fn begin(&mut self) -> Result<(), sqlx::Error> {
+        self.open.undo().await?;
+        self.put_off.add(if self.open.done.is_some() { "savepoint unit" } else { "begin immediate" });
+        Ok(())
+    }
+
+    /// What was put off, to be sent with what is added to it.
+    pub(super) fn errand(&mut self) -> Result<Errand, sqlx::Error> {
+        if !mem::replace(&mut self.is_whole, false) {
+            return Err(sqlx::Error::Protocol("something of this unit of work failed before".into()));
+        }
+        Ok(mem::take(&mut self.put_off))
+    }
+
+    /// Leaves an errand until there is another one.
+    pub(super) fn put_off(&mut self, errand: Errand) {
+        self.put_off = errand;
+        self.is_whole = true;
+    }
+
+    /// The engine, to be sent on an errand.
+    pub(super) fn at_work(&mut self) -> &mut SqliteConnection {
+        self.open.step = Step::Unit;
+        &mut self.open.connection
+    }
+
+    /// The errand is done.
+    pub(super) fn done(&mut self) {
+        self.is_whole = true;
+    }
+
+    /// The engine, which has done all that was put off.
+    pub(super) async fn connection(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
+        let errand = self.errand()?;
+        if errand.len() > 0 {
+            errand.execute(self.at_work()).await?;
+        }
+        self.done();
+        Ok(self.at_work())
+    }
+
+    /// Makes it last, and returns when the disk has it, with what is asked before another unit has its turn.
+    pub(super) async fn commit<T>(mut self, ask: impl FnOnce() -> T) -> Result<T, StoreError> {
+        let is_first = self.open.done.is_none();
+        let is_alone = is_first && self.writer.waiting.load(Ordering::Relaxed) == 0;
+        let mut errand = self.errand()?;
+        if is_alone {
+            errand.add("commit");
+        } else if !is_first {
+            errand.add("release unit");
+        }
+        if errand.len() > 0 {
+            errand.execute(self.at_work()).await?;
+        }
+        let asked = ask();
         let open = &mut *self.open;
-        let is_first = open.done.is_none();
-        if !is_first {
-            open.run("release unit").await?;
-        } else if self.writer.waiting.load(Ordering::Relaxed) == 0 {
-            open.run("commit").await?;
+        if is_alone {
             open.step = Step::Closed;
-            return Ok(());
+            return Ok(asked);
         }
         let mut outcome = open.done.get_or_insert_with(|| watch::Sender::new(None)).subscribe();
         open.step = Step::Done;
@@ -200,7 +248,8 @@ impl Turn {
         drop(self);
         let outcome =
             outcome.wait_for(Option::is_some).await.map_err(|_| sqlx::Error::WorkerCrashed)?.clone();
-        outcome.unwrap_or_else(|| Err(Arc::new(sqlx::Error::WorkerCrashed))).map_err(StoreError::Shared)
+        let outcome = outcome.unwrap_or_else(|| Err(Arc::new(sqlx::Error::WorkerCrashed)));
+        outcome.map(|()| asked).map_err(StoreError::Shared)
     }
 }
 
@@ -214,20 +263,6 @@ impl Drop for Turn {
             let writer = self.writer.clone();
             runtime.spawn(async move { writer.end().await });
         }
-    }
-}
-
-impl Deref for Turn {
-    type Target = SqliteConnection;
-
-    fn deref(&self) -> &SqliteConnection {
-        &self.open.connection
-    }
-}
-
-impl DerefMut for Turn {
-    fn deref_mut(&mut self) -> &mut SqliteConnection {
-        &mut self.open.connection
     }
 }
 
@@ -304,9 +339,16 @@ mod tests {
         }
     }
 
+    /// Leaves the insertion of a row until something else is sent.
+    fn insert_later(turn: &mut Turn, id: i64, of: Option<i64>) {
+        let mut errand = turn.errand().unwrap();
+        errand.add("insert into rows (id, of) values ($1, $2)");
+        turn.put_off(errand.bind(id).unwrap().bind(of).unwrap());
+    }
+
     async fn insert(turn: &mut Turn, id: i64, of: Option<i64>) {
         let insert = sqlx::query("insert into rows (id, of) values ($1, $2)").bind(id).bind(of);
-        insert.execute(&mut **turn).await.unwrap();
+        insert.execute(turn.connection().await.unwrap()).await.unwrap();
     }
 
     #[tokio::test]
@@ -315,22 +357,92 @@ mod tests {
         for id in [1, 2] {
             let mut turn = rows.writer.begin().await.unwrap();
             insert(&mut turn, id, None).await;
-            turn.commit().await.unwrap();
+            turn.commit(|| ()).await.unwrap();
             assert_eq!(rows.ids().await.last(), Some(&id));
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_put_off_is_done_with_the_commit_or_not_at_all() {
+        let rows = Rows::new().await;
+        for (ids, is_committed) in [([1, 2], true), ([3, 4], false), ([5, 6], true)] {
+            let mut turn = rows.writer.begin().await.unwrap();
+            for id in ids {
+                insert_later(&mut turn, id, None);
+            }
+            if is_committed {
+                turn.commit(|| ()).await.unwrap();
+            }
+        }
+        assert_eq!(rows.ids().await, [1, 2, 5, 6]);
+        // Nothing to do is nothing that fails.
+        rows.writer.begin().await.unwrap().commit(|| ()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_put_off_in_a_shared_transaction_is_its_unit_s() {
+        let rows = Rows::new().await;
+        let (mut first, second) = rows.one_at_work_and_one_waiting().await;
+        let mut third = pin!(rows.writer.begin());
+        assert!(third.as_mut().now_or_never().is_none());
+        insert_later(&mut first, 2, None);
+        let told = tokio::spawn(first.commit(|| ()));
+        let mut second = second.await.unwrap();
+        insert_later(&mut second, 3, None);
+        // The first row is there already: this unit fails at its end, and alone.
+        insert_later(&mut second, 1, None);
+        assert!(matches!(second.commit(|| ()).await, Err(StoreError::Conflict)));
+        let mut third = third.await.unwrap();
+        insert_later(&mut third, 4, None);
+        third.commit(|| ()).await.unwrap();
+        told.await.unwrap().unwrap();
+        assert_eq!(rows.ids().await, [1, 2, 4]);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_added_to_a_unit_of_which_something_failed() {
+        let rows = Rows::new().await;
+        let mut turn = rows.writer.begin().await.unwrap();
+        insert_later(&mut turn, 1, None);
+        insert_later(&mut turn, 1, None);
+        turn.connection().await.unwrap_err();
+        assert!(turn.errand().is_err() && turn.connection().await.is_err());
+        turn.commit(|| ()).await.unwrap_err();
+        let mut turn = rows.writer.begin().await.unwrap();
+        insert(&mut turn, 2, None).await;
+        turn.commit(|| ()).await.unwrap();
+        assert_eq!(rows.ids().await, [2]);
+    }
+
+    #[tokio::test]
+    async fn a_unit_that_another_process_keeps_from_beginning_does_nothing() {
+        let rows = Rows::new().await;
+        let mut other = rows.other.acquire().await.unwrap();
+        sqlx::raw_sql("begin immediate").execute(&mut *other).await.unwrap();
+        let mut turn = rows.writer.begin().await.unwrap();
+        insert_later(&mut turn, 1, None);
+        turn.connection().await.unwrap_err();
+        sqlx::raw_sql("rollback").execute(&mut *other).await.unwrap();
+        drop(other);
+        assert!(turn.errand().is_err(), "it would be outside of any transaction");
+        drop(turn);
+        let mut turn = rows.writer.begin().await.unwrap();
+        insert(&mut turn, 2, None).await;
+        turn.commit(|| ()).await.unwrap();
+        assert_eq!(rows.ids().await, [2]);
     }
 
     #[tokio::test]
     async fn nobody_is_told_before_all_that_wait_are_done_and_on_the_disk() {
         let rows = Rows::new().await;
         let (first, second) = rows.one_at_work_and_one_waiting().await;
-        let mut told = pin!(first.commit());
+        let mut told = pin!(first.commit(|| ()));
         assert!(told.as_mut().now_or_never().is_none());
         let mut second = second.await.unwrap();
         insert(&mut second, 2, None).await;
         assert!(told.as_mut().now_or_never().is_none(), "the second one is at work");
         assert!(rows.ids().await.is_empty());
-        let (first, second) = join(told, second.commit()).await;
+        let (first, second) = join(told, second.commit(|| ())).await;
         first.and(second).unwrap();
         assert_eq!(rows.ids().await, [1, 2]);
     }
@@ -341,13 +453,13 @@ mod tests {
         let (first, second) = rows.one_at_work_and_one_waiting().await;
         let mut third = pin!(rows.writer.begin());
         assert!(third.as_mut().now_or_never().is_none());
-        let told = tokio::spawn(first.commit());
+        let told = tokio::spawn(first.commit(|| ()));
         let mut second = second.await.unwrap();
         insert(&mut second, 2, None).await;
         drop(second);
         let mut third = third.await.unwrap();
         insert(&mut third, 3, None).await;
-        third.commit().await.unwrap();
+        third.commit(|| ()).await.unwrap();
         told.await.unwrap().unwrap();
         assert_eq!(rows.ids().await, [1, 3]);
     }
@@ -356,7 +468,7 @@ mod tests {
     async fn the_last_one_that_gives_up_leaves_what_the_others_did() {
         let rows = Rows::new().await;
         let (first, second) = rows.one_at_work_and_one_waiting().await;
-        let told = tokio::spawn(first.commit());
+        let told = tokio::spawn(first.commit(|| ()));
         let mut second = second.await.unwrap();
         insert(&mut second, 2, None).await;
         drop(second);
@@ -376,7 +488,7 @@ mod tests {
         assert_eq!(rows.ids().await, [2]);
         let mut turn = rows.writer.begin().await.unwrap();
         insert(&mut turn, 3, None).await;
-        turn.commit().await.unwrap();
+        turn.commit(|| ()).await.unwrap();
         assert_eq!(rows.ids().await, [2, 3]);
     }
 
@@ -384,15 +496,15 @@ mod tests {
     async fn all_that_share_a_commit_are_told_that_it_failed_and_the_next_one_begins_anew() {
         let rows = Rows::new().await;
         let (first, second) = rows.one_at_work_and_one_waiting().await;
-        let told = tokio::spawn(first.commit());
+        let told = tokio::spawn(first.commit(|| ()));
         let mut second = second.await.unwrap();
         insert(&mut second, 2, Some(404)).await;
-        let failed = [second.commit().await, told.await.unwrap()];
+        let failed = [second.commit(|| ()).await, told.await.unwrap()];
         assert!(failed.iter().all(|told| matches!(told, Err(StoreError::Shared(_)))), "{failed:?}");
         assert!(rows.ids().await.is_empty());
         let mut turn = rows.writer.begin().await.unwrap();
         insert(&mut turn, 3, None).await;
-        turn.commit().await.unwrap();
+        turn.commit(|| ()).await.unwrap();
         assert_eq!(rows.ids().await, [3]);
     }
 
@@ -400,10 +512,10 @@ mod tests {
     async fn who_does_not_wait_for_the_commit_leaves_the_others_theirs() {
         let rows = Rows::new().await;
         let (first, second) = rows.one_at_work_and_one_waiting().await;
-        assert!(first.commit().now_or_never().is_none());
+        assert!(first.commit(|| ()).now_or_never().is_none());
         let mut second = second.await.unwrap();
         insert(&mut second, 2, None).await;
-        second.commit().await.unwrap();
+        second.commit(|| ()).await.unwrap();
         assert_eq!(rows.ids().await, [1, 2]);
     }
 
@@ -411,7 +523,7 @@ mod tests {
     async fn closing_ends_what_is_done() {
         let rows = Rows::new().await;
         let (first, second) = rows.one_at_work_and_one_waiting().await;
-        assert!(first.commit().now_or_never().is_none());
+        assert!(first.commit(|| ()).now_or_never().is_none());
         drop(second.await.unwrap());
         rows.writer.close().await;
         assert_eq!(rows.ids().await, [1]);

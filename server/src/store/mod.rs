@@ -13,12 +13,14 @@ pub mod authorization_codes;
 pub mod backups;
 pub mod consents;
 pub mod counters;
+mod errand;
 pub mod frame_sessions;
 pub mod gate_changes;
 pub mod grants;
 mod group_commit;
 pub mod invitations;
 pub mod kept_forms;
+mod looks;
 pub mod memberships;
 pub mod moving;
 pub mod organizations;
@@ -297,17 +299,26 @@ impl Unit {
     pub async fn commit(self) -> Result<(), StoreError> {
         let Some(remembered) = self.remembered else {
             return match self.inner {
-                Inner::Sqlite(transaction) => transaction.commit().await,
+                Inner::Sqlite(transaction) => transaction.commit().await.map(drop),
                 Inner::Postgres(transaction) => postgres::commit(transaction).await,
             };
         };
         let (changes, committed) = match self.inner {
             Inner::Sqlite(mut transaction) => {
                 let changes = match transaction.has_changed_the_gate() {
-                    true => Some(remembered.changes_of_sqlite(&mut transaction).await?),
+                    true => Some(remembered.changes_of_sqlite(transaction.connection().await?).await?),
                     false => None,
                 };
-                (changes, transaction.commit().await)
+                let committed = match transaction.commit().await {
+                    // What was put off until the commit was heard of by nobody. A failure says itself that nothing that
+                    // is remembered counts.
+                    Ok(true) if changes.is_none() => {
+                        let _ = remembered.catch_up().await;
+                        Ok(())
+                    }
+                    committed => committed.map(drop),
+                };
+                (changes, committed)
             }
             Inner::Postgres(mut transaction) => {
                 let changes = remembered.changes_of_postgres(&mut transaction).await?;
@@ -335,19 +346,27 @@ impl Unit {
 
 /// Runs one statement on the engine at hand: `statement!(unit, fetch_optional Row, SQL, bind, bind)`.
 ///
-/// The SQL text is the same for every engine; an engine is one arm here.
+/// The SQL text is the same for every engine; an engine is one arm here. With `later` nobody asks what comes of it, and
+/// on an engine to which the way is long it is put off until something else goes there, or the commit: it is for what
+/// fails only where the engine does, for the failure is another statement's then.
 macro_rules! statement {
+    ($unit:expr, later, $sql:expr $(, $bind:expr)* $(,)?) => {
+        $crate::store::statement!($unit, @ put_off, execute, $sql $(, $bind)*).map(drop)
+    };
     ($unit:expr, execute, $sql:expr $(, $bind:expr)* $(,)?) => {
+        $crate::store::statement!($unit, @ execute, execute, $sql $(, $bind)*)
+    };
+    ($unit:expr, @ $sqlite:ident, $postgres:ident, $sql:expr $(, $bind:expr)*) => {
         match &mut $unit.inner {
-            $crate::store::Inner::Sqlite(transaction) => sqlx::query($sql)
-                $(.bind($bind))*
-                .execute(&mut **transaction)
-                .await
-                .map(|done| done.rows_affected())
-                .map_err($crate::store::StoreError::from),
+            $crate::store::Inner::Sqlite(transaction) => async {
+                let errand = transaction.errand($sql)?$(.bind($bind)?)*;
+                transaction.$sqlite(errand).await
+            }
+            .await
+            .map_err($crate::store::StoreError::from),
             $crate::store::Inner::Postgres(transaction) => sqlx::query($sql)
                 $(.bind($bind))*
-                .execute(&mut **transaction)
+                .$postgres(&mut **transaction)
                 .await
                 .map(|done| done.rows_affected())
                 .map_err($crate::store::StoreError::from),
@@ -355,11 +374,12 @@ macro_rules! statement {
     };
     ($unit:expr, $fetch:ident $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
         match &mut $unit.inner {
-            $crate::store::Inner::Sqlite(transaction) => sqlx::query_as::<_, $row>($sql)
-                $(.bind($bind))*
-                .$fetch(&mut **transaction)
-                .await
-                .map_err($crate::store::StoreError::from),
+            $crate::store::Inner::Sqlite(transaction) => async {
+                let errand = transaction.errand($sql)?$(.bind($bind)?)*;
+                transaction.$fetch::<$row>(errand).await
+            }
+            .await
+            .map_err($crate::store::StoreError::from),
             $crate::store::Inner::Postgres(transaction) => sqlx::query_as::<_, $row>($sql)
                 $(.bind($bind))*
                 .$fetch(&mut **transaction)
@@ -387,5 +407,28 @@ mod plan {
             None => line.strip_prefix("SCAN ").map(|table| format!("scan {table}")),
         };
         lines.iter().filter_map(|(_, _, _, line)| step(line)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_gate_hears_of_what_was_put_off_until_the_commit() {
+        const INSERT: &str =
+            "insert into organizations (id, slug, name, created_at) values ('o', 'o', 'O', 0)";
+        const RENAME: &str = "update organizations set name = $1 where id = 'o'";
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&DatabaseUrl::Sqlite(folder.path().join("latchkey.db"))).await.unwrap();
+        let remembered = store.remembered(&Clock::manual(0), &Limits::default());
+        remembered.catch_up().await.unwrap();
+        let before = remembered.applications_epoch();
+        let mut unit = store.write(By::server(0)).await.unwrap();
+        statement!(unit, later, INSERT).unwrap();
+        statement!(unit, later, RENAME, "P").unwrap();
+        unit.commit().await.unwrap();
+        assert_ne!(before, None);
+        assert_ne!(remembered.applications_epoch(), before);
     }
 }

@@ -36,7 +36,7 @@ pub async fn insert(
                           values ($1, $2, $3, $4, $5, $6)";
     statement!(
         unit,
-        execute,
+        later,
         INSERT,
         id,
         token.digest().as_bytes(),

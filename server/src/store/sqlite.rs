@@ -2,7 +2,6 @@
 
 use std::{
     fs::OpenOptions,
-    ops::{Deref, DerefMut},
     os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::{
@@ -13,15 +12,16 @@ use std::{
 };
 
 use sqlx::{
-    Sqlite, SqliteConnection, SqlitePool,
+    FromRow, SqlSafeStr, Sqlite, SqliteConnection, SqlitePool,
     migrate::Migrator,
-    pool::PoolConnection,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
 };
 
 use super::{
     ACQUIRE_TIMEOUT, StoreError,
+    errand::Errand,
     group_commit::{Turn, Writer},
+    looks::{self, Look, Looks},
 };
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -33,12 +33,15 @@ pub(super) const MOVED: i64 = 0x4c4b_6d76;
 
 /// How long a writer waits for another process that writes to the same file.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many statements are put off at most: the engine keeps ready what comes again in the same order.
+const MOST_PUT_OFF: usize = 8;
 /// Connections that read; SQLite lets them read while one writes.
 const READERS: u32 = 8;
 
 #[derive(Debug, Clone)]
 pub(super) struct File {
     pub(super) readers: SqlitePool,
+    looks: Looks,
     writer: Writer,
     changed: Changed,
 }
@@ -57,12 +60,16 @@ impl Changed {
         });
         Ok(())
     }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// One of its transactions: a statement by itself, a snapshot, or a turn with the writer.
 #[derive(Debug)]
 pub(super) enum Transaction {
-    Looks(PoolConnection<Sqlite>),
+    Looks(Look),
     Reads(sqlx::Transaction<'static, Sqlite>),
     Writes(Turn, Changed),
 }
@@ -72,40 +79,94 @@ impl Transaction {
     pub(super) fn has_changed_the_gate(&self) -> bool {
         match self {
             Self::Looks(_) | Self::Reads(_) => false,
-            Self::Writes(_, changed) => changed.0.load(Ordering::Relaxed),
+            Self::Writes(_, changed) => changed.is_set(),
         }
     }
 
-    pub(super) async fn commit(self) -> Result<(), StoreError> {
+    /// The engine, which has done all that was put off.
+    pub(super) async fn connection(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
         match self {
-            Self::Looks(_) => Ok(()),
-            Self::Reads(snapshot) => Ok(snapshot.commit().await?),
-            Self::Writes(turn, _) => turn.commit().await,
+            Self::Looks(look) => look.at_work(),
+            Self::Reads(snapshot) => Ok(snapshot),
+            Self::Writes(turn, _) => turn.connection().await,
+        }
+    }
+
+    /// An errand for one statement, and for what was put off before it.
+    pub(super) fn errand(&mut self, sql: impl SqlSafeStr) -> Result<Errand, sqlx::Error> {
+        let mut errand = match self {
+            Self::Looks(_) | Self::Reads(_) => Errand::default(),
+            Self::Writes(turn, _) => turn.errand()?,
+        };
+        errand.add(sql);
+        Ok(errand)
+    }
+
+    /// Leaves an errand until there is another one.
+    pub(super) async fn put_off(&mut self, errand: Errand) -> Result<u64, sqlx::Error> {
+        match self {
+            Self::Writes(turn, _) if errand.len() < MOST_PUT_OFF => {
+                turn.put_off(errand);
+                Ok(0)
+            }
+            Self::Looks(_) | Self::Reads(_) | Self::Writes(..) => self.execute(errand).await,
+        }
+    }
+
+    pub(super) async fn execute(&mut self, errand: Errand) -> Result<u64, sqlx::Error> {
+        let changed = errand.execute(self.at_work()?).await?;
+        self.done();
+        Ok(changed)
+    }
+
+    pub(super) async fn fetch_one<R: Found>(&mut self, errand: Errand) -> Result<R, sqlx::Error> {
+        self.fetch_optional(errand).await?.ok_or(sqlx::Error::RowNotFound)
+    }
+
+    pub(super) async fn fetch_optional<R: Found>(
+        &mut self,
+        errand: Errand,
+    ) -> Result<Option<R>, sqlx::Error> {
+        let found = errand.fetch_optional(self.at_work()?).await?;
+        self.done();
+        Ok(found)
+    }
+
+    pub(super) async fn fetch_all<R: Found>(&mut self, errand: Errand) -> Result<Vec<R>, sqlx::Error> {
+        let found = errand.fetch_all(self.at_work()?).await?;
+        self.done();
+        Ok(found)
+    }
+
+    fn at_work(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
+        match self {
+            Self::Looks(look) => look.at_work(),
+            Self::Reads(snapshot) => Ok(snapshot),
+            Self::Writes(turn, _) => Ok(turn.at_work()),
+        }
+    }
+
+    fn done(&mut self) {
+        match self {
+            Self::Looks(look) => look.done(),
+            Self::Reads(_) => {}
+            Self::Writes(turn, _) => turn.done(),
+        }
+    }
+
+    /// Makes it last, and says whether it changed anything that the gate remembers.
+    pub(super) async fn commit(self) -> Result<bool, StoreError> {
+        match self {
+            Self::Looks(_) => Ok(false),
+            Self::Reads(snapshot) => Ok(snapshot.commit().await.map(|()| false)?),
+            Self::Writes(turn, changed) => turn.commit(|| changed.is_set()).await,
         }
     }
 }
 
-impl Deref for Transaction {
-    type Target = SqliteConnection;
-
-    fn deref(&self) -> &SqliteConnection {
-        match self {
-            Self::Looks(connection) => connection,
-            Self::Reads(snapshot) => snapshot,
-            Self::Writes(turn, _) => turn,
-        }
-    }
-}
-
-impl DerefMut for Transaction {
-    fn deref_mut(&mut self) -> &mut SqliteConnection {
-        match self {
-            Self::Looks(connection) => connection,
-            Self::Reads(snapshot) => snapshot,
-            Self::Writes(turn, _) => turn,
-        }
-    }
-}
+/// What a row is read as.
+pub(super) trait Found: for<'r> FromRow<'r, SqliteRow> {}
+impl<R: for<'r> FromRow<'r, SqliteRow>> Found for R {}
 
 impl File {
     pub(super) async fn open(path: &Path) -> Result<Self, StoreError> {
@@ -137,12 +198,14 @@ impl File {
             return Err(StoreError::Moved);
         }
         MIGRATIONS.run(&writer).await?;
-        let readers = pool().max_connections(READERS).connect_with(options.read_only(true)).await?;
-        Ok(Self { readers, writer: Writer::new(writer), changed })
+        let readers = pool().max_connections(READERS + looks::AT_ONCE);
+        let readers = readers.connect_with(options.read_only(true)).await?;
+        let looks = Looks::new(readers.clone());
+        Ok(Self { readers, looks, writer: Writer::new(writer), changed })
     }
 
     pub(super) async fn look(&self) -> Result<Transaction, StoreError> {
-        Ok(Transaction::Looks(self.readers.acquire().await?))
+        Ok(Transaction::Looks(self.looks.begin().await?))
     }
 
     pub(super) async fn read(&self) -> Result<Transaction, StoreError> {
@@ -156,7 +219,7 @@ impl File {
     }
 
     pub(super) async fn close(&self) {
-        self.readers.close().await;
+        self.looks.close().await;
         self.writer.close().await;
     }
 }

@@ -60,7 +60,7 @@ pub async fn insert(unit: &mut Unit, id: &Digest256, row: &Row) -> Result<(), St
                                   $19, $20)";
     statement!(
         unit,
-        execute,
+        later,
         INSERT,
         id.as_bytes(),
         &row.browser_hash,
@@ -103,7 +103,7 @@ pub async fn touch(
     shown_scopes: &str,
 ) -> Result<(), StoreError> {
     const TOUCH: &str = "update transactions set user_id = $2, shown_scopes = $3 where id_hash = $1";
-    statement!(unit, execute, TOUCH, id.as_bytes(), user_id, shown_scopes)?;
+    statement!(unit, later, TOUCH, id.as_bytes(), user_id, shown_scopes)?;
     Ok(())
 }
 
