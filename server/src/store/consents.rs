@@ -137,7 +137,7 @@ pub async fn remove(unit: &mut Unit, subject: Subject<'_>) -> Result<(), StoreEr
     const REMOVE: &str = "delete from consents
                           where user_id = $1 and client_id = $2 and requesting_origin = $3 and redirect_uri = $4";
     let Subject { user_id, client_id, requesting_origin, redirect_uri } = subject;
-    statement!(unit, execute, REMOVE, user_id, client_id, requesting_origin, redirect_uri)?;
+    statement!(unit, later, REMOVE, user_id, client_id, requesting_origin, redirect_uri)?;
     Ok(())
 }
 

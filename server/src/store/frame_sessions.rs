@@ -40,8 +40,7 @@ pub async fn find_grant(
     handle: &Digest256,
     now: UnixSeconds,
 ) -> Result<Option<String>, StoreError> {
-    const FIND_GRANT: &str =
-        "select grant_id from frame_sessions where handle_hash = $1 and expires_at > $2";
+    const FIND_GRANT: &str = "select grant_id from frame_sessions where handle_hash = $1 and expires_at > $2";
     let found = statement!(unit, fetch_optional(String,), FIND_GRANT, handle.as_bytes(), now)?;
     Ok(found.map(|(grant_id,)| grant_id))
 }
