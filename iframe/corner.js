@@ -5,7 +5,7 @@
 // its own storage, which browsers keep apart for each site. A page that never answers has a place of its own for the
 // toolbar, and then there is nothing to move or collapse.
 import { write } from "./messages.js";
-import * as notes from "./notes.js";
+import { readNote, removeNote, writeNote } from "./notes.js";
 import { find } from "./toolbar.js";
 
 /** What a drag may begin on. */
@@ -79,9 +79,9 @@ export class Stand {
   #post;
 
   constructor() {
-    const kept = notes.get(KEPT_CORNER);
+    const kept = readNote(KEPT_CORNER);
     this.#corner = CORNERS.includes(kept) ? kept : CORNERS[0];
-    if (notes.get(KEPT_COLLAPSED)) this.#collapse(true);
+    if (readNote(KEPT_COLLAPSED)) this.#collapse(true);
   }
 
   /** Listens to what the person does, and tells the page. */
@@ -117,7 +117,7 @@ export class Stand {
     this.#toolbar.classList.add("docked");
     if (corner == this.#corner) return;
     this.#corner = corner;
-    notes.set(KEPT_CORNER, corner);
+    writeNote(KEPT_CORNER, corner);
     // What a screen reader says.
     this.#spot.textContent = `The toolbar is at the ${corner.replace("-", " ")}.`;
   }
@@ -131,8 +131,8 @@ export class Stand {
   #toggled() {
     const isCollapsed = !this.#toolbar.classList.contains("collapsed");
     this.#collapse(isCollapsed);
-    if (isCollapsed) notes.set(KEPT_COLLAPSED, "1");
-    else notes.remove(KEPT_COLLAPSED);
+    if (isCollapsed) writeNote(KEPT_COLLAPSED, "1");
+    else removeNote(KEPT_COLLAPSED);
   }
 
   /** Only a toolbar that the page docked is shown collapsed. */

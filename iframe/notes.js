@@ -15,34 +15,34 @@ function readCookie(name) {
 
 const writeCookie = (name, value, seconds) => (document.cookie = `${name}=${value}${ATTRIBUTES}${seconds}`);
 
-/** Uses the storage, or else the cookies, or neither. */
-function use(inStorage, inCookies) {
-  for (const attempt of [() => inStorage(localStorage), inCookies]) {
-    try {
-      return attempt();
-    } catch {}
+/** What comes of it, or null where the browser does not let it. */
+function attempt(use) {
+  try {
+    return use();
+  } catch {
+    return null;
   }
-  return null;
 }
 
 /** What is noted, or null. */
-export const get = (key) => use((storage) => storage.getItem(key), () => readCookie(nameOf(key)));
+export const readNote = (key) => attempt(() => localStorage.getItem(key)) ?? attempt(() => readCookie(nameOf(key)));
 
 /** Notes a word. */
-export const set = (key, word) => use((storage) => storage.setItem(key, word), () => writeCookie(nameOf(key), word, LONG));
+export function writeNote(key, word) {
+  const isStored = attempt(() => (localStorage.setItem(key, word), true));
+  if (!isStored) attempt(() => writeCookie(nameOf(key), word, LONG));
+}
 
 /** Notes nothing any more. */
-export const remove = (key) => use((storage) => storage.removeItem(key), () => writeCookie(nameOf(key), "", 0));
+export function removeNote(key) {
+  attempt(() => localStorage.removeItem(key));
+  attempt(() => readCookie(nameOf(key)) && writeCookie(nameOf(key), "", 0));
+}
 
 /** Whether the browser keeps a cookie for this page, on the site around it, as that of the session is one. */
 export function keepsCookies() {
   const name = nameOf("");
-  try {
-    writeCookie(name, 1, 60);
-    const isKept = readCookie(name) == "1";
-    writeCookie(name, "", 0);
-    return isKept;
-  } catch {
-    return false;
-  }
+  const isKept = attempt(() => (writeCookie(name, 1, 60), readCookie(name)));
+  attempt(() => writeCookie(name, "", 0));
+  return isKept == "1";
 }

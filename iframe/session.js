@@ -1,7 +1,7 @@
 // Who is signed in: whose token it is, what keeps it alive, and what the page and the other tabs are told of it. What
 // follows from what is the core's to decide (src/life.rs); here is what it decides about.
 import { isText, readSession, write } from "./messages.js";
-import * as notes from "./notes.js";
+import { readNote, removeNote, writeNote } from "./notes.js";
 import { LIMIT_MS, another, describe, exchange, form, revoke, send } from "./platform.js";
 import {
   ADOPT,
@@ -43,7 +43,7 @@ import {
   UNRENEWED,
 } from "./table.js";
 
-/** How soon it is asked again for a session that is being made, in milliseconds. */
+/** How soon it is asked again for a session that is being made, in milliseconds; each time it is twice as long. */
 const AGAIN_MS = 250;
 
 /** Does this while no other frame of this name does. Without locks each goes on by itself. */
@@ -111,7 +111,7 @@ export class Session {
       this.#channel = undefined;
     }
     // What somebody signed out of is no session, even where the platform has not heard of it yet.
-    const isMarked = (keeps) => !this.#isClosing(keeps) && notes.get(this.#key(keeps));
+    const isMarked = (keeps) => !this.#isClosing(keeps) && readNote(this.#key(keeps));
     const flags = (isMarked(keeps) ? MARKED : 0) | (isMarked(!keeps) ? OTHERWISE : 0);
     this.finish();
     return flags;
@@ -142,7 +142,7 @@ export class Session {
   }
 
   #isClosing(keeps) {
-    return notes.get(this.#closing(keeps));
+    return readNote(this.#closing(keeps));
   }
 
   /** What the platform is told of the frame that asks: the cookie is by these. */
@@ -239,6 +239,9 @@ export class Session {
       this.#held = null;
       this.#forgotten();
     }
+    // What is noted of it is gone when it is ended.
+    const isOpening = this.#isOpening();
+    const ended = does(FORGET | CLOSE) ? this.#give() : undefined;
     if (does(POST_SIGNED_IN | POST_RENEWED)) {
       const { state, session } = this.#held;
       const token = this.#keeps ? null : this.#held.token;
@@ -248,11 +251,12 @@ export class Session {
     if (does(TELL_ENDED)) this.#channel?.postMessage({ type: "ended", code: code || null });
     if (does(MARK)) this.#mark("1");
     if (does(UNMARK)) this.#unmark();
-    if (does(CLOSE)) this.#end();
-    if (does(OPEN)) this.#open(offer.handle);
+    if (does(CLOSE) && !does(OPEN)) this.#end(ended, isOpening);
+    if (does(OPEN)) this.#open(offer.handle, does(CLOSE));
     if (does(CLOSE_OTHERWISE)) {
       this.#close(!this.#keeps);
-      this.#unmark(!this.#keeps);
+      // It may be on its way still, and is closed by the next page view.
+      if (!this.#isOpening(!this.#keeps)) this.#unmark(!this.#keeps);
     }
     if (does(ASK)) this.#ask();
     if (does(ADOPT)) this.#adopt();
@@ -270,19 +274,29 @@ export class Session {
     }
   }
 
-  #open(handle) {
+  /** Has a session made, in the place of whatever the cookie opens. */
+  #open(handle, closes) {
     const turn = this.#core.turn();
     const fields = { handle, ...this.#fields() };
     this.#opening = handle;
+    // Both are on their way before the page can be left: what asks in between must not find who was signed in before.
+    if (closes) this.#remove();
     this.#inOrder(async () => {
       if (this.#opening != handle) return;
       // Who leaves the page before the answer is here has the cookie all the same, a little later.
       this.#mark(Date.now());
-      const { code } = await send(this.#path, { isFrame: true, fields });
+      // Of two tabs, the one that signed in last has the cookie.
+      let status, code;
+      await alone("latchkey cookie " + this.#place(), async () => ({ status, code } = await send(this.#path, { isFrame: true, fields })));
       // It was ended meanwhile, by the handle.
       if (this.#opening != handle) return;
       this.#opening = undefined;
-      if (code) return this.#tell(UNOPENED, { turn });
+      if (code) {
+        // Where the platform did not answer, it may have made one.
+        if (status) this.#unmark();
+        if (closes) this.#end();
+        return this.#tell(UNOPENED, { turn });
+      }
       // It took the place of whatever was to be closed, which the platform has ended.
       this.#closed();
       // What comes too late is closed before the next one opens.
@@ -292,42 +306,52 @@ export class Session {
     });
   }
 
-  /** Ends what the cookie opens, and what is being made of a handle: its cookie may not be there yet. */
-  #end() {
-    // It is noted first, until the platform has heard of it.
-    notes.set(this.#closing(), "1");
-    if (this.#opening) this.#remove(this.#keeps, this.#opening);
+  /** Ends the session that is being made, by its handle: its cookie may come yet. Nobody is told of that one any more. */
+  #give() {
+    const handle = this.#opening;
     this.#opening = undefined;
-    this.#inOrder(() => this.#close());
+    return handle && this.#remove(this.#keeps, handle);
   }
 
-  async #close(keeps) {
-    notes.set(this.#closing(keeps), "1");
+  /**
+   * Ends what the cookie opens, or what was `ended` already by its handle: another tab may have its own in the cookie. It
+   * is noted first, until the platform has heard of it; and longer where the page before may have left one on its way.
+   */
+  #end(ended, isOpening) {
+    writeNote(this.#closing(), "1");
+    this.#inOrder(async () => {
+      if (!ended || (await ended).code) await this.#close(this.#keeps, isOpening);
+      else this.#closed();
+    });
+  }
+
+  async #close(keeps, isOpening) {
+    writeNote(this.#closing(keeps), "1");
     const { code } = await this.#remove(keeps);
-    if (!code) this.#closed(keeps);
+    if (!code && !isOpening) this.#closed(keeps);
   }
 
-  #remove(keeps, handle) {
+  #remove(keeps = this.#keeps, handle) {
     return send(`${this.#path}?${form(this.#fields(keeps))}`, { isFrame: true, method: "DELETE", handle });
   }
 
   #closed(keeps) {
-    notes.remove(this.#closing(keeps));
+    removeNote(this.#closing(keeps));
   }
 
   /** Notes that there is a session, or since when one is being made. */
   #mark(word) {
-    notes.set(this.#key(), word);
+    writeNote(this.#key(), word);
   }
 
   /** Whether the session may be there in a moment. */
-  #isOpening() {
-    const since = Date.now() - notes.get(this.#key());
+  #isOpening(keeps) {
+    const since = Date.now() - readNote(this.#key(keeps));
     return since >= 0 && since < LIMIT_MS;
   }
 
   #unmark(keeps) {
-    notes.remove(this.#key(keeps));
+    removeNote(this.#key(keeps));
   }
 
   /** Asks for another token, by the cookie or by the refresh token; one tab at a time. */
@@ -339,10 +363,11 @@ export class Session {
       const refresh = this.#held?.refresh;
       let answer = { code: "login_required" };
       if (this.#core.tries_cookie() && !this.#isClosing()) answer = await another(this.#path, this.#fields());
-      while (answer.code == "login_required" && this.#isOpening() && turn == this.#core.turn()) {
-        // The page before this one was left while its session was being made.
-        await new Promise((again) => setTimeout(again, AGAIN_MS));
-        answer = await another(this.#path, this.#fields());
+      // The page before this one was left while its session was being made; until it is, the cookie is none or an old one.
+      const isMissing = () => answer.code == "login_required" || answer.code == "session_expired";
+      for (let wait = AGAIN_MS; isMissing() && this.#isOpening() && turn == this.#core.turn(); wait *= 2) {
+        await new Promise((again) => setTimeout(again, wait));
+        if (turn == this.#core.turn()) answer = await another(this.#path, this.#fields());
       }
       const flags = answer.code ? 0 : COOKIE;
       if (answer.code == "login_required" && refresh) {

@@ -59,9 +59,9 @@ import {
 const WAS_CUT_OFF =
   "The sign-in window closed at once. If it is still open, this site's Cross-Origin-Opener-Policy cut it off: send same-origin-allow-popups";
 
-const IS_SILENT = "The toolbar's frame did not answer: diagnose() says what may keep it out.";
+const IS_SILENT = "The toolbar's frame did not answer: diagnose() says why.";
 
-const STREAMED = "fetch: to send a stream takes HTTP/2 or later.";
+const STREAMED = "fetch: a stream takes HTTP/2 or later.";
 
 const REDIRECTED = "fetch: the platform answered with a redirect. Give the path that it leads to.";
 
@@ -325,8 +325,8 @@ export class Client extends EventTarget {
     if (does(REVOKE_LAST)) this.#revoke(last);
     if (does(REVOKE_OFFER)) this.#revoke(offer.refresh ?? offer.token);
     if (does(REPORT)) this.#report(failure);
-    // A frame that reloads by itself may be slow, and nobody waits for it. One that the site took off comes back.
-    if (does(UNHEARD) && (!this.#state || this.#waiting.dock.length)) this.#frame.isConnected ? this.#doWithout() || this.#giveUp() : this.#docked().catch(() => {});
+    // A frame that reloads by itself may be slow, and nobody waits for it.
+    if (does(UNHEARD) && (!this.#state || this.#waiting.dock.length)) this.#doWithout() || this.#giveUp();
     if (does(RENEW)) this.#renew();
     this.#wake();
   }
@@ -441,7 +441,11 @@ export class Client extends EventTarget {
     if (!status.ok || allowed !== true) this.#tell(REFUSED, 0, status.error ?? refused(error, error_description));
     else if (tokens == "frame" && responseType == "token" && this.#delivery == "channel") this.#tell(REFUSED, 0, invalid('responseType: give "code" with tokens: "frame" and redirectUri'));
     else if (leaves && redirect_uri === "unregistered") this.#tell(REFUSED, 0, invalid(`redirectUri: register ${redirectUri} for the application`));
-    else this.#tell(ALLOWED);
+    else {
+      // The site may have replaced its body meanwhile.
+      this.#docked().catch(() => {});
+      this.#tell(ALLOWED);
+    }
     return ready;
   }
 

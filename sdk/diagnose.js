@@ -73,7 +73,7 @@ export async function gather({ timeoutMs, ...options }) {
     const metas = document.querySelectorAll(`head meta[http-equiv="${HEADER}" i]`);
     return {
       options: { ...options, clientId, wasm },
-      refusal: refusalOf({ ...options, timeoutMs }),
+      refused: refusedOf({ ...options, timeoutMs }),
       page: {
         address: location.origin + location.pathname,
         origin: self.origin,
@@ -135,7 +135,7 @@ async function platformStatus(platform, clientId, redirectUri, signal) {
 }
 
 /** What `init` says of the options, if it refuses them: the option, and what it would take. */
-function refusalOf({ version, ...options }) {
+function refusedOf({ version, ...options }) {
   try {
     check(copy(options));
     return null;
@@ -214,12 +214,12 @@ export function judge(facts) {
     hasWindow: mode != "redirect",
   };
   const found = [place, scheme, policies, frame, wasm, isolation, status, redirect, storage].flatMap((check) => check(facts, wants));
-  return [...refused(facts, found), ...found];
+  return [...refusal(facts, found), ...found];
 }
 
 /** What init() refuses, where no other check has said so. */
-function refused({ refusal }, found) {
-  const [, option, problem] = /^(\w+): (.*)$/.exec(refusal) ?? [];
+function refusal({ refused }, found) {
+  const [, option, problem] = /^(\w+): (.*)$/.exec(refused) ?? [];
   if (!option || found.some(({ level, setting }) => level == "error" && setting == option)) return [];
   return [setting("error", "options", option, null, `init() refuses ${option}: ${problem}.`)];
 }
@@ -357,7 +357,7 @@ function wasm({ page, core, options }) {
 }
 
 /** Whether the window and the page will know each other. */
-function isolation({ page, status }, { hasWindow }) {
+function isolation({ page, status, options }, { hasWindow, isCode }) {
   const found = [];
   // Its value may be followed by where to report to.
   const said = (name) => (page.headers?.[name] ?? "").split(";")[0].trim();
@@ -368,6 +368,10 @@ function isolation({ page, status }, { hasWindow }) {
       ? "This page and the sign-in window can't reach each other, so that the response goes to the redirect URI of this site. With the value it goes the short way."
       : "This page and the sign-in window can't reach each other: send the value, or register a redirect URI on this site and give it to init as redirectUri.";
     found.push(header(way ? "info" : "error", "opener", COOP, "same-origin-allow-popups", message));
+  }
+  const isCut = /^(same-origin|noopener-allow-popups)$/.test(coop) || status.body?.opener === "cut";
+  if (hasWindow && isCut && way && options.tokens == "frame" && !isCode) {
+    found.push(setting("error", "opener", "responseType", "code", "The response goes to the redirect URI of this site, where its pages would see the token that the frame is to keep: set responseType to the value."));
   }
   if (hasWindow && status.body?.opener === "cut" && !way) {
     found.push(setting("error", "opener", "redirectUri", page.address, "The platform's login cuts the window off from this page: register a redirect URI on this site, and give it to init as redirectUri."));

@@ -37,7 +37,7 @@ export const timeoutOf = (ms, otherwise) => {
 /** The platform's window looks for the frame among the page's own, where those of a shadow tree are not listed. */
 export function checkContainer(container) {
   if (container != null && !(container instanceof Element && container.getRootNode() == document)) {
-    throw invalid("container: give an element of the page, outside of shadow trees");
+    throw invalid("container: give an element of the page, in no shadow tree");
   }
   return container ?? undefined;
 }

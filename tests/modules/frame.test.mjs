@@ -360,7 +360,8 @@ test("what opens in the place of what was to be closed is not closed", async (t)
 });
 
 test("a page that comes while the session of the one before it is being made waits for it", async (t) => {
-  for (const [answers, keeps] of [[[[204], [204]], false], [[[204]], true]]) {
+  // Until then the cookie is none, or that of a session before it, which has ended.
+  for (const [answers, keeps] of [[[[204], [403, { error: "session_expired" }]], false], [[[204]], true]]) {
     t.mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1e12 });
     const storage = new Map();
     const asked = answering(t, [200, info()], [], ...answers, [200, { access_token: "t2", token_type: "Bearer", expires_in: 60 }], [200, info()]);
@@ -374,10 +375,10 @@ test("a page that comes while the session of the one before it is being made wai
     const { session, steps, flags } = begin();
     assert.equal(flags, table.MARKED);
     session.act(table.ASK, "");
-    for (const _ of answers) {
+    for (const time of answers) {
       await turns();
       assert.deepEqual(steps, []);
-      t.mock.timers.tick(250);
+      t.mock.timers.tick(time[0] == 204 ? 250 : 500);
     }
     await turns();
     assert.deepEqual(steps.map(([event]) => event), [table.RENEWED]);
@@ -579,11 +580,11 @@ function waitingOnes(t) {
   t.mock.method(globalThis, "fetch", async (path, { method, headers, body }) => {
     if (path == "/api/0/") return Response.json(info());
     asked.push([method, body?.get("handle") ?? headers["Latchkey-Handle"]].filter(Boolean).join(" "));
-    await new Promise((done) => waiting.push(done));
+    if (!(await new Promise((done) => waiting.push(done)))) throw new TypeError("x");
     return new Response(null, { status: 204 });
   });
-  const answer = async () => {
-    waiting.shift()();
+  const answer = async (status = 204) => {
+    waiting.shift()(status);
     await settle();
   };
   return { asked, answer };
@@ -614,37 +615,81 @@ test("one session is made after the other, and the last one is told", async (t) 
   assert.deepEqual(steps.map(([event]) => event), [table.CAME, table.CAME, table.OPENED]);
 });
 
-test("who signs out while the session is being made ends it by its handle at once, and by the cookie that may come", async (t) => {
-  const noted = new Set();
-  const { asked, answer } = waitingOnes(t);
-  const acts = { [table.CAME]: table.TAKE | table.OPEN };
-  const { session, steps } = started({ noted, step: (session, event) => session.act(acts[event], "") });
+test("who signs out while the session is being made ends it by its handle at once", async (t) => {
+  for (const [status, rest] of [[204, []], [0, ["DELETE"]]]) {
+    const noted = new Set();
+    const { asked, answer } = waitingOnes(t);
+    const acts = { [table.CAME]: table.TAKE | table.OPEN };
+    const { session, steps } = started({ noted, step: (session, event) => session.act(acts[event], "") });
+    session.takeToken("s", "t", 60, "a");
+    await settle();
+    session.act(table.UNMARK | table.CLOSE, "");
+    // The page may be left in this moment: what it asked for is on its way, and the next one goes on with the rest.
+    assert.deepEqual(asked, ["POST a", "DELETE a"]);
+    assert.deepEqual([...noted], ["closing c1 https://shop.example"]);
+    await answer();
+    await answer(status);
+    // Another tab may have signed in since: its cookie is asked for only where the handle could not be.
+    assert.deepEqual(asked.slice(2), rest);
+    for (const _ of rest) await answer();
+    assert.deepEqual([steps.length, noted.size], [1, 0], "nobody is told of it");
+    // What waits for nothing is asked for at once.
+    const { length } = asked;
+    session.act(table.CLOSE, "");
+    assert.equal(asked.length, length + 1);
+    t.mock.restoreAll();
+  }
+});
+
+test("a sign-in that is over in another way leaves nothing behind that is being made", async (t) => {
+  const { asked } = waitingOnes(t);
+  const step = (session, event) => event == table.CAME && session.act(table.TAKE | table.OPEN, "");
+  const { session } = started({ step });
   session.takeToken("s", "t", 60, "a");
   await settle();
-  session.act(table.UNMARK | table.CLOSE, "");
-  // The page may be left in this moment: what it asked for is on its way, and the next one goes on with the rest.
+  session.act(table.FORGET, "");
   assert.deepEqual(asked, ["POST a", "DELETE a"]);
-  assert.deepEqual([...noted], ["closing c1 https://shop.example"]);
-  for (let i = 0; i < 2; i += 1) await answer();
-  assert.deepEqual(asked, ["POST a", "DELETE a", "DELETE"]);
-  await answer();
-  assert.deepEqual([steps.length, noted.size], [1, 0], "nobody is told of it");
-  // What waits for nothing is asked for at once.
-  session.act(table.CLOSE, "");
-  assert.equal(asked.length, 4);
 });
 
 test("who signs out before the session began to be made sees to it that none is", async (t) => {
   const { asked, answer } = waitingOnes(t);
-  const step = (session, event) => event == table.CAME && session.act(table.CLOSE | table.TAKE | table.OPEN, "");
+  const step = (session, event) => event == table.CAME && session.act(table.TAKE | table.OPEN, "");
   const { session } = started({ step });
+  session.act(table.CLOSE, "");
   session.takeToken("s", "t", 60, "a");
   await settle();
   assert.deepEqual(asked, ["DELETE"]);
   session.act(table.CLOSE, "");
   assert.deepEqual(asked, ["DELETE", "DELETE a"]);
-  for (let i = 0; i < 3; i += 1) await answer();
-  assert.deepEqual(asked, ["DELETE", "DELETE a", "DELETE"]);
+  for (let i = 0; i < 2; i += 1) await answer();
+  assert.deepEqual(asked, ["DELETE", "DELETE a"]);
+});
+
+test("the session before it is ended while the next one is made, both at once, and ended for good where none is made", async (t) => {
+  for (const [status, rest] of [[204, []], [0, ["DELETE"]]]) {
+    const { asked, answer } = waitingOnes(t);
+    const step = (session, event) => event == table.CAME && session.act(table.CLOSE | table.UNMARK | table.TAKE | table.OPEN, "");
+    const { session } = started({ step });
+    session.takeToken("s", "t", 60, "a");
+    await settle();
+    assert.deepEqual(asked, ["DELETE", "POST a"]);
+    await answer();
+    await answer(status);
+    assert.deepEqual(asked.slice(2), rest);
+    t.mock.restoreAll();
+  }
+});
+
+test("what may come yet of the page before is closed once more by the next one", async (t) => {
+  for (const [age, left] of [[1_000, 1], [60_000, 0]]) {
+    answering(t, [204]);
+    const storage = new Map([["session c1 https://shop.example", Date.now() - age]]);
+    const { session } = started({ storage });
+    session.act(table.UNMARK | table.CLOSE, "");
+    await settle();
+    assert.deepEqual([...storage.keys()], left ? ["closing c1 https://shop.example"] : []);
+    t.mock.restoreAll();
+  }
 });
 
 test("a refresh token that came with a token nobody could look at is the next one", async (t) => {

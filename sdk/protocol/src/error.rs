@@ -43,9 +43,9 @@ codes! {
     /// Nothing answered within the time limit.
     Timeout = "timeout", "Nothing answered in time. Try again, or raise timeoutMs.";
     /// The person said no, or may not say yes.
-    AccessDenied = "access_denied", "The person did not allow access. Offer the sign-in button again.";
+    AccessDenied = "access_denied", "Access was not allowed. Offer the sign-in button again.";
     /// `prompt: "none"` and nobody is signed in.
-    LoginRequired = "login_required", "Nobody is signed in. Call login(), without prompt \"none\".";
+    LoginRequired = "login_required", "Nobody is signed in. Call login() without prompt \"none\".";
     /// `prompt: "none"` and the person has not allowed this yet.
     ConsentRequired = "consent_required", "The person has not allowed this yet. Call login() without prompt \"none\".";
     /// The person is not a member of the application's organization.
@@ -53,7 +53,7 @@ codes! {
     /// The request was for another organization than the token's.
     WrongOrganization = "wrong_organization", "This sign-in opens one organization: use its slug in the path, or a relative path.";
     /// The token does not hold the scope the request needs.
-    InsufficientScope = "insufficient_scope", "Ask for the scope in login({ scopes }) and allow it for the application.";
+    InsufficientScope = "insufficient_scope", "Ask for the scope in login({ scopes }), and allow it for the application.";
     /// This site is not among the application's allowed origins.
     OriginNotAllowed = "origin_not_allowed", "Add this site's origin to the application's allowed origins.";
     /// No active application has this client id.
@@ -69,7 +69,7 @@ codes! {
     /// A response came that no request of this client belongs to.
     StateMismatch = "state_mismatch", "Start the sign-in again: this response belongs to another request.";
     /// The SDK and the platform speak different versions.
-    ProtocolMismatch = "protocol_mismatch", "Update the SDK: the platform speaks another version.";
+    ProtocolMismatch = "protocol_mismatch", "Update the SDK: the platform has another version.";
     /// The session has ended.
     SessionExpired = "session_expired", "The session has ended. Call login() again.";
     /// The platform could not be reached.

@@ -10,7 +10,7 @@ use axum::{
 };
 use axum_extra::extract::cookie::CookieJar;
 use latchkey_gate::bearer;
-use latchkey_protocol::{frame::Tokens, scope::Scopes};
+use latchkey_protocol::scope::Scopes;
 
 use crate::{
     applications::ResponseType,
@@ -36,11 +36,7 @@ use crate::{
         transaction::{self, Shown, Transaction},
     },
     state::App,
-    store::{
-        self, StoreError, Unit,
-        consents::{Remembered, Subject},
-        sessions::Session,
-    },
+    store::{self, StoreError, Unit, consents::Remembered, sessions::Session},
 };
 
 /// The path, for forms and redirects.
@@ -368,11 +364,5 @@ async fn remember(
     let scopes = before.map_or(shown, |before| before.scopes.union(shown));
     let with_refresh = request.response_type == ResponseType::Code;
     store::consents::insert(unit, subject, Remembered { scopes, with_refresh }, app.clock.now()).await?;
-    let callback = |tokens| app.config.callback(&request.client_id, tokens);
-    if request.target.redirect_uri == callback(Tokens::Frame) {
-        // The site leaves the token to its frame now: what its pages were allowed before no script of theirs gets any more.
-        let page = callback(Tokens::Page);
-        store::consents::remove(unit, Subject { redirect_uri: &page, ..subject }).await?;
-    }
     Ok(())
 }

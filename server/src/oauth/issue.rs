@@ -4,7 +4,7 @@
 //! organization, the person, their membership, the site, the session. Nothing else can make a [`Grant`], and without
 //! one the store takes no code and no token.
 
-use latchkey_protocol::scope::Scopes;
+use latchkey_protocol::{frame::Tokens, scope::Scopes};
 
 use crate::{
     audit::Action,
@@ -17,7 +17,9 @@ use crate::{
     },
     secret::{AccessToken, AuthorizationCode, Digest256, RefreshToken, Secret},
     state::App,
-    store::{self, Unit, audit_log::Entry, authorization_codes, frame_sessions, refresh_tokens},
+    store::{
+        self, Unit, audit_log::Entry, authorization_codes, consents::Subject, frame_sessions, refresh_tokens,
+    },
 };
 
 /// What a credential is issued on.
@@ -170,6 +172,12 @@ impl<'a> Basis<'a> {
         let grant = check(app, self.authority, self.found)?;
         let issued = credential.write(app, unit, &grant).await?;
         store::consents::touch(unit, subject, app.clock.now()).await?;
+        let callback = |tokens| app.config.callback(subject.client_id, tokens);
+        if subject.redirect_uri == callback(Tokens::Frame) {
+            // The site leaves the token to its frame: what its pages were allowed no script of theirs gets any more.
+            let page = callback(Tokens::Page);
+            store::consents::remove(unit, Subject { redirect_uri: &page, ..subject }).await?;
+        }
         tracing::info!(
             credential = C::NAME,
             grant = grant.id,

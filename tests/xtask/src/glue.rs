@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 /// The glue of the module in `{stem}_bg.wasm`, with a default export that loads it, from beside itself or from
 /// what it is given.
@@ -97,6 +97,11 @@ fn inline(
     let mut joined = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((import, name, after)) = next_import(rest) {
+        let statement = &rest[import..rest.len() - after.len()];
+        ensure!(
+            !statement.contains(" as "),
+            "{statement} has other names than the module, and all keep theirs"
+        );
         joined.push_str(&rest[..import]);
         if seen.insert(name.to_owned()) {
             joined.push_str(&without_exports(&inline(&read(name)?, read, seen)?));
@@ -173,6 +178,10 @@ mod tests {
         let expected = "// A.\nconst d = 1;\n\nclass B {}\nfunction load() {}\n\n\n\
                         export const c = new B(load, d, import(\"./e.js\"));\n";
         assert_eq!(joined, expected);
+        for import in ["* as b", "{ d as b }"] {
+            let entry = format!("import {import} from \"./d.js\";\n");
+            join(&entry, &mut |_| Ok(String::new())).unwrap_err();
+        }
         assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["b.js", "d.js"]);
         assert!(join("import { x } from \"./missing.js\";\n", &mut |name| anyhow::bail!("{name}")).is_err());
     }

@@ -8,6 +8,7 @@ use oxc_minifier::{
     MinifierOptions,
 };
 use oxc_parser::Parser;
+use oxc_semantic::SemanticBuilder;
 use oxc_span::SourceType;
 
 /// A module, minified. Class names stay, since they are what a console shows of an object or an error.
@@ -27,6 +28,11 @@ fn minify_as(kind: SourceType, name: &str, source: &str) -> Result<String> {
         bail!("{name}: {error}");
     }
     let mut program = parsed.program;
+    // A name that stands twice, as where several modules became one, is none of the parser's errors, nor the minifier's.
+    let looked_at = SemanticBuilder::new().with_check_syntax_error(true).build(&program);
+    if let Some(error) = looked_at.errors.first() {
+        bail!("{name}: {error}");
+    }
     let options = MinifierOptions {
         mangle: Some(MangleOptions {
             top_level: true,
@@ -115,7 +121,11 @@ mod tests {
     }
 
     #[test]
-    fn a_syntax_error_is_an_error() {
-        assert!(minify("a.js", "export const = 1").is_err());
+    fn a_syntax_error_is_an_error_and_so_is_a_name_that_stands_twice() {
+        for source in
+            ["export const = 1", "const a = 1; function a() {} export { a };", "const a = 1; const a = 2;"]
+        {
+            assert!(minify("a.js", source).is_err(), "{source}");
+        }
     }
 }

@@ -101,6 +101,13 @@ async fn what_is_allowed_to_the_frame_is_not_allowed_to_the_page_and_the_other_w
         let answer = person.ask(&silent(&allowed)).await;
         let answered = answer.response_to(&redirect_uri(&allowed));
         assert_eq!(answered.get("error").map(String::as_str), for_frame.then_some("consent_required"));
+        // Also where the frame was allowed before, and nobody is asked.
+        let frame = if for_frame { &other } else { &allowed };
+        let page = if for_frame { &allowed } else { &other };
+        person.ask(page).await;
+        person.ask(&silent(frame)).await;
+        let answer = person.ask(&silent(page)).await;
+        assert_eq!(answer.response_to(&redirect_uri(page))["error"], "consent_required");
     }
 }
 
