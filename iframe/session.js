@@ -43,7 +43,7 @@ import {
   UNRENEWED,
 } from "./table.js";
 
-/** How soon it is asked again for a session that is being made, in milliseconds; each time it is twice as long. */
+/** How soon it is asked again for a session that is being made, in milliseconds; then it is twice as long, up to a second. */
 const AGAIN_MS = 250;
 
 /** Does this while no other frame of this name does. Without locks each goes on by itself. */
@@ -72,8 +72,11 @@ export class Session {
   #keeps = false;
   /** The handle of which a session is being made, or is to be. */
   #opening;
-  /** What is being asked for about the cookie, and what is to be asked after that. */
+  /** The sessions that are to be made, one after the other. */
   #steps = [];
+  #isFinishing = false;
+  /** The page is being left: what is asked for goes on, and nobody hears the answer. */
+  #isLeft = false;
   #channel;
 
   constructor(clientId, signedIn, forgotten) {
@@ -84,6 +87,8 @@ export class Session {
 
   start(core) {
     this.#core = core;
+    addEventListener("pagehide", () => (this.#isLeft = true));
+    addEventListener("pageshow", () => (this.#isLeft = false));
     // A machine that slept, or a tab that was put aside, missed its time.
     document.addEventListener("visibilitychange", () => document.visibilityState == "visible" && this.#tell(TICK));
   }
@@ -118,11 +123,13 @@ export class Session {
   }
 
   /** Ends what could not be ended when somebody signed out: the platform was out of reach, or the page was left. */
-  finish() {
-    if (!this.#origin) return;
+  async finish() {
+    if (!this.#origin || this.#isFinishing) return;
+    this.#isFinishing = true;
     for (const keeps of [this.#keeps, !this.#keeps]) {
-      if (this.#isClosing(keeps)) this.#inOrder(() => this.#isClosing(keeps) && this.#close(keeps));
+      if (this.#isClosing(keeps)) await this.#close(keeps);
     }
+    this.#isFinishing = false;
   }
 
   /**
@@ -264,7 +271,7 @@ export class Session {
 
   // The session that this frame keeps at the platform, in a cookie that no script sees (SECURITY 45a).
 
-  /** One after the other: whatever is opened or closed is in the one cookie that there is. */
+  /** Does this once all before it is done. */
   async #inOrder(step) {
     this.#steps.push(step);
     if (this.#steps.length > 1) return;
@@ -274,7 +281,7 @@ export class Session {
     }
   }
 
-  /** Has a session made, in the place of whatever the cookie opens. */
+  /** Has a session made, in the place of whatever the cookie opens. Of two tabs, the one that signed in last has it. */
   #open(handle, closes) {
     const turn = this.#core.turn();
     const fields = { handle, ...this.#fields() };
@@ -283,9 +290,9 @@ export class Session {
     if (closes) this.#remove();
     this.#inOrder(async () => {
       if (this.#opening != handle) return;
+      const before = readNote(this.#key());
       // Who leaves the page before the answer is here has the cookie all the same, a little later.
       this.#mark(Date.now());
-      // Of two tabs, the one that signed in last has the cookie.
       let status, code;
       await alone("latchkey cookie " + this.#place(), async () => ({ status, code } = await send(this.#path, { isFrame: true, fields })));
       // It was ended meanwhile, by the handle.
@@ -293,16 +300,13 @@ export class Session {
       this.#opening = undefined;
       if (code) {
         // Where the platform did not answer, it may have made one.
-        if (status) this.#unmark();
-        if (closes) this.#end();
+        if (status) before ? this.#mark(before) : this.#unmark();
+        if (closes && !this.#isLeft) this.#end();
         return this.#tell(UNOPENED, { turn });
       }
       // It took the place of whatever was to be closed, which the platform has ended.
       this.#closed();
-      // What comes too late is closed before the next one opens.
-      const next = this.#steps.splice(1);
       this.#tell(OPENED, { turn });
-      this.#steps.push(...next);
     });
   }
 
@@ -314,25 +318,29 @@ export class Session {
   }
 
   /**
-   * Ends what the cookie opens, or what was `ended` already by its handle: another tab may have its own in the cookie. It
-   * is noted first, until the platform has heard of it; and longer where the page before may have left one on its way.
+   * Ends what the cookie opens now, beside what is `ended` by its handle; it waits for nothing, as the page may be left and
+   * another tab may sign in. It is noted until the platform has heard of it, and longer where the page before may have left
+   * one on its way.
    */
-  #end(ended, isOpening) {
-    writeNote(this.#closing(), "1");
-    this.#inOrder(async () => {
-      if (!ended || (await ended).code) await this.#close(this.#keeps, isOpening);
-      else this.#closed();
-    });
+  async #end(ended, isOpening) {
+    writeNote(this.#closing(), isOpening ? Date.now() + LIMIT_MS : 1);
+    const answers = await Promise.all([ended, this.#remove()]);
+    if (!answers.some((answer) => answer?.code)) this.#heard();
   }
 
-  async #close(keeps, isOpening) {
-    writeNote(this.#closing(keeps), "1");
+  async #close(keeps) {
+    if (!this.#isClosing(keeps)) writeNote(this.#closing(keeps), 1);
     const { code } = await this.#remove(keeps);
-    if (!code && !isOpening) this.#closed(keeps);
+    if (!code) this.#heard(keeps);
   }
 
   #remove(keeps = this.#keeps, handle) {
     return send(`${this.#path}?${form(this.#fields(keeps))}`, { isFrame: true, method: "DELETE", handle });
+  }
+
+  /** The platform has ended what there was. */
+  #heard(keeps) {
+    if (!(this.#isClosing(keeps) > Date.now())) this.#closed(keeps);
   }
 
   #closed(keeps) {
@@ -365,7 +373,7 @@ export class Session {
       if (this.#core.tries_cookie() && !this.#isClosing()) answer = await another(this.#path, this.#fields());
       // The page before this one was left while its session was being made; until it is, the cookie is none or an old one.
       const isMissing = () => answer.code == "login_required" || answer.code == "session_expired";
-      for (let wait = AGAIN_MS; isMissing() && this.#isOpening() && turn == this.#core.turn(); wait *= 2) {
+      for (let wait = AGAIN_MS; isMissing() && this.#isOpening() && turn == this.#core.turn(); wait = Math.min(2 * wait, 1000)) {
         await new Promise((again) => setTimeout(again, wait));
         if (turn == this.#core.turn()) answer = await another(this.#path, this.#fields());
       }

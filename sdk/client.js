@@ -328,6 +328,8 @@ export class Client extends EventTarget {
     // A frame that reloads by itself may be slow, and nobody waits for it.
     if (does(UNHEARD) && (!this.#state || this.#waiting.dock.length)) this.#doWithout() || this.#giveUp();
     if (does(RENEW)) this.#renew();
+    // While it loads, the site may replace its body: once the frame is put back.
+    if (!this.#state && !this.#waiting.dock.length) this.#docked().catch(() => {});
     this.#wake();
   }
 
@@ -349,7 +351,7 @@ export class Client extends EventTarget {
     clearTimeout(this.#timer);
     const ms = this.#core.wake_after(Date.now());
     // A longer wait than a timer can count is cut: whoever is woken looks at the time again.
-    if (ms < Infinity) this.#timer = setTimeout(() => this.#tell(TICK, this.#popup?.closed ? 1 : 0), Math.min(ms, 2 ** 31 - 1));
+    if (ms < Infinity) this.#timer = setTimeout(() => this.#tell(TICK, this.#popup?.closed ? 1 : 0), Math.min(ms, this.#state ? 2e9 : 500));
   }
 
   /** A promise that the table settles, for a step that begins at once. Who waits for it may give up, or has so many milliseconds. */
@@ -441,11 +443,7 @@ export class Client extends EventTarget {
     if (!status.ok || allowed !== true) this.#tell(REFUSED, 0, status.error ?? refused(error, error_description));
     else if (tokens == "frame" && responseType == "token" && this.#delivery == "channel") this.#tell(REFUSED, 0, invalid('responseType: give "code" with tokens: "frame" and redirectUri'));
     else if (leaves && redirect_uri === "unregistered") this.#tell(REFUSED, 0, invalid(`redirectUri: register ${redirectUri} for the application`));
-    else {
-      // The site may have replaced its body meanwhile.
-      this.#docked().catch(() => {});
-      this.#tell(ALLOWED);
-    }
+    else this.#tell(ALLOWED);
     return ready;
   }
 

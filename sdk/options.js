@@ -30,7 +30,7 @@ export const scopeOf = (scopes) => {
 /** Milliseconds, up to the longest wait that a timer counts to. */
 export const timeoutOf = (ms, otherwise) => {
   if (ms == null) return otherwise;
-  if (!(typeof ms == "number" && ms > 0 && ms <= 2147483647)) throw invalid("timeoutMs: give a number of milliseconds, from 1 to 2147483647");
+  if (!(typeof ms == "number" && ms > 0 && ms <= 2147483647)) throw invalid("timeoutMs: give milliseconds, from 1 to 2147483647");
   return ms;
 };
 
@@ -95,7 +95,7 @@ export function check(given) {
 export function checkLogin(given, { scope }) {
   if (given != null && typeof given != "object") throw invalid("login: give an object with options, or nothing");
   const { signal, scopes, prompt } = Object(given);
-  if (signal != null && !(signal instanceof AbortSignal)) throw invalid("signal: give the signal of an AbortController");
+  if (signal != null && !(signal instanceof AbortSignal)) throw invalid("signal: give an AbortSignal");
   return {
     signal,
     scope: scopes == null ? scope : scopeOf(scopes),

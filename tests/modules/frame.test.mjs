@@ -215,6 +215,8 @@ globalThis.BroadcastChannel = class {
 /** A session whose core writes down what it is told, and answers what the test says. */
 function started({ keeps = false, ...options } = {}) {
   globalThis.document = { addEventListener() {} };
+  const heard = new Map();
+  globalThis.addEventListener = (name, hear) => heard.set(name, hear);
   const noted = options.noted instanceof Set ? options.noted : new Set(options.noted);
   const storage = options.storage
     ? { getItem: (key) => options.storage.get(key) ?? null, setItem: (key, word) => options.storage.set(key, String(word)), removeItem: (key) => options.storage.delete(key) }
@@ -231,7 +233,7 @@ function started({ keeps = false, ...options } = {}) {
   const session = new Session("c1", (held) => shown.push(held.token), () => shown.push(null));
   session.start(core);
   const flags = session.begin("https://shop.example", keeps);
-  return { session, steps, posted, shown, flags };
+  return { session, steps, posted, shown, flags, heard };
 }
 const settle = () => new Promise((done) => setTimeout(done, 20));
 
@@ -615,28 +617,24 @@ test("one session is made after the other, and the last one is told", async (t) 
   assert.deepEqual(steps.map(([event]) => event), [table.CAME, table.CAME, table.OPENED]);
 });
 
-test("who signs out while the session is being made ends it by its handle at once", async (t) => {
-  for (const [status, rest] of [[204, []], [0, ["DELETE"]]]) {
+test("who signs out while the session is being made ends it by its handle, and what the cookie opens now, at once", async (t) => {
+  for (const status of [204, 0]) {
     const noted = new Set();
     const { asked, answer } = waitingOnes(t);
     const acts = { [table.CAME]: table.TAKE | table.OPEN };
     const { session, steps } = started({ noted, step: (session, event) => session.act(acts[event], "") });
     session.takeToken("s", "t", 60, "a");
     await settle();
-    session.act(table.UNMARK | table.CLOSE, "");
-    // The page may be left in this moment: what it asked for is on its way, and the next one goes on with the rest.
-    assert.deepEqual(asked, ["POST a", "DELETE a"]);
-    assert.deepEqual([...noted], ["closing c1 https://shop.example"]);
+    session.act(table.FORGET | table.CLOSE, "");
+    // The page may be left in this moment, and another tab may sign in.
+    assert.deepEqual(asked, ["POST a", "DELETE a", "DELETE"]);
+    const closing = "closing c1 https://shop.example";
+    assert.ok(noted.has(closing));
     await answer();
     await answer(status);
-    // Another tab may have signed in since: its cookie is asked for only where the handle could not be.
-    assert.deepEqual(asked.slice(2), rest);
-    for (const _ of rest) await answer();
-    assert.deepEqual([steps.length, noted.size], [1, 0], "nobody is told of it");
-    // What waits for nothing is asked for at once.
-    const { length } = asked;
-    session.act(table.CLOSE, "");
-    assert.equal(asked.length, length + 1);
+    await answer();
+    // What was not heard of is told by the next page view.
+    assert.deepEqual([steps.length, noted.has(closing)], [1, !status], "nobody is told of the session");
     t.mock.restoreAll();
   }
 });
@@ -655,14 +653,51 @@ test("who signs out before the session began to be made sees to it that none is"
   const { asked, answer } = waitingOnes(t);
   const step = (session, event) => event == table.CAME && session.act(table.TAKE | table.OPEN, "");
   const { session } = started({ step });
+  for (const handle of ["a", "b"]) {
+    session.takeToken("s", "t", 60, handle);
+    await settle();
+  }
+  session.act(table.CLOSE, "");
+  for (let i = 0; i < 3; i += 1) await answer();
+  assert.deepEqual(asked, ["POST a", "DELETE b", "DELETE"]);
+});
+
+test("a session is made at once, whatever is being closed", async (t) => {
+  const { asked } = waitingOnes(t);
+  const step = (session, event) => event == table.CAME && session.act(table.TAKE | table.OPEN, "");
+  const { session } = started({ step });
   session.act(table.CLOSE, "");
   session.takeToken("s", "t", 60, "a");
   await settle();
-  assert.deepEqual(asked, ["DELETE"]);
-  session.act(table.CLOSE, "");
-  assert.deepEqual(asked, ["DELETE", "DELETE a"]);
-  for (let i = 0; i < 2; i += 1) await answer();
-  assert.deepEqual(asked, ["DELETE", "DELETE a"]);
+  assert.deepEqual(asked, ["DELETE", "POST a"]);
+});
+
+test("a session that was not made leaves what was noted of another tab's", async (t) => {
+  for (const before of [undefined, "1"]) {
+    answering(t, [200, info()], [503, {}]);
+    const key = "session c1 https://shop.example";
+    const storage = new Map(before && [[key, before]]);
+    const step = (session, event) => event == table.CAME && session.act(table.TAKE | table.OPEN, "");
+    started({ storage, step }).session.takeToken("s", "t", 60, "a");
+    await settle();
+    assert.equal(storage.get(key), before);
+    t.mock.restoreAll();
+  }
+});
+
+test("a page that is left ends nothing of which it did not hear", async (t) => {
+  for (const isLeft of [false, true]) {
+    const { asked, answer } = waitingOnes(t);
+    const step = (session, event) => event == table.CAME && session.act(table.CLOSE | table.TAKE | table.OPEN, "");
+    const { session, heard } = started({ step });
+    session.takeToken("s", "t", 60, "a");
+    await settle();
+    if (isLeft) heard.get("pagehide")();
+    await answer();
+    await answer(0);
+    assert.deepEqual(asked.slice(2), isLeft ? [] : ["DELETE"]);
+    t.mock.restoreAll();
+  }
 });
 
 test("the session before it is ended while the next one is made, both at once, and ended for good where none is made", async (t) => {
@@ -681,13 +716,22 @@ test("the session before it is ended while the next one is made, both at once, a
 });
 
 test("what may come yet of the page before is closed once more by the next one", async (t) => {
-  for (const [age, left] of [[1_000, 1], [60_000, 0]]) {
-    answering(t, [204]);
-    const storage = new Map([["session c1 https://shop.example", Date.now() - age]]);
+  const [key, closing] = ["session c1 https://shop.example", "closing c1 https://shop.example"];
+  for (const [age, isNoted] of [[1_000, true], [60_000, false]]) {
+    const asked = answering(t, [204], [204], [204]);
+    const storage = new Map([[key, Date.now() - age]]);
     const { session } = started({ storage });
     session.act(table.UNMARK | table.CLOSE, "");
     await settle();
-    assert.deepEqual([...storage.keys()], left ? ["closing c1 https://shop.example"] : []);
+    assert.equal(storage.has(closing), isNoted);
+    started({ storage });
+    await settle();
+    assert.deepEqual([asked.length, storage.has(closing)], [isNoted ? 2 : 1, isNoted], "it may still come");
+    t.mock.timers.enable({ apis: ["Date"], now: Date.now() + 16_000 });
+    started({ storage });
+    await settle();
+    assert.equal(storage.has(closing), false);
+    t.mock.timers.reset();
     t.mock.restoreAll();
   }
 });
