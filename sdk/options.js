@@ -93,7 +93,7 @@ export function check(given) {
 
 /** The options of `login`. */
 export function checkLogin(given, { scope }) {
-  if (given != null && typeof given != "object") throw invalid("login: give an object with options, or nothing");
+  if (given != null && typeof given != "object") throw invalid("login: give options, or nothing");
   const { signal, scopes, prompt } = Object(given);
   if (signal != null && !(signal instanceof AbortSignal)) throw invalid("signal: give an AbortSignal");
   return {
