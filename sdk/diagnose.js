@@ -363,14 +363,14 @@ function isolation({ page, status, options }, { hasWindow, isCode }) {
   const said = (name) => (page.headers?.[name] ?? "").split(";")[0].trim();
   const coop = page.isTop && page.isSecure ? said(COOP) : "";
   const way = status.body?.redirect_uri === "registered";
-  if (hasWindow && /^(same-origin|noopener-allow-popups)$/.test(coop)) {
+  const cutsOff = /^(same-origin|noopener-allow-popups)$/.test(coop);
+  if (hasWindow && cutsOff) {
     const message = way
       ? "This page and the sign-in window can't reach each other, so that the response goes to the redirect URI of this site. With the value it goes the short way."
       : "This page and the sign-in window can't reach each other: send the value, or register a redirect URI on this site and give it to init as redirectUri.";
     found.push(header(way ? "info" : "error", "opener", COOP, "same-origin-allow-popups", message));
   }
-  const isCut = /^(same-origin|noopener-allow-popups)$/.test(coop) || status.body?.opener === "cut";
-  if (hasWindow && isCut && way && options.tokens == "frame" && !isCode) {
+  if (hasWindow && (cutsOff || status.body?.opener === "cut") && way && options.tokens == "frame" && !isCode) {
     found.push(setting("error", "opener", "responseType", "code", "The response goes to the redirect URI of this site, where its pages would see the token that the frame is to keep: set responseType to the value."));
   }
   if (hasWindow && status.body?.opener === "cut" && !way) {
