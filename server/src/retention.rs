@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     audit::By,
-    clock::UnixSeconds,
+    clock::{Clock, UnixSeconds},
     oauth::signing_keys::retired_until,
     state::App,
     store::{
@@ -96,10 +96,11 @@ pub async fn run(app: App) {
 pub async fn sweep(app: &App) -> Result<u64, StoreError> {
     let mut all = 0;
     // One for all kinds: with a session goes no grant that ended since the grants were swept, and its line with it.
-    let now = app.clock.now();
+    let mut now = app.clock.now();
     for kind in KINDS {
         loop {
-            let Some(swept) = sweep_some(app, kind, now).await? else { return Ok(all) };
+            let Some((swept, until)) = sweep_some(app, kind, now).await? else { return Ok(all) };
+            now = until;
             all += swept;
             if swept < MOST.unsigned_abs() {
                 break;
@@ -109,13 +110,24 @@ pub async fn sweep(app: &App) -> Result<u64, StoreError> {
     Ok(all)
 }
 
-/// Deletes a batch, however much is written at the time. `None` where another process sweeps.
-async fn sweep_some(app: &App, kind: Kind, now: UnixSeconds) -> Result<Option<u64>, StoreError> {
+/// Deletes a batch, however much is written at the time, and says of how many rows, and until when. `None` where another
+/// process sweeps.
+async fn sweep_some(
+    app: &App,
+    kind: Kind,
+    now: UnixSeconds,
+) -> Result<Option<(u64, UnixSeconds)>, StoreError> {
     let attempt = async || {
-        let Some(mut unit) = app.store.sweep(By::server(app.clock.now())).await? else { return Ok(None) };
-        let swept = kind.sweep(app, &mut unit, now).await?;
+        let by = By::server(app.clock.now());
+        let Some((mut unit, there)) = app.store.sweep(by).await? else { return Ok(None) };
+        let until = match (&app.clock, there) {
+            // Whose clock is wrong deletes nothing that is good for all the others.
+            (Clock::System, Some(there)) => there.min(now),
+            (Clock::System | Clock::Manual(_), _) => now,
+        };
+        let swept = kind.sweep(app, &mut unit, until).await?;
         unit.commit().await?;
-        Ok(Some(swept))
+        Ok(Some((swept, until)))
     };
     rounds::until_done(&app.entropy, attempt, rounds::is_contended).await
 }

@@ -48,11 +48,15 @@ use std::{
 };
 
 use latchkey_gate::database::Database as Remembered;
-use sqlx::Postgres;
 
 pub use url::{DatabaseUrl, DatabaseUrlError, PostgresUrl, shown};
 
-use crate::{audit::By, clock::Clock, config::Limits, store::counters::Counters};
+use crate::{
+    audit::By,
+    clock::{Clock, UnixSeconds},
+    config::Limits,
+    store::counters::Counters,
+};
 
 /// How long a request waits for a connection before the server says that it is overloaded.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -241,14 +245,16 @@ impl Store {
         Ok(Unit { inner, by: Some(by), remembered: self.remembered.get().cloned() })
     }
 
-    /// A writer that deletes what has expired. `None` where another process does that at this moment.
-    pub async fn sweep(&self, by: By) -> Result<Option<Unit>, StoreError> {
+    /// A writer that deletes what has expired, and what time it is at a server. `None` where another process does that at
+    /// this moment.
+    pub async fn sweep(&self, by: By) -> Result<Option<(Unit, Option<UnixSeconds>)>, StoreError> {
         let mut unit = self.write(by).await?;
-        let is_alone = match &mut unit.inner {
-            Inner::Sqlite(_) => true,
-            Inner::Postgres(transaction) => postgres::is_alone(transaction).await?,
-        };
-        Ok(is_alone.then_some(unit))
+        Ok(match &mut unit.inner {
+            Inner::Sqlite(_) => Some((unit, None)),
+            Inner::Postgres(transaction) => {
+                postgres::sweeps_at(transaction).await?.map(|there| (unit, Some(there)))
+            }
+        })
     }
 
     /// Closes every connection, so that a file is whole on disk.
@@ -276,7 +282,7 @@ pub struct Unit {
 #[derive(Debug)]
 enum Inner {
     Sqlite(sqlite::Transaction),
-    Postgres(sqlx::Transaction<'static, Postgres>),
+    Postgres(postgres::Transaction),
 }
 
 impl Unit {

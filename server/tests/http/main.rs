@@ -7,6 +7,7 @@ mod support;
 mod account;
 mod api;
 mod assets;
+mod broken_off;
 mod cli;
 mod cors;
 mod dump;

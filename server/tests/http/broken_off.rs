@@ -1,0 +1,107 @@
+//! Whoever goes away in the middle of something leaves nothing of it on a PostgreSQL server, and whoever waits there for
+//! others keeps nobody from reading.
+
+use std::time::Duration;
+
+use latchkey_server::{audit::By, clock::Clock};
+use tokio::time::{sleep, timeout};
+
+use crate::support::{MEMBER, NOW, Platform, Site, is_embedded};
+
+/// Backends that wait for a lock.
+const WAITING: &str = "select count(*) from pg_stat_activity
+                       where datname = current_database() and wait_event_type = 'Lock'";
+/// Transactions that are open, and of which nobody asks anything.
+const LEFT_OPEN: &str = "select count(*) from pg_stat_activity
+                         where datname = current_database() and state like 'idle in transaction%'";
+
+/// Two processes.
+async fn two() -> Option<(Platform, Platform)> {
+    if is_embedded() {
+        return None;
+    }
+    let one = Platform::new().await;
+    let other = one.node().await;
+    Some((one, other))
+}
+
+/// Waits until a number at the server is what it is to become.
+async fn until(platform: &Platform, sql: &str, is_there: impl Fn(i64) -> bool) {
+    let began = Clock::System.elapsed();
+    loop {
+        let number = platform.count(sql).await;
+        if is_there(number) {
+            return;
+        }
+        assert!(Clock::System.elapsed() - began < Duration::from_secs(10), "{sql}: still {number}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Whoever read next on such a connection would read what was there when it began, for as long as others do: a token
+/// that was revoked would be good.
+#[tokio::test]
+async fn what_was_begun_for_somebody_who_went_away_is_ended() {
+    let Some((one, other)) = two().await else { return };
+    let token = one.token(MEMBER).await;
+    let alone = other.app.store.write_alone(By::server(NOW)).await.unwrap();
+    let waiting: Vec<_> = (0..3)
+        .map(|_| {
+            let app = one.app.clone();
+            tokio::spawn(async move { app.store.write(By::server(NOW)).await.map(drop) })
+        })
+        .collect();
+    until(&one, WAITING, |waiting| waiting == 3).await;
+    for one in &waiting {
+        one.abort();
+    }
+    drop(alone);
+    until(&one, WAITING, |waiting| waiting == 0).await;
+    until(&one, LEFT_OPEN, |open| open == 0).await;
+    let site = Site::new(&one, &token).from(None);
+    assert_eq!(site.get("/api/0/").await.status, 200);
+    other.execute("update access_tokens set revoked_at = 1").await;
+    one.hear().await;
+    for _ in 0..8 {
+        site.get("/api/0/").await.assert_api_error(401, "invalid_token");
+    }
+}
+
+#[tokio::test]
+async fn whoever_reads_does_not_wait_for_those_who_wait_to_write() {
+    let Some((one, other)) = two().await else { return };
+    let token = one.token(MEMBER).await;
+    let alone = other.app.store.write_alone(By::server(NOW)).await.unwrap();
+    // More than there are connections.
+    let writers: Vec<_> = (0..24)
+        .map(|_| {
+            let app = one.app.clone();
+            tokio::spawn(async move { app.store.write(By::server(NOW)).await.map(drop) })
+        })
+        .collect();
+    until(&other, WAITING, |waiting| waiting >= 12).await;
+    let site = Site::new(&one, &token).from(None);
+    let answer = timeout(Duration::from_secs(1), site.get("/api/0/")).await;
+    assert_eq!(answer.expect("nobody who reads waits for a writer").status, 200);
+    drop(alone);
+    for writer in writers {
+        writer.await.unwrap().unwrap();
+    }
+}
+
+/// The server says after a while that somebody else has the lock: by that a process knows that it is there, and waits on.
+#[tokio::test]
+async fn whoever_waits_for_one_who_takes_long_goes_on_waiting() {
+    let Some((one, other)) = two().await else { return };
+    let alone = other.app.store.write_alone(By::server(NOW)).await.unwrap();
+    let app = one.app.clone();
+    let writer = tokio::spawn(async move { app.store.write(By::server(NOW)).await.map(drop) });
+    until(&other, WAITING, |waiting| waiting == 1).await;
+    let first = other
+        .count("select cast(pid as bigint) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")
+        .await;
+    let waits = format!("{WAITING} and pid <> {first}");
+    until(&other, &waits, |waiting| waiting == 1).await;
+    drop(alone);
+    writer.await.unwrap().unwrap();
+}
