@@ -66,11 +66,14 @@ pub(super) async fn take_back(options: &Options, target: &Target) -> Result<Opti
         return Ok(None);
     }
     let path = file(options, "--take-back is for the file that it came from")?;
-    moving::take_back(&path)
+    let taken_back = moving::take_back(&path)
         .await
         .map_err(|problem| CliError::Refused(format!("cannot take {} back: {problem}", path.display())))?;
-    tell("servers start on it again: end those on the other database, of which nothing is known here");
-    Ok(Some(json!({ "taken_back": true })))
+    tell(match taken_back {
+        true => "servers start on it again: end those on the other database, of which nothing is known here",
+        false => "it has not moved: servers start on it as before",
+    });
+    Ok(Some(json!({ "taken_back": taken_back })))
 }
 
 pub(super) async fn run(options: &Options, target: &Target, to: &PostgresUrl) -> Result<Value, CliError> {

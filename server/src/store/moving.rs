@@ -32,6 +32,12 @@ pub enum MovingError {
         "the table {0} of the target holds rows already: a database moves into an empty one. Nothing was changed there"
     )]
     Occupied(String),
+    /// What was done since is at another place, and not in the file.
+    #[error(
+        "it has moved to a server already, where what was done since is: move that database on with pg_dump and \
+         pg_restore. To move what the file holds, and to lose the rest, run `latchkey migrate --take-back` with it first"
+    )]
+    Moved,
     /// The target lets nobody in.
     #[error("the target cannot be opened: {0}")]
     Closed(#[source] sqlx::Error),
@@ -126,7 +132,11 @@ pub async fn insert_all(
     let mut source = Source::open(from).await?;
     let mut target = Target::open(to).await?;
     let is_begun = target.is_begun().await?;
+    let has_moved = source.has_moved().await?;
     if !is_begun {
+        if has_moved {
+            return Err(MovingError::Moved);
+        }
         target.refuse_occupied().await?;
     }
     let tables = source.tables().await?;
@@ -145,6 +155,10 @@ pub async fn insert_all(
     } else {
         target.begin(&expected).await?;
     }
+    if has_moved {
+        // All of it is where it moved, and only the end of the move is missing there.
+        target.require_all(&tables, &expected).await?;
+    }
     go_on(&mut source, &mut target, &tables, batch, &mut telling).await?;
     check(&mut target, &tables, &expected, batch, &mut telling).await?;
     // First: whatever happens in between, no two of them can be served.
@@ -155,11 +169,13 @@ pub async fn insert_all(
     Ok(expected)
 }
 
-/// Lets the file be opened again that has moved.
-pub async fn take_back(path: &Path) -> Result<(), MovingError> {
+/// Lets the file be opened again that has moved. False where it has not.
+pub async fn take_back(path: &Path) -> Result<bool, MovingError> {
     let mut source = Source::open(path).await?;
+    let has_moved = source.has_moved().await?;
     source.note(sqlite::HERE).await?;
-    source.0.close().await.map_err(MovingError::Source)
+    source.0.close().await.map_err(MovingError::Source)?;
+    Ok(has_moved)
 }
 
 /// Everything that there is to move.
@@ -496,6 +512,13 @@ impl Source {
         Ok(Self(connection))
     }
 
+    /// Whether it is noted that it has moved.
+    async fn has_moved(&mut self) -> Result<bool, MovingError> {
+        let noted: i64 =
+            sqlx::query_scalar(sqlite::NOTED).fetch_one(&mut self.0).await.map_err(MovingError::Source)?;
+        Ok(noted == sqlite::MOVED)
+    }
+
     /// Notes in the file what becomes of it.
     async fn note(&mut self, application_id: i64) -> Result<(), MovingError> {
         let sql = format!("pragma application_id = {application_id}");
@@ -695,6 +718,16 @@ impl Target {
             Some(changed) => Err(MovingError::Changed(changed.table.clone())),
             None => Ok(()),
         }
+    }
+
+    /// Refuses a target at which not everything is.
+    async fn require_all(&mut self, tables: &[Table], expected: &[Moved]) -> Result<(), MovingError> {
+        for (table, expected) in tables.iter().zip(expected) {
+            if self.count(table).await? != expected.rows {
+                return Err(MovingError::Moved);
+            }
+        }
+        Ok(())
     }
 
     /// The key of the last row that is there.

@@ -26,9 +26,11 @@ use super::{
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
-/// What a file's `application_id` says: it may be served.
+/// What is noted in a file.
+pub(super) const NOTED: &str = "pragma application_id";
+/// That it may be served.
 pub(super) const HERE: i64 = 0;
-/// Everything in it has moved to a server.
+/// That everything in it has moved to a server.
 pub(super) const MOVED: i64 = 0x4c4b_6d76;
 
 /// How long a writer waits for another process that writes to the same file.
@@ -194,7 +196,7 @@ impl File {
                 // As long as a pool waits for a connection, a connection waits for a lock.
                 if matches!(error, sqlx::Error::PoolTimedOut) { StoreError::Locked } else { error.into() }
             })?;
-        if sqlx::query_scalar::<_, i64>("pragma application_id").fetch_one(&writer).await? == MOVED {
+        if sqlx::query_scalar::<_, i64>(NOTED).fetch_one(&writer).await? == MOVED {
             return Err(StoreError::Moved);
         }
         MIGRATIONS.run(&writer).await?;

@@ -119,8 +119,8 @@ fn post(address: &str, path: &str, form: &Form) -> String {
 async fn everything_moves_and_is_of_use_there() {
     // A database that nobody did anything with, and one whose schema is there.
     let Some(bare) = Place::bare().await else { return };
-    let source = Embedded::new().await;
     for target in [bare, Place::new().await] {
+        let source = Embedded::new().await;
         let mut command = source.moving(&target);
         command.args(["--batch", "2"]);
         let said = run(command);
@@ -148,9 +148,31 @@ async fn everything_moves_and_is_of_use_there() {
         let answer = post(&address, "/oauth/token/", &Form::refresh(&source.tokens.refresh));
         assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("lkrt_"), "{answer}");
 
-        let again = run(source.moving(&target));
-        again.assert_refused("holds rows already: a database moves into an empty one");
+        run(source.moving(&target)).assert_refused("it has moved to a server already");
+        let other = Embedded::new().await;
+        run(other.moving(&target)).assert_refused("holds rows already: a database moves into an empty one");
     }
+}
+
+/// What was revoked at the one place would be good at the other.
+#[tokio::test]
+async fn what_has_moved_moves_nowhere_else() {
+    let Some(target) = Place::bare().await else { return };
+    let (source, begun, other) = (Embedded::new().await, Place::new().await, Place::bare().await.unwrap());
+    drop(move_and_kill(&source, &begun).await);
+    assert_moved(&run(source.moving(&target)), &source.rows);
+    // Neither to a place of which it knows nothing, nor to one to which it began to move before.
+    for elsewhere in [&other, &begun] {
+        run(source.moving(elsewhere))
+            .assert_refused("it has moved to a server already, where what was done since is");
+    }
+    assert_eq!(run(back(&source.folder())).code, Some(0));
+    assert_moved(&run(source.moving(&other)), &source.rows);
+}
+
+/// The command that takes a file back.
+fn back(folder: &Path) -> Command {
+    latchkey(&["migrate", "--database", &database_of(folder), "--take-back"])
 }
 
 /// What was revoked at the new place would be good at the old one.
@@ -163,10 +185,14 @@ async fn a_file_that_has_moved_is_served_by_nobody_until_it_is_taken_back() {
     assert_moved(&run(source.moving(&target)), before);
     on(&folder, &["key", "rotate"]).assert_refused(moved);
     run(serve(&folder, &free_address())).assert_refused(moved);
-    let back = |folder: &Path| run(latchkey(&["migrate", "--database", &database_of(folder), "--take-back"]));
-    back(target.folder()).assert_refused("is on a PostgreSQL server already: --take-back is for the file");
-    let said = back(&folder);
-    assert_eq!((said.code, said.stdout.trim()), (Some(0), r#"{"taken_back":true}"#), "{}", said.stderr);
+    run(back(target.folder()))
+        .assert_refused("is on a PostgreSQL server already: --take-back is for the file");
+    for (taken_back, says) in [(true, "servers start on it again"), (false, "it has not moved")] {
+        let said = run(back(&folder));
+        let told = serde_json::from_str::<Value>(&said.stdout).unwrap();
+        assert_eq!(told, json!({ "taken_back": taken_back }), "{}", said.stderr);
+        assert!(said.code == Some(0) && said.stderr.contains(says), "{}", said.stderr);
+    }
     let address = free_address();
     let (_running, _, _log) = start(serve(&folder, &address));
     let answer = get_with(&address, "/api/0/", &format!("Authorization: Bearer {}", source.token));
