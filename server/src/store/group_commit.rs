@@ -103,6 +103,11 @@ impl Open {
                     self.step = Step::Done;
                     return Ok(());
                 }
+                // Whoever went away had done all of it, and it is one of those that are done.
+                Err(sqlx::Error::Database(error)) if error.message().starts_with("no such savepoint") => {
+                    self.step = Step::Done;
+                    return Ok(());
+                }
                 // With a disk that is full the engine gives up all of the transaction.
                 Err(error) => self.tell(Err(error.into())),
             }
@@ -462,6 +467,25 @@ mod tests {
         third.commit(|| ()).await.unwrap();
         told.await.unwrap().unwrap();
         assert_eq!(rows.ids().await, [1, 3]);
+    }
+
+    #[tokio::test]
+    async fn who_goes_away_when_all_of_it_is_done_takes_nothing_of_the_others_along() {
+        let rows = Rows::new().await;
+        let (first, second) = rows.one_at_work_and_one_waiting().await;
+        let mut third = pin!(rows.writer.begin());
+        assert!(third.as_mut().now_or_never().is_none());
+        let told = tokio::spawn(first.commit(|| ()));
+        let mut second = second.await.unwrap();
+        insert(&mut second, 2, None).await;
+        // The engine has ended the unit, and its answer finds nobody.
+        sqlx::raw_sql("release unit").execute(second.at_work()).await.unwrap();
+        drop(second);
+        let mut third = third.await.unwrap();
+        insert(&mut third, 3, None).await;
+        third.commit(|| ()).await.unwrap();
+        told.await.unwrap().unwrap();
+        assert_eq!(rows.ids().await, [1, 2, 3]);
     }
 
     #[tokio::test]
