@@ -11,9 +11,14 @@ use crate::{
     store::{self, StoreError, Unit, grants::Selection, sessions::Session},
 };
 
+/// The secret that a request's cookie holds.
+pub fn secret(headers: &HeaderMap) -> Option<Secret> {
+    browser::secret(headers, browser::SESSION)
+}
+
 /// The live session that a request's cookie opens.
 pub async fn current(app: &App, unit: &mut Unit, headers: &HeaderMap) -> Result<Option<Session>, Error> {
-    let Some(secret) = browser::secret(headers, browser::SESSION) else { return Ok(None) };
+    let Some(secret) = secret(headers) else { return Ok(None) };
     Ok(store::sessions::find(unit, &secret.digest(), app.clock.now()).await?)
 }
 

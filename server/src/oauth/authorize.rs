@@ -10,7 +10,7 @@ use axum::{
 };
 use axum_extra::extract::cookie::CookieJar;
 use latchkey_gate::bearer;
-use latchkey_protocol::scope::Scopes;
+use latchkey_protocol::scope::{Role, Scopes};
 
 use crate::{
     applications::ResponseType,
@@ -36,7 +36,13 @@ use crate::{
         transaction::{self, Shown, Transaction},
     },
     state::App,
-    store::{self, StoreError, Unit, consents::Remembered, sessions::Session},
+    store::{
+        self, StoreError, Unit,
+        applications::Application,
+        authorities::{Asked, Person},
+        consents::Remembered,
+        sessions::Session,
+    },
 };
 
 /// The path, for forms and redirects.
@@ -53,19 +59,20 @@ pub async fn get(
     refuse_token(&headers)?;
     let parameters = Parameters::parse(query.as_deref().unwrap_or_default())?;
     let mut unit = app.store.look().await?;
-    let session = session::current(&app, &mut unit, &headers).await?;
+    let asker = Asker { browser, address };
     if let Some(id) = parameters.get("transaction") {
-        let transaction = Transaction::find(&app, &mut unit, &browser, id).await?;
-        let client = Client::require(&mut unit, &transaction.request.client_id).await?;
-        return proceed(&app, unit, Asker { browser, address }, transaction, &client, session.as_ref()).await;
+        let transaction = Transaction::find(&app, &mut unit, &asker.browser, id).await?;
+        let (client, person) = ask(&app, &mut unit, &transaction.request.client_id, &headers).await?;
+        drop(unit);
+        return proceed(&app, asker, transaction, &client, person.as_ref()).await;
     }
-    let client = Client::require(&mut unit, parameters.require("client_id")?).await?;
+    let (client, person) = ask(&app, &mut unit, parameters.require("client_id")?, &headers).await?;
     match Request::validate(&parameters, &client.application, &app.config) {
         Ok(request) => {
             // OpenID Connect Core §3.1.2.1: who wants no page is shown none, whatever happens from here on.
             let silent = (request.prompt == Prompt::None).then(|| request.clone());
-            let (asker, hint) = (Asker { browser, address }, parameters.get("id_token_hint"));
-            let answer = begin(&app, unit, asker, request, hint, &client, session.as_ref()).await;
+            let hint = parameters.get("id_token_hint");
+            let answer = begin(&app, unit, asker, request, hint, &client, person.as_ref()).await;
             match (answer, silent) {
                 (Err(PageError { error, .. }), Some(request)) => fail(&app, &request, error),
                 (answer, _) => answer,
@@ -75,9 +82,23 @@ pub async fn get(
         Err(Invalid::Redirect { error, target, state, response_type, prompt_none }) => {
             let client_id = &client.application.client_id;
             let recipient = Recipient { client_id, target: &target, state: state.as_deref(), response_type };
-            tell(&app, recipient, error, session.is_some() || prompt_none)
+            tell(&app, recipient, error, person.is_some() || prompt_none)
         }
     }
+}
+
+/// The client, or why it is none (RFC 6749 §4.2.2.1 forbids to redirect for one that is not valid), and who asks, if
+/// anybody is signed in.
+async fn ask(
+    app: &App,
+    unit: &mut Unit,
+    client_id: &str,
+    headers: &HeaderMap,
+) -> Result<(Client, Option<Person>), Error> {
+    let secret = session::secret(headers).map(|secret| secret.digest());
+    let asked = store::authorities::ask(unit, client_id, secret.as_ref(), app.clock.now()).await?;
+    let Asked { application, organization, person } = asked.ok_or(client::INACTIVE)?;
+    Ok((Client { application, organization }, person))
 }
 
 /// Begins to decide a request, and does what is decided at once.
@@ -88,22 +109,23 @@ async fn begin(
     mut request: Request,
     hint: Option<&str>,
     client: &Client,
-    session: Option<&Session>,
+    person: Option<&Person>,
 ) -> Result<Response, PageError> {
     if let Some(hint) = hint {
         let keys = signing_keys::list(app, &mut unit).await?;
-        let Some(person) = id_token::read_hint(&app.config, &keys, &request.client_id, hint) else {
+        let Some(hinted) = id_token::read_hint(&app.config, &keys, &request.client_id, hint) else {
             let error = RedirectError::InvalidRequest {
                 name: "id_token_hint",
                 problem: "is not an id_token that this server signed for this application",
             };
-            let by_redirect = session.is_some() || request.prompt == Prompt::None;
+            let by_redirect = person.is_some() || request.prompt == Prompt::None;
             return tell(app, request.recipient(), error, by_redirect);
         };
-        request.hinted_user_id = Some(person);
+        request.hinted_user_id = Some(hinted);
     }
+    drop(unit);
     let transaction = Transaction::begin(app, request)?;
-    proceed(app, unit, asker, transaction, client, session).await
+    proceed(app, asker, transaction, client, person).await
 }
 
 /// Tells a client that wants no page what kept it from its answer.
@@ -201,11 +223,10 @@ struct Asker {
 /// Does what is decided now.
 async fn proceed(
     app: &App,
-    mut unit: Unit,
     asker: Asker,
     transaction: Transaction,
     client: &Client,
-    session: Option<&Session>,
+    person: Option<&Person>,
 ) -> Result<Response, PageError> {
     let request = &transaction.request;
     if !request.target.is_still_registered(&client.application) {
@@ -213,17 +234,16 @@ async fn proceed(
             Error::parameter("redirect_uri", "is not one that is registered for this application").into()
         );
     }
-    let found = match session {
-        Some(session) => {
-            let subject = request.remembered_as();
-            let subject = subject.subject(&session.user_id);
-            let found = store::authorities::find(&mut unit, subject, &session.id).await?;
-            Some(found.ok_or(client::INACTIVE)?)
+    let session = person.map(|person| &person.session);
+    let known = match person {
+        Some(person @ Person { session, role, .. }) => {
+            let remembrance = request.remembered_as();
+            let remembered = person.remembered(remembrance.subject(&session.user_id))?;
+            Some(Known { session, role: *role, remembered })
         }
         None => None,
     };
-    drop(unit);
-    let mut next = decide(request, &facts(&transaction, session.zip(found.as_ref())));
+    let mut next = decide(request, &facts(&transaction, &client.application, known));
     if let (Next::Grant(_), Some(session)) = (next, session) {
         if !transaction.is_stored() {
             app.throttle.begin(asker.address).await?;
@@ -232,7 +252,9 @@ async fn proceed(
         let mut unit = app.store.write(by).await?;
         // Again, in the transaction that issues: what the person allowed once may have been ended meanwhile.
         let basis = Basis::find(&mut unit, authority(request, session, request.scopes)).await?;
-        next = decide(request, &facts(&transaction, Some((session, basis.found()))));
+        let found = basis.found();
+        let known = Known { session, role: found.role, remembered: found.remembered };
+        next = decide(request, &facts(&transaction, &found.application, Some(known)));
         if let Next::Grant(scopes) = next {
             transaction.consume(app, &mut unit).await?;
             let granted = grant(app, &mut unit, request, session, basis.of_scopes(scopes)).await?;
@@ -270,19 +292,26 @@ async fn proceed(
     }
 }
 
+/// Somebody who is signed in, as far as it decides a request.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    session: &'a Session,
+    role: Option<Role>,
+    remembered: Option<Remembered>,
+}
+
 /// What is known of a request, and of who is signed in, if anybody is.
-fn facts(transaction: &Transaction, asker: Option<(&Session, &store::authorities::Authority)>) -> Facts {
-    let (session, found) = asker.unzip();
+fn facts(transaction: &Transaction, application: &Application, known: Option<Known<'_>>) -> Facts {
     Facts {
-        authenticated_at: session.map(|session| session.authenticated_at),
-        role: found.and_then(|found| found.role),
-        remembered: found.and_then(|found| found.remembered),
-        is_hinted: match (&transaction.request.hinted_user_id, session) {
-            (Some(hinted), Some(session)) => *hinted == session.user_id,
+        authenticated_at: known.map(|known| known.session.authenticated_at),
+        role: known.and_then(|known| known.role),
+        remembered: known.and_then(|known| known.remembered),
+        is_hinted: match (&transaction.request.hinted_user_id, known) {
+            (Some(hinted), Some(known)) => *hinted == known.session.user_id,
             (Some(_) | None, _) => true,
         },
-        maximum: found.map_or_else(Scopes::default, |found| found.application.scopes),
-        asks_always: found.is_some_and(|found| found.application.asks_always_at.is_some()),
+        maximum: application.scopes,
+        asks_always: application.asks_always_at.is_some(),
         requested_at: transaction.created_at,
     }
 }

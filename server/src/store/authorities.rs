@@ -1,14 +1,19 @@
-//! What a credential is issued on, all of it in one look: it is asked again whenever one is issued.
+//! What a request is decided by, and a credential issued on, all of it in one look: it is asked again whenever one is
+//! issued.
 
 use latchkey_protocol::scope::Role;
 
 use crate::{
     clock::UnixSeconds,
+    secret::Digest256,
     store::{
         StoreError, Unit,
         applications::{self, Application},
         consents::{self, Remembered, Subject},
-        memberships, statement,
+        memberships,
+        organizations::Organization,
+        sessions::Session,
+        statement,
     },
 };
 
@@ -51,10 +56,117 @@ const FIND: &str = applications::select!(
      where a.client_id = $1"
 );
 
-/// The statement that is put together, for the test that every engine knows it.
+/// An active application of an active organization, and who asks there.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The application.
+    pub application: Application,
+    /// Its organization.
+    pub organization: Organization,
+    /// The person, where somebody is signed in.
+    pub person: Option<Person>,
+}
+
+/// Somebody who is signed in, and what they are to an application.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// Their session.
+    pub session: Session,
+    /// What they are in the application's organization.
+    pub role: Option<Role>,
+    /// What they allowed it, wherever that was: a line for each consent.
+    allowed: String,
+}
+
+impl Person {
+    /// What they allowed there, if anything.
+    pub fn remembered(&self, subject: Subject<'_>) -> Result<Option<Remembered>, StoreError> {
+        let is_there = |line: &&str| {
+            let mut words = line.split(' ');
+            words.next() == Some(subject.requesting_origin) && words.next() == Some(subject.redirect_uri)
+        };
+        let Some(line) = self.allowed.lines().find(is_there) else { return Ok(None) };
+        let mut words = line.splitn(4, ' ').skip(2);
+        let with_refresh = words.next() == Some("refresh");
+        let scopes = applications::scopes(words.next().unwrap_or_default(), "consents.scopes")?;
+        Ok(Some(Remembered { scopes, with_refresh }))
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct AskedRow {
+    #[sqlx(flatten)]
+    application: applications::Row,
+    organization_slug: String,
+    organization_name: String,
+    session_id: Option<String>,
+    authenticated_at: Option<UnixSeconds>,
+    user_id: Option<String>,
+    user_name: Option<String>,
+    user_email: Option<String>,
+    role: Option<String>,
+    allowed: Option<String>,
+}
+
+// Where the response goes is known when the application is, so that every consent comes along, as one text: neither an
+// origin nor a redirect URI holds a space.
+const ASK: &str = applications::select!(
+    ", o.slug as organization_slug, o.name as organization_name, s.id as session_id, s.authenticated_at,
+       u.id as user_id, u.name as user_name, u.email as user_email, m.role,
+       (select string_agg(c.requesting_origin || ' ' || c.redirect_uri
+                          || case when c.refresh_allowed_at is null then ' once ' else ' refresh ' end || c.scopes, '
+')
+        from consents c where c.user_id = u.id and c.client_id = a.client_id) as allowed",
+    "join organizations o on o.id = a.organization_id
+     left join sessions s on s.secret_hash = $2 and s.ended_at is null and s.expires_at > $3
+     left join users u on u.id = s.user_id and u.disabled_at is null
+     left join memberships m on m.organization_id = a.organization_id and m.user_id = u.id
+     where a.client_id = $1 and a.disabled_at is null and o.disabled_at is null"
+);
+
+/// The statements that are put together, for the test that every engine knows them.
 #[cfg(test)]
-pub(super) fn composed() -> [&'static str; 1] {
-    [FIND]
+pub(super) fn composed() -> [&'static str; 2] {
+    [FIND, ASK]
+}
+
+/// The application with this client id and its organization, if both are active, and who has a live session by this
+/// secret, if anybody has.
+pub async fn ask(
+    unit: &mut Unit,
+    client_id: &str,
+    secret: Option<&Digest256>,
+    now: UnixSeconds,
+) -> Result<Option<Asked>, StoreError> {
+    let secret = secret.map(Digest256::as_bytes);
+    let Some(row) = statement!(unit, fetch_optional AskedRow, ASK, client_id, secret, now)? else {
+        return Ok(None);
+    };
+    let application = Application::try_from(row.application)?;
+    let organization = Organization {
+        id: application.organization_id.clone(),
+        slug: row.organization_slug,
+        name: row.organization_name,
+        disabled_at: None,
+    };
+    let session = || {
+        Some(Session {
+            id: row.session_id?,
+            user_id: row.user_id?,
+            name: row.user_name?,
+            email: row.user_email?,
+            authenticated_at: row.authenticated_at?,
+        })
+    };
+    let person = match session() {
+        Some(session) => Some(Person {
+            session,
+            role: row.role.as_deref().map(memberships::role).transpose()?,
+            allowed: row.allowed.unwrap_or_default(),
+        }),
+        None => None,
+    };
+    Ok(Some(Asked { application, organization, person }))
 }
 
 /// The application of a subject, if it and its organization are active, and how it stands with the person and their

@@ -92,7 +92,7 @@ async fn none_is_granted_so_often_from_one_address_and_the_client_is_told_by_red
 #[tokio::test]
 async fn none_is_answered_by_redirect_when_the_server_cannot_answer() {
     for (fault, told) in [
-        ("alter table consents rename to gone", "temporarily_unavailable"),
+        ("alter table access_tokens rename to gone", "temporarily_unavailable"),
         ("update consents set scopes = 'nonsense'", "server_error"),
     ] {
         let platform = Platform::new().await;

@@ -71,6 +71,7 @@ const BY_SOMETHING_ELSE: &[(&str, &str)] = &[
     ("audit_log::insert_of_member", "for the command line: in every organization of a person"),
     ("audit_log::sweep", "by age alone"),
     ("audit_log::sweep_refusals", "by number alone, of each organization for itself"),
+    ("authorities::ask", "by a client id, which says whose organization is asked"),
     ("authorities::find", "by a client id, which says whose organization is asked"),
     ("authorization_codes::consume", "by the secret itself"),
     ("authorization_codes::find", "by the secret itself"),
