@@ -118,7 +118,9 @@ impl PostgresUrl {
     pub(super) fn options(&self) -> Result<PgConnectOptions, sqlx::Error> {
         let options = PgConnectOptions::from_str(self.0.as_str())?;
         let is_said = self.0.query_pairs().any(|(name, _)| name == "sslmode");
-        if is_said || std::env::var_os("PGSSLMODE").is_some() {
+        // What the library does not know it takes for nothing, and would then do as it likes.
+        let is_set = std::env::var("PGSSLMODE").is_ok_and(|mode| mode.parse::<PgSslMode>().is_ok());
+        if is_said || is_set {
             return Ok(options);
         }
         // By what is connected to in the end: the URL, its parameters and the environment may each name another one.

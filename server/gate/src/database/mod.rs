@@ -163,27 +163,26 @@ impl Database {
     async fn watch_changes(&self) {
         let mut fails = false;
         loop {
-            match self.catch_up().await {
-                Ok(()) => fails = false,
-                Err(error) => {
-                    if !fails {
-                        tracing::error!(%error, "changes cannot be heard of: the database is asked for every request");
-                    }
-                    fails = true;
-                }
+            let caught_up = self.catch_up().await;
+            if let (Err(error), false) = (&caught_up, fails) {
+                tracing::error!(%error, "changes cannot be heard of: the database is asked for every request");
             }
-            self.wait(fails).await;
+            fails = caught_up.is_err();
+            self.wait(caught_up.err().as_ref()).await;
         }
     }
 
     /// Until it is time to catch up again; what is told meanwhile is heard at once.
-    async fn wait(&self, fails: bool) {
-        match &self.engine {
-            Engine::Postgres(listener) if !fails => {
+    async fn wait(&self, failure: Option<&Error>) {
+        match (&self.engine, failure) {
+            (Engine::Postgres(listener), None) => {
                 listener.hear(|changes| self.cache.apply(changes)).await;
             }
-            Engine::Postgres(_) => tokio::time::sleep(postgres::EVERY).await,
-            Engine::Sqlite(_) => tokio::time::sleep(sqlite::EVERY).await,
+            (Engine::Postgres(_), Some(error)) if postgres::is_refusal(error) => {
+                tokio::time::sleep(postgres::LATER).await;
+            }
+            (Engine::Postgres(_), Some(_)) => tokio::time::sleep(postgres::EVERY).await,
+            (Engine::Sqlite(_), _) => tokio::time::sleep(sqlite::EVERY).await,
         }
     }
 

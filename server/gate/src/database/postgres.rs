@@ -21,6 +21,8 @@ const CHANNEL: &str = "latchkey_gate";
 pub(super) const EVERY: Duration = Duration::from_millis(50);
 /// How long an answer is good for, from the moment of the question.
 pub(super) const TRUST: Duration = Duration::from_millis(250);
+/// How often it is asked again whether it tells of changes, where it refused to.
+pub(super) const LATER: Duration = Duration::from_secs(10);
 /// How long an answer may take, or a new connection.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -67,6 +69,12 @@ impl Listener {
             .test_before_acquire(false)
             .connect_lazy_with(options);
         let mut listener = PgListener::connect_with(&pool).await?;
+        let version: String = sqlx::query_scalar("select version()").fetch_one(&mut listener).await?;
+        if !tells_in_time(&version) {
+            return Err(sqlx::Error::Configuration(
+                "it tells of changes at some time after the commit".into(),
+            ));
+        }
         listener.ignore_pool_close_event(true);
         listener.eager_reconnect(false);
         listener.listen(CHANNEL).await?;
@@ -93,6 +101,24 @@ impl Listener {
 
     pub(super) async fn close(&self) {
         self.connection.lock().await.take();
+    }
+}
+
+/// Whether what was committed has been told before a later question is answered, by what a server calls itself. YugabyteDB
+/// passes it on in a moment of its own.
+fn tells_in_time(version: &str) -> bool {
+    version.starts_with("PostgreSQL ") && !version.contains("-YB-")
+}
+
+/// Whether a server will tell of no change, however often it is asked: it is another one, or a statement is not known there,
+/// feature_not_supported and syntax_error (PostgreSQL 18, appendix A).
+pub(super) fn is_refusal(error: &Error) -> bool {
+    match error {
+        Error::Engine(sqlx::Error::Configuration(_)) => true,
+        Error::Engine(sqlx::Error::Database(error)) => {
+            error.code().is_some_and(|code| matches!(&*code, "0A000" | "42601"))
+        }
+        Error::Engine(_) | Error::Unreadable(_) => false,
     }
 }
 
@@ -137,5 +163,24 @@ fn is_cut(error: &sqlx::Error) -> bool {
         sqlx::Error::Io(_) => true,
         sqlx::Error::Database(error) => error.code().is_some_and(|code| GONE.contains(&&*code)),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_remembered_by_a_server_that_tells_of_changes_late() {
+        for (version, tells) in [
+            ("PostgreSQL 15.14 (Debian 15.14-0+deb12u1) on x86_64-pc-linux-gnu, compiled by gcc", true),
+            ("PostgreSQL 18.1 on aarch64-unknown-linux-gnu, compiled by gcc (GCC) 14.2.0, 64-bit", true),
+            ("PostgreSQL 15.12-YB-2025.2.3.0-b0 on x86_64-pc-linux-gnu, compiled by clang, 64-bit", false),
+            ("PostgreSQL 11.2-YB-2.20.1.0-b0 on x86_64-pc-linux-gnu, compiled by clang, 64-bit", false),
+            ("CockroachDB CCL v26.3.0 (x86_64-pc-linux-gnu, built 2026/08/10, go1.25)", false),
+            ("", false),
+        ] {
+            assert_eq!(tells_in_time(version), tells, "{version}");
+        }
     }
 }
