@@ -32,6 +32,9 @@ use crate::{
 
 /// How many wait at once, where many do.
 const MANY: usize = 64;
+/// How many tokens a server begins with. They are of a thousand people: of ten, each would sign in several times at the
+/// same moment, and be in their own way.
+const AT_A_SERVER: usize = 100_000;
 /// A database on a server has no file beside it for a secret, and two processes of one platform have the same.
 const SECRET: (&str, &str) = ("LATCHKEY_SECRET", "the secret of a platform that is measured");
 /// What proves that a code is its owner's (RFC 7636 appendix B).
@@ -241,10 +244,12 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     for database in ["latchkey", "bare"] {
         sqlx::query(sqlx::AssertSqlSafe(format!("create database {database}"))).execute(&mut admin).await?;
     }
-    move_to(options, &small, &url)?;
+    let moved = Database::find_or_make(&options.server, &options.folder, AT_A_SERVER).await?;
+    move_to(options, &moved, &url)?;
     let (node, other) = (serve(options, "node", &url).await?, serve(options, "other-node", &url).await?);
 
-    let (few, many): (Rc<[_]>, Rc<[_]>) = (small.people(1000).into(), large.people(1000).into());
+    let [few, many, there] =
+        [&small, &large, &moved].map(|database| Rc::<[Person]>::from(database.people(1000)));
     let mut bare =
         [Bare::sqlite(&options.folder.join("bare.db")).await?, Bare::postgres(&cluster.url("bare")).await?];
     let mut commits = [vec![], vec![]];
@@ -258,9 +263,9 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
             sign_ins(way, &format!("SQLite, {one}"), &few, &[&embedded], 1),
             sign_ins(way, &format!("SQLite, {all}"), &few, &[&embedded], MANY),
             sign_ins(way, &format!("SQLite, {grown_to}"), &many, &[&grown], MANY),
-            sign_ins(way, &format!("PostgreSQL, {one}"), &few, &[&node], 1),
-            sign_ins(way, &format!("PostgreSQL, {all}"), &few, &[&node], MANY),
-            sign_ins(way, &format!("PostgreSQL, {all}, two nodes"), &few, &[&node, &other], MANY),
+            sign_ins(way, &format!("PostgreSQL, {one}"), &there, &[&node], 1),
+            sign_ins(way, &format!("PostgreSQL, {all}"), &there, &[&node], MANY),
+            sign_ins(way, &format!("PostgreSQL, {all}, two nodes"), &there, &[&node, &other], MANY),
         ]
     });
     let time = Duration::from_millis(options.millis);
