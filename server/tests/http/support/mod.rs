@@ -4,6 +4,7 @@
 mod answer;
 mod asking;
 mod database;
+mod figure;
 mod frame;
 pub(crate) mod hostile;
 pub(crate) mod leak;
@@ -18,6 +19,7 @@ mod tokens;
 pub(crate) use answer::Answer;
 pub(crate) use asking::Asking;
 pub(crate) use database::{Database, Line, Place, database_of, is_embedded};
+pub(crate) use figure::figure;
 pub(crate) use frame::Frame;
 pub(crate) use link::Link;
 pub(crate) use person::Person;

@@ -1,6 +1,6 @@
 //! A platform with two organizations, people in one, the other, both and none, and an application each.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{body::Body, extract::ConnectInfo, http::Request};
 use latchkey_protocol::{
@@ -68,8 +68,8 @@ pub(crate) const SECRET: &str = "the secret that is not in the database";
 enum Way {
     /// This process, without a connection.
     Here(routes::Answering),
-    /// The one that listens here.
-    There(SocketAddr),
+    /// The one that listens here, waited for no longer than this.
+    There(SocketAddr, Duration),
 }
 
 /// The platform under test: shared, cheap to clone.
@@ -193,17 +193,23 @@ impl Platform {
         request.extensions_mut().insert(ConnectInfo(peer));
         match &self.way {
             Way::Here(service) => Answer::of(service.clone().oneshot(request).await.unwrap()).await,
-            Way::There(address) => {
+            Way::There(address, patience) => {
                 // Through a proxy of the platform's, which says where it comes from.
                 request.headers_mut().insert("x-forwarded-for", peer.ip().to_string().parse().unwrap());
-                remote::send(*address, request).await
+                remote::send(*address, *patience, request).await
             }
         }
     }
 
     /// The same platform, as the process answers it that listens here.
     pub(crate) fn through(&self, address: SocketAddr) -> Self {
-        Self { way: Way::There(address), ..self.clone() }
+        Self { way: Way::There(address, remote::PATIENCE), ..self.clone() }
+    }
+
+    /// The same process, asked by somebody who breaks off when an answer takes longer than this.
+    pub(crate) fn within(&self, patience: Duration) -> Self {
+        let Way::There(address, _) = self.way else { panic!("nobody waits for this process") };
+        Self { way: Way::There(address, patience), ..self.clone() }
     }
 
     /// Sends a request, and leaves the answer's body where it is.
