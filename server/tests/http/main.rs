@@ -17,6 +17,7 @@ mod gate_check;
 mod gate_elsewhere;
 mod gateway;
 mod headers;
+mod heard;
 mod home;
 mod inert;
 mod invitations;
