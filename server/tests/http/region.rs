@@ -1,7 +1,6 @@
 //! A region far from the centre: two PostgreSQL servers, a real process on each, and a link between the servers that can be
 //! cut. What the centre issues the region knows, what it ends the region refuses, and who has not heard from the centre for
 //! too long lets nobody through.
-#![allow(clippy::print_stdout, reason = "it tells how long it took")]
 
 use std::{
     collections::HashMap,
@@ -30,7 +29,7 @@ use crate::{
     cli::{Node, Said, free_address, latchkey, run},
     support::{
         ACME, ACME_SITE, APP, Answer, Asking, BOTH, Database, GLOBEX_APP, GLOBEX_SITE, Link, MEMBER, NOW,
-        OWNER, PASSWORD, PLATFORM, Person, Place, Platform, SERVER_SECRET, Site, basic, is_embedded,
+        OWNER, PASSWORD, PLATFORM, Person, Place, Platform, SERVER_SECRET, Site, basic, figure, is_embedded,
     },
 };
 
@@ -284,7 +283,7 @@ async fn what_the_centre_issues_the_region_knows_and_what_it_ends_the_region_ref
     let Some(world) = World::new().await else { return };
     let token = world.token(MEMBER).await;
     let known = until("it is known", async || world.status(&token).await == 200).await;
-    println!("a token is known in the region {known:?} after it was issued");
+    figure(&format!("a token was known in the region {known:?} after it was issued"));
     assert!(known < HEARD, "{known:?}");
     let site = Site::new(&world.there, &token);
     let answer = site.get("/api/0/organizations/acme/").await;
@@ -298,7 +297,6 @@ async fn what_the_centre_issues_the_region_knows_and_what_it_ends_the_region_ref
         let token = world.known_token(MEMBER).await;
         world.here.database.script(end).await;
         let took = world.refused(&token, status, error).await;
-        println!("{took:?} after it was committed: {end}");
         longest = longest.max(took);
         if !put_back.is_empty() {
             world.here.database.script(put_back).await;
@@ -309,7 +307,7 @@ async fn what_the_centre_issues_the_region_knows_and_what_it_ends_the_region_ref
     let anybody = Site::new(&world.here, "").with(None).from(None);
     assert_eq!(anybody.send(Method::POST, "/oauth/revoke/", body).await.status, 200);
     longest = longest.max(world.refused(&token, 401, "invalid_token").await);
-    println!("at the latest {longest:?} after it was committed it counted in the region");
+    figure(&format!("at the latest {longest:?} after it was committed it counted in the region"));
     assert!(longest < HEARD, "{longest:?}");
 
     // Whatever was changed, what is kept for the region is what there is of the organization, and what has come is that.
@@ -495,7 +493,7 @@ async fn an_organization_that_moves_is_forgotten_where_it_was() {
     let moved = world.at_centre(&["assign", "--organization", "acme", "us-1"]).json();
     assert_eq!(moved, json!({ "organization": "acme", "region": "us-1", "moved": true }));
     let took = world.refused(&token, 401, "invalid_token").await;
-    println!("{took:?} after an organization was moved away the region knew nothing of it");
+    figure(&format!("{took:?} after an organization was moved away the region knew nothing of it"));
     assert!(took < HEARD, "{took:?}");
     let database = world.region_database().await;
     for (table, _) in HELD.iter().filter(|(table, _)| *table != "heartbeat") {
@@ -635,7 +633,7 @@ async fn who_has_not_heard_from_the_centre_for_too_long_lets_nobody_through_and_
     world.link.cut();
     world.end(&ended).await;
     let took = closes(&world, &kept).await;
-    println!("the link was cut: it answered for {took:?}");
+    figure(&format!("a region: the link was cut: it answered for {took:?}"));
     assert!(took > STALENESS / 4 && took < STALENESS + HEARD, "{took:?}");
     let answer = Site::new(&world.there, &kept).get("/api/0/").await;
     answer.assert_api_error(503, "temporarily_unavailable");
@@ -654,7 +652,7 @@ async fn who_has_not_heard_from_the_centre_for_too_long_lets_nobody_through_and_
         world.status(&kept).await == 200
     })
     .await;
-    println!("the link was mended: it answered again after {took:?}");
+    figure(&format!("a region: the link was mended: it answered again after {took:?}"));
     assert_eq!(world.certain_status(&ended).await, 401);
     load.go_on().await;
 
@@ -672,23 +670,35 @@ async fn who_has_not_heard_from_the_centre_for_too_long_lets_nobody_through_and_
     .await;
     assert!(asked > 10);
     world.link.mend();
-    println!("it was started anew: it answered {:?} after the link was there", opens(&world, &kept).await);
+    figure(&format!(
+        "a region: it was started anew: it answered {:?} after the link was there",
+        opens(&world, &kept).await
+    ));
 
     load.go_on().await;
 
     // The centre's server crashes, and then its process is gone for a while.
     crash(&mut world.cluster);
-    println!("the centre's server crashed: it answered after {:?}", opens(&world, &kept).await);
+    figure(&format!(
+        "a region: the centre's server crashed: it answered after {:?}",
+        opens(&world, &kept).await
+    ));
     load.go_on().await;
     world.centre.kill();
-    println!("the centre's process was killed: it answered for {:?}", closes(&world, &kept).await);
+    figure(&format!(
+        "a region: the centre's process was killed: it answered for {:?}",
+        closes(&world, &kept).await
+    ));
     let url = world.cluster.url("postgres");
     world.centre = start_node(&["--database", &url], &world.centre.address.to_string());
-    println!("it was started again: it answered after {:?}", opens(&world, &kept).await);
+    figure(&format!("a region: it was started again: it answered after {:?}", opens(&world, &kept).await));
     load.go_on().await;
     // And the region's server.
     crash(&mut world.region);
-    println!("the region's server crashed: it answered after {:?}", opens(&world, &kept).await);
+    figure(&format!(
+        "a region: the region's server crashed: it answered after {:?}",
+        opens(&world, &kept).await
+    ));
 
     load.go_on().await;
     load.is_over.store(true, Ordering::SeqCst);
@@ -710,12 +720,12 @@ async fn who_has_not_heard_from_the_centre_for_too_long_lets_nobody_through_and_
     let wrong = load.wrong.lock().unwrap();
     assert!(wrong.is_empty(), "{wrong:?}");
     assert!(lives > 0 && is_over > 0, "{lives} {is_over}");
-    println!(
+    figure(&format!(
         "{} requests answered, {} refused for want of news, 5 faults; {lives} tokens live and {is_over} have ended, as \
          the centre said: none was lost",
         load.answered.load(Ordering::SeqCst),
         load.closed.load(Ordering::SeqCst),
-    );
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -809,7 +819,6 @@ async fn what_is_wrong_is_said_with_what_to_do_and_without_a_password() {
     assert!(listed["behind_bytes"].is_i64(), "{listed}");
     let ready = world.readiness().await.json();
     assert_eq!((&ready["region"], &ready["is_receiving"]), (&json!("eu"), &json!(true)), "{ready}");
-    println!("{ready}");
     assert!(ready["staleness_secs"].as_f64().unwrap() < 60.0, "{ready}");
     let metrics = Site::new(&world.there, "").with(None).from(None).get("/metrics/").await;
     assert!(metrics.body.contains("\nlatchkey_region_staleness_seconds "), "{}", metrics.body);

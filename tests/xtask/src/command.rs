@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::OsStr,
+    fs,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
@@ -113,10 +114,15 @@ pub(crate) fn run_within(command: &mut Command, limit: Duration) -> bool {
     }
 }
 
-/// Runs a test command, passes its output through, and adds up what its "test result" lines say.
+/// Runs a test command, passes its output through, and adds up what its "test result" lines say, and what its tests found
+/// out besides: of a test that passes nothing is printed.
 pub(crate) fn run_counted(command: &mut Command, tally: &mut Tally) -> Result<()> {
     announce(command);
+    let figures = tempfile::NamedTempFile::new()?;
+    command.env("LATCHKEY_TEST_FIGURES", figures.path());
     let status = pass_through(command, |line| tally.read(line))?;
+    tally.figures.extend(fs::read_to_string(figures.path())?.lines().map(str::to_owned));
+    command.env_remove("LATCHKEY_TEST_FIGURES");
     ensure!(status.success(), "{status}: {}", line(command));
     Ok(())
 }

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-/// How many tests passed and failed, over all runners.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+/// How many tests passed and failed, over all runners, and what they found out besides, in lines.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
+    pub(crate) figures: Vec<String>,
 }
 
 impl Tally {
@@ -30,13 +31,16 @@ impl Tally {
     }
 
     /// How many tests were executed at all.
-    pub(crate) fn executed(self) -> u64 {
+    pub(crate) fn executed(&self) -> u64 {
         self.passed + self.failed
     }
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for figure in &self.figures {
+            writeln!(f, "- {figure}")?;
+        }
         write!(f, "{} passed, {} failed", self.passed, self.failed)
     }
 }
@@ -56,7 +60,9 @@ mod tests {
         tally.read("# tests 5\n");
         tally.read("# pass 4\n");
         tally.read("# fail 1\n");
-        assert_eq!(tally, Tally { passed: 18, failed: 2 });
+        assert_eq!((tally.passed, tally.failed), (18, 2));
         assert_eq!(tally.to_string(), "18 passed, 2 failed");
+        tally.figures.push("8 faults, lost: none".into());
+        assert_eq!(tally.to_string(), "- 8 faults, lost: none\n18 passed, 2 failed");
     }
 }
