@@ -113,6 +113,9 @@ impl Server {
             Err(sqlx::Error::PoolTimedOut) => return Err(why_not(&options).await.into()),
             opened => opened?,
         };
+        if sqlx::query_scalar(IS_STANDBY).fetch_one(&migrating).await? {
+            return Err(StoreError::Standby);
+        }
         require_utf8(&migrating).await?;
         // A part of a database would let in whom the rest of it keeps out.
         if sqlx::query_scalar(IS_MOVING).fetch_one(&migrating).await? {
@@ -120,9 +123,6 @@ impl Server {
         }
         if sqlx::query_scalar(IS_REGION).fetch_one(&migrating).await? {
             return Err(StoreError::Region);
-        }
-        if sqlx::query_scalar(IS_STANDBY).fetch_one(&migrating).await? {
-            return Err(StoreError::Standby);
         }
         MIGRATIONS.run(&migrating).await?;
         let has_locks = migrating.begin_with(TOGETHER).await.is_ok();
@@ -155,7 +155,15 @@ impl Server {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             // Asking first would cost every request the way to the server and back once more.
             .test_before_acquire(false)
-            .after_connect(|connection, _| Box::pin(refuse_standby(connection)))
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    match is_region {
+                        // It knows by its beats how old what it reads is.
+                        true => Ok(()),
+                        false => refuse_standby(connection).await,
+                    }
+                })
+            })
             .after_release(is_there)
             .connect_with(patient.clone())
             .await?;

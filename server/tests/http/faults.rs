@@ -5,15 +5,16 @@
 
 mod load;
 
-use std::{fs::File, io::Write, path::PathBuf, process::Command};
+use std::{fs::File, io::Write, path::PathBuf, process::Command, time::Duration};
 
 use latchkey_cluster::{Cluster, Durability, Programs};
+use latchkey_server::clock::Clock;
 use load::Load;
 use tempfile::{NamedTempFile, TempDir};
 
 use crate::{
     cli::{Node, free_address},
-    support::{Link, Place, Platform, figure, is_embedded},
+    support::{Link, MEMBER, Place, Platform, database_of, figure, is_embedded},
 };
 
 /// A node of a platform, on this database and by this clock.
@@ -205,4 +206,44 @@ async fn an_embedded_database_loses_nothing_that_was_acknowledged() {
         }
     }
     load.finish(workers, faults).await;
+}
+
+/// It is one process's clock, and what it takes for over is of use to all the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_whose_clock_is_months_ahead_deletes_nothing_that_is_good() {
+    const DAYS: i32 = 24 * 3600;
+    if is_embedded() {
+        return;
+    }
+    let platform = Platform::new().await;
+    platform.tokens(MEMBER).await;
+    platform.token(MEMBER).await;
+    // One row is over by anybody's clock, and of the kind that is deleted last.
+    platform
+        .execute_unheard(
+            "insert into audit_log (organization_id, created_at, action, actor_kind, detail, occurrences)
+             select organization_id, 1, action, 'server', detail, 1 from audit_log limit 1",
+        )
+        .await;
+    let tables = ["access_tokens", "refresh_tokens", "grants", "sessions", "audit_log"];
+    let count = async || {
+        let mut rows = vec![];
+        for table in tables {
+            rows.push(platform.count(&format!("select count(*) from {table}")).await);
+        }
+        rows
+    };
+    let mut expected = count().await;
+    assert!(expected.iter().all(|rows| *rows > 0), "{expected:?}");
+    let clock = SteppedClock::new();
+    clock.step(1000 * DAYS);
+    let _node = start_node(&database_of(&platform.folder()), &free_address(), Some(&clock));
+    let over = "select count(*) from audit_log where created_at = 1";
+    let began = Clock::System.elapsed();
+    while platform.count(over).await > 0 {
+        assert!(Clock::System.elapsed() - began < Duration::from_secs(20), "nothing is deleted");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    *expected.last_mut().unwrap() -= 1;
+    assert_eq!(count().await, expected, "{tables:?}");
 }

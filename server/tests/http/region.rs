@@ -751,8 +751,10 @@ async fn a_database_that_was_put_back_or_follows_another_one_lets_nobody_through
     world.region.put_back(&saved, true).unwrap();
     stays_closed(&world, &kept, &ended).await;
     let Ok(DatabaseUrl::Postgres(url)) = world.region.url("postgres").parse() else { panic!("a server") };
-    let refused = Store::open_region(&url).await.unwrap_err();
-    assert!(refused.to_string().contains("this server is a standby"), "{refused}");
+    for refused in [Store::open_region(&url).await, Store::open(&DatabaseUrl::Postgres(url)).await] {
+        let refused = refused.unwrap_err();
+        assert!(refused.to_string().contains("this server is a standby"), "{refused}");
+    }
 
     // What it had a while ago: PostgreSQL goes on after what is missing.
     world.region.put_back(&saved, false).unwrap();
