@@ -4,7 +4,7 @@ use std::{
     io::{Read, Write},
     net::TcpStream,
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -152,6 +152,26 @@ async fn everything_moves_and_is_of_use_there() {
         let other = Embedded::new().await;
         run(other.moving(&target)).assert_refused("holds rows already: a database moves into an empty one");
     }
+}
+
+#[tokio::test]
+async fn on_a_terminal_a_bar_shows_how_far_it_is() {
+    let Some(target) = Place::bare().await else { return };
+    let source = Embedded::new().await;
+    let moving = source.moving(&target);
+    let words = [moving.get_program()].into_iter().chain(moving.get_args());
+    let line: Vec<_> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--command", &line.join(" "), "/dev/null"]);
+    command.envs(moving.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("TERM", "xterm");
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{shown}");
+    for shows in ["\u{2588}", "% ", " left)", "everything has moved to", "\"verified\":true"] {
+        assert!(shown.contains(shows), "{shows} is not in {shown}");
+    }
+    let lines = shown.split(['\r', '\n']).filter(|line| line.contains("audit_log: "));
+    assert_eq!(lines.count(), 0, "no line for each table beside it: {shown}");
 }
 
 /// What was revoked at the one place would be good at the other.
