@@ -232,7 +232,8 @@ export interface Client extends EventTarget {
   /**
    * Signs the person out of this site: the session is gone at once, here and in the other tabs, and the platform revokes
    * its token. Where `session` is `null` already, since its token expired while no other could be had, it keeps that
-   * session from coming back with the next page view.
+   * session from coming back with the next page view. A sign-in that is under way ends: its window closes, and its
+   * `login()` rejects with `aborted`.
    *
    * Rejects with `network_error` where the platform could not be told of the token; the session is gone nevertheless.
    * What the frame keeps, the token itself with `tokens: "frame"`, the frame ends at the platform: the promise does not
