@@ -5,6 +5,7 @@ mod commands;
 mod faults;
 mod moving;
 mod serve;
+mod tls;
 
 use std::{
     io::Write,

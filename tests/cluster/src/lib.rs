@@ -4,7 +4,9 @@
 
 use std::{
     fs,
+    io::Write,
     net::TcpListener,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -206,6 +208,24 @@ impl Cluster {
         if is_standby {
             fs::File::create(self.data().join("standby.signal"))?;
         }
+        self.resume()
+    }
+
+    /// Answers over TLS from then on, with this certificate and its key (PEM). It is ended for that, and started again.
+    pub fn secure(&mut self, certificate: &str, key: &str) -> Result<()> {
+        self.crash()?;
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let path = self.data().join(name);
+            fs::write(&path, text)?;
+            // It refuses a key that others can read.
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+            if geteuid().is_root() {
+                let user = server_user()?;
+                chown(&path, Some(user.uid), Some(user.gid))?;
+            }
+        }
+        let mut settings = fs::File::options().append(true).open(self.data().join("postgresql.conf"))?;
+        settings.write_all(b"ssl = on\n")?;
         self.resume()
     }
 
