@@ -293,6 +293,40 @@ async fn a_move_that_is_killed_goes_on_where_it_was() {
     on(target.folder(), &["migrate"]).json();
 }
 
+/// The file is one that has moved before the server is one that may be served: at no moment both of them may be.
+#[tokio::test]
+async fn a_move_that_is_killed_at_its_end_leaves_neither_to_be_served_and_goes_on() {
+    if is_embedded() {
+        return;
+    }
+    let (source, target) = (Embedded::new().await, Place::new().await);
+    let there = move_and_kill(&source, &target).await;
+    let Database::Postgres(pool) = &there else { panic!("it is no server") };
+    // Whoever reads the table keeps it from being dropped, which is the last thing that is done.
+    let mut reading = pool.begin().await.unwrap();
+    sqlx::query("lock table moving in access share mode").execute(&mut *reading).await.unwrap();
+    let mut running = Running(source.moving(&target).spawn().unwrap());
+    let waiting = "select count(*) from pg_locks where relation = 'moving'::regclass and not granted";
+    let began = Clock::System.elapsed();
+    while there.number(waiting).await == 0 {
+        assert!(Clock::System.elapsed() - began < Duration::from_secs(30), "it does not come there");
+        assert!(running.0.try_wait().unwrap().is_none(), "it ended");
+    }
+    signal(&running, "-KILL");
+    running.0.wait().unwrap();
+    // What its connection waits for would be done though nobody is there any more.
+    there.execute("select pg_terminate_backend(pid) from pg_locks where not granted").await.unwrap();
+    reading.rollback().await.unwrap();
+
+    let moved = "it has moved to a server, where what was done since is";
+    run(serve(&source.folder(), &free_address())).assert_refused(moved);
+    let half = run(serve(target.folder(), &free_address()));
+    half.assert_refused("a database that moves here is not complete");
+    assert_moved(&run(source.moving(&target)), &source.rows);
+    assert_eq!(rows(&there).await, source.rows);
+    on(target.folder(), &["migrate"]).json();
+}
+
 #[tokio::test]
 async fn a_move_does_not_go_on_with_a_file_that_has_changed_since() {
     if is_embedded() {
