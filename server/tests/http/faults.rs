@@ -122,7 +122,7 @@ async fn whatever_fails_nothing_that_was_acknowledged_is_lost_and_nothing_is_let
         start_node(url, address, (number == BY_CLOCK).then_some(&clock))
     };
     let mut nodes: Vec<Node> = (0..3).map(|number| start(number, &free_address())).collect();
-    let (load, workers) = Load::begin(&platform, &nodes);
+    let (load, workers) = Load::begin(&platform, &nodes).await;
     load.go_on("the start").await;
 
     let mut faults = 0;
@@ -189,7 +189,7 @@ async fn an_embedded_database_loses_nothing_that_was_acknowledged() {
     let platform = Platform::placed(Platform::config(), Place::embedded_in(&parent)).await;
     let url = format!("sqlite://{}", platform.folder().join("latchkey.db").display());
     let mut node = start_node(&url, &free_address(), None);
-    let (load, workers) = Load::begin(&platform, std::slice::from_ref(&node));
+    let (load, workers) = Load::begin(&platform, std::slice::from_ref(&node)).await;
     load.go_on("the start").await;
     let mut faults = 0;
     for _ in 0..3 {

@@ -105,7 +105,10 @@ pub(super) fn now() -> Duration {
 
 impl Load {
     /// Begins, at these processes of a platform.
-    pub(super) fn begin(platform: &Platform, nodes: &[Node]) -> (Arc<Self>, Vec<JoinHandle<Vec<Line>>>) {
+    pub(super) async fn begin(
+        platform: &Platform,
+        nodes: &[Node],
+    ) -> (Arc<Self>, Vec<JoinHandle<Vec<Line>>>) {
         let nodes: Vec<_> = nodes.iter().map(|node| platform.through(node.address)).collect();
         let load = Arc::new(Self {
             answered: nodes.iter().map(|_| Default::default()).collect(),
@@ -120,9 +123,17 @@ impl Load {
             is_apart: AtomicBool::default(),
             is_over: AtomicBool::default(),
         });
-        let people = [OWNER, MEMBER, BOTH, ADMIN].into_iter().enumerate();
-        let workers =
-            people.map(|(number, email)| tokio::spawn(load.clone().work(email, number * 16_384))).collect();
+        // All of them before the first one begins: nothing is to fail until then.
+        let mut people = vec![];
+        for email in [OWNER, MEMBER, BOTH, ADMIN] {
+            let mut person = Person::signed_in(&load.nodes[0], email).await;
+            person.allow(&Asking::code()).await;
+            people.push((email, person, Person::signed_in(&load.nodes[0], OWNER).await));
+        }
+        let work = |(number, (email, person, owner))| {
+            tokio::spawn(load.clone().work(email, person, owner, number * 16_384))
+        };
+        let workers = people.into_iter().enumerate().map(work).collect();
         (load, workers)
     }
 
@@ -214,10 +225,13 @@ impl Load {
     }
 
     /// Somebody signs in, uses what they get, and ends it. Returns what they hold in the end.
-    async fn work(self: Arc<Self>, email: &'static str, mut turn: usize) -> Vec<Line> {
-        let mut person = Person::signed_in(&self.nodes[0], email).await;
-        person.allow(&Asking::code()).await;
-        let mut owner = Person::signed_in(&self.nodes[0], OWNER).await;
+    async fn work(
+        self: Arc<Self>,
+        email: &'static str,
+        mut person: Person,
+        mut owner: Person,
+        mut turn: usize,
+    ) -> Vec<Line> {
         let mut lines = vec![];
         while !self.is_over.load(Ordering::SeqCst) {
             turn += 1;
