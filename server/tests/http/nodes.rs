@@ -155,6 +155,34 @@ async fn limits_hold_over_all_of_them() {
 }
 
 #[tokio::test]
+async fn so_do_those_of_what_is_begun_and_of_refreshes() {
+    let limits = Limits { transactions: Rate::new(3, 1), refreshes: Rate::new(2, 1), ..Limits::default() };
+    let Some((one, other)) = two_of(Platform::limited(limits).await).await else { return };
+    let mut tokens = one.tokens(MEMBER).await;
+    for node in [&one, &other] {
+        tokens = node.refreshed(&tokens.refresh).await;
+    }
+    for node in [&one, &other] {
+        node.refresh(&tokens.refresh).await.assert_api_error(429, "temporarily_unavailable");
+    }
+    one.advance(60);
+    assert_eq!(other.refresh(&tokens.refresh).await.status, 200);
+    one.refresh(&tokens.refresh).await.assert_api_error(429, "temporarily_unavailable");
+
+    one.advance(3600);
+    let begin = async |node: &Platform| Person::new(node).ask(&Asking::new()).await.status;
+    for node in [&one, &other, &one] {
+        assert_eq!(begin(node).await, 303, "to the login");
+    }
+    for node in [&one, &other] {
+        assert_eq!(begin(node).await, 429);
+    }
+    one.advance(60);
+    assert_eq!(begin(&other).await, 303);
+    assert_eq!(begin(&one).await, 429);
+}
+
+#[tokio::test]
 async fn a_refresh_at_every_process_at_once_leaves_one_line() {
     let Some((one, other)) = two().await else { return };
     let tokens = one.tokens(MEMBER).await;

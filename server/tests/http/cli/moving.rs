@@ -319,9 +319,8 @@ async fn a_move_that_is_killed_at_its_end_leaves_neither_to_be_served_and_goes_o
     reading.rollback().await.unwrap();
 
     let moved = "it has moved to a server, where what was done since is";
-    run(serve(&source.folder(), &free_address())).assert_refused(moved);
-    let half = run(serve(target.folder(), &free_address()));
-    half.assert_refused("a database that moves here is not complete");
+    on(&source.folder(), &["key", "rotate"]).assert_refused(moved);
+    on(target.folder(), &["key", "rotate"]).assert_refused("a database that moves here is not complete");
     assert_moved(&run(source.moving(&target)), &source.rows);
     assert_eq!(rows(&there).await, source.rows);
     on(target.folder(), &["migrate"]).json();
