@@ -285,6 +285,7 @@ async fn a_move_that_is_killed_goes_on_where_it_was() {
 
     let half = run(serve(target.folder(), &free_address()));
     half.assert_refused("a database that moves here is not complete");
+    on(target.folder(), &["migrate"]).assert_refused("run the same `latchkey migrate --to` again");
 
     assert_moved(&run(source.moving(&target)), &source.rows);
     assert_eq!(rows(&there).await, source.rows);
