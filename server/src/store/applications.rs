@@ -250,12 +250,26 @@ pub async fn find(unit: &mut Unit, client_id: &str) -> Result<Option<Application
     statement!(unit, fetch_optional Row, FIND, client_id)?.map(Application::try_from).transpose()
 }
 
+/// An application with its organization, of which both are active.
 #[derive(sqlx::FromRow)]
-struct ActiveRow {
+pub(super) struct ActiveRow {
     #[sqlx(flatten)]
     application: Row,
     organization_slug: String,
     organization_name: String,
+}
+
+impl ActiveRow {
+    pub(super) fn read(self) -> Result<(Application, Organization), StoreError> {
+        let application = Application::try_from(self.application)?;
+        let organization = Organization {
+            id: application.organization_id.clone(),
+            slug: self.organization_slug,
+            name: self.organization_name,
+            disabled_at: None,
+        };
+        Ok((application, organization))
+    }
 }
 
 /// The application with this client id and its organization, if both are active.
@@ -263,17 +277,7 @@ pub async fn find_active(
     unit: &mut Unit,
     client_id: &str,
 ) -> Result<Option<(Application, Organization)>, StoreError> {
-    let Some(row) = statement!(unit, fetch_optional ActiveRow, FIND_ACTIVE, client_id)? else {
-        return Ok(None);
-    };
-    let application = Application::try_from(row.application)?;
-    let organization = Organization {
-        id: application.organization_id.clone(),
-        slug: row.organization_slug,
-        name: row.organization_name,
-        disabled_at: None,
-    };
-    Ok(Some((application, organization)))
+    statement!(unit, fetch_optional ActiveRow, FIND_ACTIVE, client_id)?.map(ActiveRow::read).transpose()
 }
 
 /// The organization's application with this client id, active or not: another organization's is none.

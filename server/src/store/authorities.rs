@@ -81,24 +81,18 @@ pub struct Person {
 impl Person {
     /// What they allowed there, if anything.
     pub fn remembered(&self, subject: Subject<'_>) -> Result<Option<Remembered>, StoreError> {
-        let is_there = |line: &&str| {
-            let mut words = line.split(' ');
-            words.next() == Some(subject.requesting_origin) && words.next() == Some(subject.redirect_uri)
-        };
-        let Some(line) = self.allowed.lines().find(is_there) else { return Ok(None) };
-        let mut words = line.splitn(4, ' ').skip(2);
-        let with_refresh = words.next() == Some("refresh");
-        let scopes = applications::scopes(words.next().unwrap_or_default(), "consents.scopes")?;
-        Ok(Some(Remembered { scopes, with_refresh }))
+        let there = format!("{} {} ", subject.requesting_origin, subject.redirect_uri);
+        let allowed = self.allowed.lines().find_map(|line| line.strip_prefix(&there)?.split_once(' '));
+        let Some((how, list)) = allowed else { return Ok(None) };
+        let scopes = applications::scopes(list, "consents.scopes")?;
+        Ok(Some(Remembered { scopes, with_refresh: how == "refresh" }))
     }
 }
 
 #[derive(sqlx::FromRow)]
 struct AskedRow {
     #[sqlx(flatten)]
-    application: applications::Row,
-    organization_slug: String,
-    organization_name: String,
+    active: applications::ActiveRow,
     session_id: Option<String>,
     authenticated_at: Option<UnixSeconds>,
     user_id: Option<String>,
@@ -142,13 +136,7 @@ pub async fn ask(
     let Some(row) = statement!(unit, fetch_optional AskedRow, ASK, client_id, secret, now)? else {
         return Ok(None);
     };
-    let application = Application::try_from(row.application)?;
-    let organization = Organization {
-        id: application.organization_id.clone(),
-        slug: row.organization_slug,
-        name: row.organization_name,
-        disabled_at: None,
-    };
+    let (application, organization) = row.active.read()?;
     let session = || {
         Some(Session {
             id: row.session_id?,

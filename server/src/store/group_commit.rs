@@ -338,6 +338,14 @@ mod tests {
             (first, second)
         }
 
+        /// The same, and a third one that waits after it.
+        async fn one_at_work_and_two_waiting(&self) -> (Turn, Waiting<'_>, Waiting<'_>) {
+            let (first, second) = self.one_at_work_and_one_waiting().await;
+            let mut third = Box::pin(self.writer.begin());
+            assert!(third.as_mut().now_or_never().is_none());
+            (first, second, third)
+        }
+
         /// What others see.
         async fn ids(&self) -> Vec<i64> {
             sqlx::query_scalar("select id from rows order by id").fetch_all(&self.other).await.unwrap()
@@ -387,9 +395,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_put_off_in_a_shared_transaction_is_its_unit_s() {
         let rows = Rows::new().await;
-        let (mut first, second) = rows.one_at_work_and_one_waiting().await;
-        let mut third = pin!(rows.writer.begin());
-        assert!(third.as_mut().now_or_never().is_none());
+        let (mut first, second, third) = rows.one_at_work_and_two_waiting().await;
         insert_later(&mut first, 2, None);
         let told = tokio::spawn(first.commit(|| ()));
         let mut second = second.await.unwrap();
@@ -455,9 +461,7 @@ mod tests {
     #[tokio::test]
     async fn who_gives_up_in_a_shared_transaction_takes_nothing_of_the_others_along() {
         let rows = Rows::new().await;
-        let (first, second) = rows.one_at_work_and_one_waiting().await;
-        let mut third = pin!(rows.writer.begin());
-        assert!(third.as_mut().now_or_never().is_none());
+        let (first, second, third) = rows.one_at_work_and_two_waiting().await;
         let told = tokio::spawn(first.commit(|| ()));
         let mut second = second.await.unwrap();
         insert(&mut second, 2, None).await;
@@ -472,9 +476,7 @@ mod tests {
     #[tokio::test]
     async fn who_goes_away_when_all_of_it_is_done_takes_nothing_of_the_others_along() {
         let rows = Rows::new().await;
-        let (first, second) = rows.one_at_work_and_one_waiting().await;
-        let mut third = pin!(rows.writer.begin());
-        assert!(third.as_mut().now_or_never().is_none());
+        let (first, second, third) = rows.one_at_work_and_two_waiting().await;
         let told = tokio::spawn(first.commit(|| ()));
         let mut second = second.await.unwrap();
         insert(&mut second, 2, None).await;

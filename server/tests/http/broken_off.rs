@@ -3,10 +3,16 @@
 
 use std::time::Duration;
 
-use latchkey_server::{audit::By, clock::Clock};
-use tokio::time::{sleep, timeout};
+use latchkey_server::{audit::By, store::StoreError};
+use tokio::{task::JoinHandle, time::timeout};
 
-use crate::support::{MEMBER, NOW, Platform, Site, is_embedded};
+use crate::{
+    nodes::two,
+    support::{self, MEMBER, NOW, Platform, Site},
+};
+
+/// How long any part of it may take: less than a server waits for a transaction of which nobody asks anything.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Backends that wait for a lock.
 const WAITING: &str = "select count(*) from pg_stat_activity
@@ -15,27 +21,15 @@ const WAITING: &str = "select count(*) from pg_stat_activity
 const LEFT_OPEN: &str = "select count(*) from pg_stat_activity
                          where datname = current_database() and state like 'idle in transaction%'";
 
-/// Two processes.
-async fn two() -> Option<(Platform, Platform)> {
-    if is_embedded() {
-        return None;
-    }
-    let one = Platform::new().await;
-    let other = one.node().await;
-    Some((one, other))
-}
-
 /// Waits until a number at the server is what it is to become.
 async fn until(platform: &Platform, sql: &str, is_there: impl Fn(i64) -> bool) {
-    let began = Clock::System.elapsed();
-    loop {
-        let number = platform.count(sql).await;
-        if is_there(number) {
-            return;
-        }
-        assert!(Clock::System.elapsed() - began < Duration::from_secs(10), "{sql}: still {number}");
-        sleep(Duration::from_millis(20)).await;
-    }
+    support::until(PATIENCE, sql, async || is_there(platform.count(sql).await)).await;
+}
+
+/// Somebody who begins to write, at this process.
+fn writer(platform: &Platform) -> JoinHandle<Result<(), StoreError>> {
+    let app = platform.app.clone();
+    tokio::spawn(async move { app.store.write(By::server(NOW)).await.map(drop) })
 }
 
 /// Whoever read next on such a connection would read what was there when it began, for as long as others do: a token
@@ -45,12 +39,7 @@ async fn what_was_begun_for_somebody_who_went_away_is_ended() {
     let Some((one, other)) = two().await else { return };
     let token = one.token(MEMBER).await;
     let alone = other.app.store.write_alone(By::server(NOW)).await.unwrap();
-    let waiting: Vec<_> = (0..3)
-        .map(|_| {
-            let app = one.app.clone();
-            tokio::spawn(async move { app.store.write(By::server(NOW)).await.map(drop) })
-        })
-        .collect();
+    let waiting: Vec<_> = (0..3).map(|_| writer(&one)).collect();
     until(&one, WAITING, |waiting| waiting == 3).await;
     for one in &waiting {
         one.abort();
@@ -73,12 +62,7 @@ async fn whoever_reads_does_not_wait_for_those_who_wait_to_write() {
     let token = one.token(MEMBER).await;
     let alone = other.app.store.write_alone(By::server(NOW)).await.unwrap();
     // More than there are connections.
-    let writers: Vec<_> = (0..24)
-        .map(|_| {
-            let app = one.app.clone();
-            tokio::spawn(async move { app.store.write(By::server(NOW)).await.map(drop) })
-        })
-        .collect();
+    let writers: Vec<_> = (0..24).map(|_| writer(&one)).collect();
     until(&other, WAITING, |waiting| waiting >= 12).await;
     let site = Site::new(&one, &token).from(None);
     let answer = timeout(Duration::from_secs(1), site.get("/api/0/")).await;
@@ -94,8 +78,7 @@ async fn whoever_reads_does_not_wait_for_those_who_wait_to_write() {
 async fn whoever_waits_for_one_who_takes_long_goes_on_waiting() {
     let Some((one, other)) = two().await else { return };
     let alone = other.app.store.write_alone(By::server(NOW)).await.unwrap();
-    let app = one.app.clone();
-    let writer = tokio::spawn(async move { app.store.write(By::server(NOW)).await.map(drop) });
+    let writer = writer(&one);
     until(&other, WAITING, |waiting| waiting == 1).await;
     let first = other
         .count("select cast(pid as bigint) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")

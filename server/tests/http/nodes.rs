@@ -14,7 +14,7 @@ use crate::support::{
 };
 
 /// Two processes.
-async fn two() -> Option<(Platform, Platform)> {
+pub(super) async fn two() -> Option<(Platform, Platform)> {
     two_of(Platform::new().await).await
 }
 

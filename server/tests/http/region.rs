@@ -28,8 +28,9 @@ use serde_json::{Value, json};
 use crate::{
     cli::{Node, Said, free_address, latchkey, run},
     support::{
-        ACME, ACME_SITE, APP, Answer, Asking, BOTH, Database, GLOBEX_APP, GLOBEX_SITE, Link, MEMBER, NOW,
-        OWNER, PASSWORD, PLATFORM, Person, Place, Platform, SERVER_SECRET, Site, basic, figure, is_embedded,
+        self, ACME, ACME_SITE, APP, Answer, Asking, BOTH, Database, GLOBEX_APP, GLOBEX_SITE, Link, MEMBER,
+        NOW, OWNER, PASSWORD, PLATFORM, Person, Place, Platform, SERVER_SECRET, Site, basic, figure,
+        is_embedded,
     },
 };
 
@@ -65,13 +66,8 @@ fn now() -> Duration {
 }
 
 /// Until it is so, and how long that took.
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) -> Duration {
-    let since = now();
-    while !is_so().await {
-        assert!(now() - since < PATIENCE, "not within {PATIENCE:?}: {what}");
-        tokio::task::yield_now().await;
-    }
-    now() - since
+async fn until(what: &str, is_so: impl AsyncFnMut() -> bool) -> Duration {
+    support::until(PATIENCE, what, is_so).await
 }
 
 /// Ends a server as the end of its machine does, and starts it again. Meanwhile somebody's connection may have its port.

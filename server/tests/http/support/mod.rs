@@ -15,6 +15,7 @@ mod platform;
 mod remote;
 mod site;
 mod tokens;
+mod until;
 
 pub(crate) use answer::Answer;
 pub(crate) use asking::Asking;
@@ -30,3 +31,4 @@ pub(crate) use platform::{
 };
 pub(crate) use site::{Site, anonymous};
 pub(crate) use tokens::{CHALLENGE, Form, SERVER_SECRET, Tokens, VERIFIER, basic};
+pub(crate) use until::until;
