@@ -39,9 +39,21 @@ const IS_STANDBY: &str = "select pg_is_in_recovery()";
 pub(super) const IS_CENTRE: &str = "select to_regclass('access_tokens') is not null";
 
 const SERIALIZABLE: &str = "begin isolation level serializable";
-/// The table stands for all of the database. A server writes nothing there once it has opened it.
-const TOGETHER: &str = "begin isolation level serializable; lock table _sqlx_migrations in row share mode";
-const ALONE: &str = "begin isolation level serializable; lock table _sqlx_migrations in exclusive mode";
+/// A writer that has a lock of this kind on a table that stands for all of the database; a server writes nothing there
+/// once it has opened it. It hears after a while that others have it, and knows by that that the server is there.
+/// Of this lock alone: whoever gave up waiting for a row would do it again, and alone in the end, and keep all writers
+/// waiting for whoever has that row.
+macro_rules! begin_with_lock {
+    ($mode:literal) => {
+        concat!(
+            "begin isolation level serializable; set local lock_timeout = '2s'; lock table _sqlx_migrations in ",
+            $mode,
+            " mode; set local lock_timeout = 0"
+        )
+    };
+}
+const TOGETHER: &str = begin_with_lock!("row share");
+const ALONE: &str = begin_with_lock!("exclusive");
 
 /// Connections of one process.
 const CONNECTIONS: u32 = 16;
@@ -52,10 +64,9 @@ const COUNTING: u32 = 4;
 /// Statements that a connection keeps prepared: more than there are.
 const STATEMENTS: usize = 512;
 /// A statement that takes longer is given up, and so is a transaction whose process does not go on with it: a machine
-/// that is cut off holds no lock for longer. Who waits for a lock hears sooner that others have it, and knows by that that
-/// the server is there.
-const PATIENCE: [(&str, &str); 3] =
-    [("statement_timeout", "20s"), ("idle_in_transaction_session_timeout", "20s"), ("lock_timeout", "2s")];
+/// that is cut off holds no lock for longer.
+const PATIENCE: [(&str, &str); 2] =
+    [("statement_timeout", "20s"), ("idle_in_transaction_session_timeout", "20s")];
 /// In a region nothing is written, whoever tries; the tables there are called as at the centre.
 const IN_REGION: [(&str, &str); 2] = [("default_transaction_read_only", "on"), ("search_path", "regional")];
 
@@ -155,18 +166,13 @@ impl Server {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             // Asking first would cost every request the way to the server and back once more.
             .test_before_acquire(false)
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    match is_region {
-                        // It knows by its beats how old what it reads is.
-                        true => Ok(()),
-                        false => refuse_standby(connection).await,
-                    }
-                })
-            })
-            .after_release(is_there)
-            .connect_with(patient.clone())
-            .await?;
+            .after_release(is_there);
+        let pool = match is_region {
+            // It knows by its beats how old what it reads is.
+            true => pool,
+            false => pool.after_connect(|connection, _| Box::pin(refuse_standby(connection))),
+        };
+        let pool = pool.connect_with(patient.clone()).await?;
         let counters = PgPoolOptions::new()
             .max_connections(COUNTING)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -275,16 +281,14 @@ pub(super) fn is_no_text(error: &dyn sqlx::error::DatabaseError) -> bool {
 }
 
 /// Whether the engine could not put the transaction in an order with the others: serialization_failure,
-/// deadlock_detected (PostgreSQL 18, §13.5), or not in time: lock_not_available.
+/// deadlock_detected (PostgreSQL 18, §13.5).
 pub(super) fn is_contended(error: &dyn sqlx::error::DatabaseError) -> bool {
-    error.code().is_some_and(|code| matches!(&*code, "40001" | "40P01" | LOCKED))
+    error.code().is_some_and(|code| matches!(&*code, "40001" | "40P01"))
 }
 
-/// lock_not_available (PostgreSQL 18, appendix A).
-const LOCKED: &str = "55P03";
-
+/// Whether others had a lock for as long as it was waited for: lock_not_available (PostgreSQL 18, appendix A).
 fn is_locked(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == LOCKED)
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "55P03")
 }
 
 /// Whether what was asked for is not there: undefined_table, invalid_schema_name, undefined_function.

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use latchkey_server::{audit::By, store::StoreError};
+use latchkey_server::{audit::By, clock::Clock, store::StoreError};
 use tokio::{task::JoinHandle, time::timeout};
 
 use crate::{
     nodes::two,
-    support::{self, MEMBER, NOW, Platform, Site},
+    support::{self, Database, MEMBER, NOW, Platform, Site},
 };
 
 /// How long any part of it may take: less than a server waits for a transaction of which nobody asks anything.
@@ -87,4 +87,28 @@ async fn whoever_waits_for_one_who_takes_long_goes_on_waiting() {
     until(&other, &waits, |waiting| waiting == 1).await;
     drop(alone);
     writer.await.unwrap().unwrap();
+}
+
+/// Whoever waits for a row waits by itself, for as long as a statement may take.
+#[tokio::test]
+async fn whoever_waits_for_a_row_keeps_nobody_else_from_writing() {
+    const LONG: Duration = Duration::from_secs(9);
+    let Some((one, other)) = two().await else { return };
+    let tokens = one.tokens(MEMBER).await;
+    let Database::Postgres(pool) = &one.database else { panic!("it is no server") };
+    let mut held = pool.begin().await.unwrap();
+    sqlx::query("select 1 from refresh_tokens for update").execute(&mut *held).await.unwrap();
+    let refresh = tokio::spawn({
+        let one = one.clone();
+        async move { one.refresh(&tokens.refresh).await.status }
+    });
+    until(&other, WAITING, |waiting| waiting == 1).await;
+    // Longer than it would take to do it again a few times.
+    let since = Clock::System.elapsed();
+    while Clock::System.elapsed() - since < LONG {
+        let written = timeout(Duration::from_secs(1), other.app.store.write(By::server(NOW))).await;
+        written.expect("nobody is in its way").unwrap();
+    }
+    held.rollback().await.unwrap();
+    assert_eq!(refresh.await.unwrap(), 200);
 }
