@@ -306,16 +306,19 @@ async fn a_move_that_is_killed_at_its_end_leaves_neither_to_be_served_and_goes_o
     let mut reading = pool.begin().await.unwrap();
     sqlx::query("lock table moving in access share mode").execute(&mut *reading).await.unwrap();
     let mut running = Running(source.moving(&target).spawn().unwrap());
-    let waiting = "select count(*) from pg_locks where relation = 'moving'::regclass and not granted";
+    // In this database: other tests have others at the same server.
+    let waits = "from pg_locks where relation = 'moving'::regclass and not granted and database =
+                 (select oid from pg_database where datname = current_database())";
+    let waiting = format!("select count(*) {waits}");
     let began = Clock::System.elapsed();
-    while there.number(waiting).await == 0 {
+    while there.number(&waiting).await == 0 {
         assert!(Clock::System.elapsed() - began < Duration::from_secs(30), "it does not come there");
         assert!(running.0.try_wait().unwrap().is_none(), "it ended");
     }
     signal(&running, "-KILL");
     running.0.wait().unwrap();
     // What its connection waits for would be done though nobody is there any more.
-    there.execute("select pg_terminate_backend(pid) from pg_locks where not granted").await.unwrap();
+    there.execute(&format!("select pg_terminate_backend(pid) {waits}")).await.unwrap();
     reading.rollback().await.unwrap();
 
     let moved = "it has moved to a server, where what was done since is";
