@@ -28,6 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// How often it is looked at meanwhile.
 const GLANCE: Duration = Duration::from_millis(40);
 
+/// How often a browser is started at most until there is one.
+const STARTS: usize = 3;
+
 /// The Tab key (WebDriver §17.4.2).
 pub const TAB: &str = "\u{e004}";
 /// The Enter key.
@@ -79,16 +82,35 @@ pub struct Options {
 }
 
 impl Browser {
-    /// Starts a browser.
+    /// Starts a browser. One that ends while it starts, as happens on a machine that is busy, is started again: nothing
+    /// was asked of it yet.
     pub async fn start(options: Options) -> Result<Self> {
-        let driver = Driver::start(options.engine).await?;
-        let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(driver.capabilities(options)?)
-            .connect(&driver.address())
-            .await
-            .context("the browser did not start")?;
-        let engine = options.engine;
-        Ok(Self { client, driver, engine, cookies: Mutex::default(), pages: Mutex::default() })
+        let mut last = anyhow::anyhow!("the browser was not started");
+        for _ in 0..STARTS {
+            let driver = Driver::start(options.engine).await?;
+            let connected = ClientBuilder::new(HttpConnector::new())
+                .capabilities(driver.capabilities(options)?)
+                .connect(&driver.address())
+                .await;
+            match connected {
+                Ok(client) => {
+                    let engine = options.engine;
+                    return Ok(Self {
+                        client,
+                        driver,
+                        engine,
+                        cookies: Mutex::default(),
+                        pages: Mutex::default(),
+                    });
+                }
+                Err(error) => {
+                    let said = driver.said().join("\n");
+                    driver.stop().await?;
+                    last = anyhow::Error::new(error).context(format!("the browser did not start: {said}"));
+                }
+            }
+        }
+        Err(last)
     }
 
     /// Ends the browser.

@@ -214,7 +214,7 @@ pub async fn touch(unit: &mut Unit, application: &Application) -> Result<Option<
 
 /// A statement that finds what [`Row`] holds of applications, called `a`: besides, where from, and which.
 macro_rules! select {
-    ($besides:literal, $from:literal) => {
+    ($besides:expr, $from:expr) => {
         concat!(
             "select a.client_id, a.organization_id, a.name, a.scopes, a.response_types, a.asks_always_at, a.disabled_at,
                     a.homepage_url, a.privacy_url, a.terms_url, a.revision,
@@ -230,12 +230,24 @@ macro_rules! select {
 }
 pub(super) use select;
 
+/// A statement that finds what [`ActiveRow`] holds of the application with the client id `$1` and its organization, if
+/// both are active: besides, and with which joins.
+macro_rules! select_active {
+    ($besides:literal, $joins:expr) => {
+        $crate::store::applications::select!(
+            concat!(", o.slug as organization_slug, o.name as organization_name", $besides),
+            concat!(
+                "join organizations o on o.id = a.organization_id ",
+                $joins,
+                " where a.client_id = $1 and a.disabled_at is null and o.disabled_at is null"
+            )
+        )
+    };
+}
+pub(super) use select_active;
+
 const FIND: &str = select!("", "where a.client_id = $1");
-const FIND_ACTIVE: &str = select!(
-    ", o.slug as organization_slug, o.name as organization_name",
-    "join organizations o on o.id = a.organization_id
-     where a.client_id = $1 and a.disabled_at is null and o.disabled_at is null"
-);
+const FIND_ACTIVE: &str = select_active!("", "");
 const LIST: &str =
     select!("", "where a.organization_id = $1 and a.client_id > $2 order by a.client_id limit $3");
 

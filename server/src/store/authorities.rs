@@ -12,7 +12,7 @@ use crate::{
         consents::{self, Remembered, Subject},
         memberships,
         organizations::Organization,
-        sessions::Session,
+        sessions::{self, Session},
         statement,
     },
 };
@@ -104,18 +104,19 @@ struct AskedRow {
 
 // Where the response goes is known when the application is, so that every consent comes along, as one text: neither an
 // origin nor a redirect URI holds a space.
-const ASK: &str = applications::select!(
-    ", o.slug as organization_slug, o.name as organization_name, s.id as session_id, s.authenticated_at,
-       u.id as user_id, u.name as user_name, u.email as user_email, m.role,
+const ASK: &str = applications::select_active!(
+    ", s.id as session_id, s.authenticated_at, u.id as user_id, u.name as user_name, u.email as user_email, m.role,
        (select string_agg(c.requesting_origin || ' ' || c.redirect_uri
                           || case when c.refresh_allowed_at is null then ' once ' else ' refresh ' end || c.scopes, '
 ')
         from consents c where c.user_id = u.id and c.client_id = a.client_id) as allowed",
-    "join organizations o on o.id = a.organization_id
-     left join sessions s on s.secret_hash = $2 and s.ended_at is null and s.expires_at > $3
-     left join users u on u.id = s.user_id and u.disabled_at is null
-     left join memberships m on m.organization_id = a.organization_id and m.user_id = u.id
-     where a.client_id = $1 and a.disabled_at is null and o.disabled_at is null"
+    concat!(
+        "left join sessions s on ",
+        sessions::is_live!("$2", "$3"),
+        " left join users u on ",
+        sessions::is_active_owner!(),
+        " left join memberships m on m.organization_id = a.organization_id and m.user_id = u.id"
+    )
 );
 
 /// The statements that are put together, for the test that every engine knows them.

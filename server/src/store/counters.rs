@@ -19,6 +19,8 @@ pub struct Counters(pub(super) PgPool);
 impl Counters {
     /// Counts once more, or says how long to wait: so many at once, and another one each time so long has passed.
     ///
+    /// It is never in anybody's way ([`StoreError::Contended`]): what is done again is not counted again.
+    ///
     /// A key is kept as the moment at which all that was done under it is used up again (the generic cell rate algorithm,
     /// ITU-T I.371 appendix I, by its theoretical arrival time).
     pub async fn count(
@@ -42,11 +44,16 @@ impl Counters {
             .bind(each)
             .bind(most)
             .fetch_optional(&self.0)
-            .await?;
+            .await
+            .map_err(StoreError::Engine)?;
         if counted.is_some() {
             return Ok(None);
         }
-        let found: Option<(i64,)> = sqlx::query_as(FIND).bind(key.as_slice()).fetch_optional(&self.0).await?;
+        let found: Option<(i64,)> = sqlx::query_as(FIND)
+            .bind(key.as_slice())
+            .fetch_optional(&self.0)
+            .await
+            .map_err(StoreError::Engine)?;
         // Where it was swept in between, it is free. No clock that is ahead keeps anybody out for longer than all of it
         // takes.
         let free_at = found.map_or(now, |(free_at,)| free_at.min(now.saturating_add(most)));

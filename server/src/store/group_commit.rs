@@ -104,7 +104,7 @@ impl Open {
                     return Ok(());
                 }
                 // Whoever went away had done all of it, and it is one of those that are done.
-                Err(sqlx::Error::Database(error)) if error.message().starts_with("no such savepoint") => {
+                Err(error) if is_no_savepoint(&error) && self.is_in_transaction().await => {
                     self.step = Step::Done;
                     return Ok(());
                 }
@@ -113,6 +113,12 @@ impl Open {
             }
         }
         self.roll_back().await
+    }
+
+    /// Whether the engine has not given up the transaction. If it has, there is an empty one afterwards.
+    async fn is_in_transaction(&mut self) -> bool {
+        // No transaction begins in another one.
+        matches!(self.run("begin").await, Err(sqlx::Error::Database(_)))
     }
 
     async fn roll_back(&mut self) -> Result<(), sqlx::Error> {
@@ -164,6 +170,10 @@ impl Open {
     async fn run(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
         sqlx::raw_sql(sql).execute(&mut *self.connection).await.map(drop)
     }
+}
+
+fn is_no_savepoint(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.message().starts_with("no such savepoint"))
 }
 
 /// A unit's turn with the writer. What it did is undone unless it is committed.
@@ -320,7 +330,8 @@ mod tests {
             let other = pool().connect_with(options.clone()).await.unwrap();
             sqlx::query(
                 "create table rows (id integer primary key,
-                                    of integer references rows (id) deferrable initially deferred)",
+                                    of integer references rows (id) deferrable initially deferred,
+                                    filling blob)",
             )
             .execute(&other)
             .await
@@ -488,6 +499,25 @@ mod tests {
         third.commit(|| ()).await.unwrap();
         told.await.unwrap().unwrap();
         assert_eq!(rows.ids().await, [1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn whoever_comes_after_the_engine_gave_up_the_transaction_begins_anew() {
+        let rows = Rows::new().await;
+        let (mut first, second, third) = rows.one_at_work_and_two_waiting().await;
+        // No page more than there are: what needs one is the end of all that was not committed.
+        let full = "pragma max_page_count = 1";
+        sqlx::raw_sql(full).execute(first.connection().await.unwrap()).await.unwrap();
+        let told = tokio::spawn(first.commit(|| ()));
+        let mut second = second.await.unwrap();
+        let large = "insert into rows (id, filling) values (2, zeroblob(100000))";
+        sqlx::raw_sql(large).execute(second.connection().await.unwrap()).await.unwrap_err();
+        drop(second);
+        let mut third = third.await.unwrap();
+        insert(&mut third, 3, None).await;
+        third.commit(|| ()).await.unwrap();
+        assert!(matches!(told.await.unwrap(), Err(StoreError::Shared(_))));
+        assert_eq!(rows.ids().await, [3]);
     }
 
     #[tokio::test]

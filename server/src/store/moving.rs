@@ -131,13 +131,12 @@ pub async fn insert_all(
 ) -> Result<Vec<Moved>, MovingError> {
     let mut source = Source::open(from).await?;
     let mut target = Target::open(to).await?;
-    let is_begun = target.is_begun().await?;
-    let has_moved = source.has_moved().await?;
-    if !is_begun {
-        if has_moved {
-            return Err(MovingError::Moved);
-        }
-        target.refuse_occupied().await?;
+    let begun = target.begun().await?;
+    match source.moved().await? {
+        // Where it moved only the end of the move is missing, and nowhere else does it go on.
+        moved @ Some(_) if moved != begun => return Err(MovingError::Moved),
+        None if begun.is_none() => target.refuse_occupied().await?,
+        Some(_) | None => {}
     }
     let tables = source.tables().await?;
     let mut rows = 0;
@@ -150,19 +149,17 @@ pub async fn insert_all(
     postgres::MIGRATIONS.run(&mut target.0).await?;
     target.compare(&tables).await?;
     let expected = read(&mut source, &tables, batch, &mut telling).await?;
-    if is_begun {
-        target.compare_plan(&expected).await?;
-    } else {
-        target.begin(&expected).await?;
-    }
-    if has_moved {
-        // All of it is where it moved, and only the end of the move is missing there.
-        target.require_all(&tables, &expected).await?;
-    }
+    let number = match begun {
+        Some(number) => {
+            target.compare_plan(&expected).await?;
+            number
+        }
+        None => target.begin(&expected).await?,
+    };
     go_on(&mut source, &mut target, &tables, batch, &mut telling).await?;
     check(&mut target, &tables, &expected, batch, &mut telling).await?;
     // First: whatever happens in between, no two of them can be served.
-    source.note(sqlite::MOVED).await?;
+    source.note(sqlite::MOVED, number).await?;
     target.end(&source.numbers().await?).await?;
     source.0.close().await.map_err(MovingError::Source)?;
     target.0.close().await.map_err(MovingError::Target)?;
@@ -172,8 +169,8 @@ pub async fn insert_all(
 /// Lets the file be opened again that has moved. False where it has not.
 pub async fn take_back(path: &Path) -> Result<bool, MovingError> {
     let mut source = Source::open(path).await?;
-    let has_moved = source.has_moved().await?;
-    source.note(sqlite::HERE).await?;
+    let has_moved = source.moved().await?.is_some();
+    source.note(sqlite::HERE, 0).await?;
     source.0.close().await.map_err(MovingError::Source)?;
     Ok(has_moved)
 }
@@ -512,17 +509,23 @@ impl Source {
         Ok(Self(connection))
     }
 
-    /// Whether it is noted that it has moved.
-    async fn has_moved(&mut self) -> Result<bool, MovingError> {
+    /// By which move it has moved, if it is noted that it has.
+    async fn moved(&mut self) -> Result<Option<i64>, MovingError> {
         let noted: i64 =
             sqlx::query_scalar(sqlite::NOTED).fetch_one(&mut self.0).await.map_err(MovingError::Source)?;
-        Ok(noted == sqlite::MOVED)
+        if noted != sqlite::MOVED {
+            return Ok(None);
+        }
+        let number = sqlx::query_scalar("pragma user_version").fetch_one(&mut self.0).await;
+        number.map(Some).map_err(MovingError::Source)
     }
 
-    /// Notes in the file what becomes of it.
-    async fn note(&mut self, application_id: i64) -> Result<(), MovingError> {
-        let sql = format!("pragma application_id = {application_id}");
-        sqlx::query(AssertSqlSafe(sql)).execute(&mut self.0).await.map_err(MovingError::Source)?;
+    /// Notes in the file what becomes of it, and by which move.
+    async fn note(&mut self, application_id: i64, number: i64) -> Result<(), MovingError> {
+        let sql = format!(
+            "begin; pragma application_id = {application_id}; pragma user_version = {number}; commit"
+        );
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut self.0).await.map_err(MovingError::Source)?;
         Ok(())
     }
 
@@ -638,8 +641,14 @@ impl Target {
         Ok(Self(connection))
     }
 
-    async fn is_begun(&mut self) -> Result<bool, MovingError> {
-        sqlx::query_scalar(postgres::IS_MOVING).fetch_one(&mut self.0).await.map_err(MovingError::Target)
+    /// The number of the move that was begun here, if one was.
+    async fn begun(&mut self) -> Result<Option<i64>, MovingError> {
+        const NUMBER: &str = "select number from moving limit 1";
+        let is_begun = sqlx::query_scalar(postgres::IS_MOVING).fetch_one(&mut self.0).await;
+        if !is_begun.map_err(MovingError::Target)? {
+            return Ok(None);
+        }
+        sqlx::query_scalar(NUMBER).fetch_optional(&mut self.0).await.map_err(MovingError::Target)
     }
 
     /// Refuses a database that holds anything, before anything is changed there.
@@ -683,26 +692,33 @@ impl Target {
         Ok(())
     }
 
-    /// Writes down what there is to move.
-    async fn begin(&mut self, expected: &[Moved]) -> Result<(), MovingError> {
+    /// Writes down what there is to move, under a number by which the file will know where it moved.
+    async fn begin(&mut self, expected: &[Moved]) -> Result<i64, MovingError> {
         const CREATE: &str = "create table moving (
                                   table_name text collate \"C\" not null primary key,
-                                  row_count  bigint not null,
-                                  sha256     bytea  not null
+                                  row_count  bigint  not null,
+                                  sha256     bytea   not null,
+                                  number     bigint  not null
                               )";
-        const INSERT: &str = "insert into moving (table_name, row_count, sha256) values ($1, $2, $3)";
+        const NUMBER: &str = "select cast(floor(random() * 2147483647) as bigint)";
+        const INSERT: &str =
+            "insert into moving (table_name, row_count, sha256, number) values ($1, $2, $3, $4)";
         let mut transaction = self.0.begin().await.map_err(MovingError::Target)?;
+        let number = sqlx::query_scalar(NUMBER).fetch_one(&mut *transaction).await;
+        let number = number.map_err(MovingError::Target)?;
         sqlx::query(CREATE).execute(&mut *transaction).await.map_err(MovingError::Target)?;
         for one in expected {
             sqlx::query(INSERT)
                 .bind(&one.table)
                 .bind(one.rows.cast_signed())
                 .bind(one.sha256.as_slice())
+                .bind(number)
                 .execute(&mut *transaction)
                 .await
                 .map_err(MovingError::Target)?;
         }
-        transaction.commit().await.map_err(MovingError::Target)
+        transaction.commit().await.map_err(MovingError::Target)?;
+        Ok(number)
     }
 
     /// What is to be moved is still what it was when that was written down.
@@ -718,16 +734,6 @@ impl Target {
             Some(changed) => Err(MovingError::Changed(changed.table.clone())),
             None => Ok(()),
         }
-    }
-
-    /// Refuses a target at which not everything is.
-    async fn require_all(&mut self, tables: &[Table], expected: &[Moved]) -> Result<(), MovingError> {
-        for (table, expected) in tables.iter().zip(expected) {
-            if self.count(table).await? != expected.rows {
-                return Err(MovingError::Moved);
-            }
-        }
-        Ok(())
     }
 
     /// The key of the last row that is there.

@@ -8,7 +8,7 @@ use sqlx::{
     postgres::PgTypeInfo,
 };
 
-use super::{applications, audit_log, authorities, grants, postgres, sqlite};
+use super::{applications, audit_log, authorities, grants, postgres, sessions, sqlite};
 
 /// A database of the server's that is there for one test.
 struct Throwaway {
@@ -186,6 +186,7 @@ fn statements() -> BTreeSet<String> {
     let mut found: BTreeSet<String> = grants::composed().into_iter().map(str::to_owned).collect();
     found.extend(audit_log::composed().into_iter().map(str::to_owned));
     found.extend(applications::composed().into_iter().chain(authorities::composed()).map(str::to_owned));
+    found.extend(sessions::composed().into_iter().map(str::to_owned));
     for file in std::fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();

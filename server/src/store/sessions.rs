@@ -64,16 +64,41 @@ pub async fn insert(
     Ok(())
 }
 
+/// That `s` is the session which a secret opens at a time.
+macro_rules! is_live {
+    ($secret:literal, $now:literal) => {
+        concat!("s.secret_hash = ", $secret, " and s.ended_at is null and s.expires_at > ", $now)
+    };
+}
+pub(super) use is_live;
+
+/// That `u` is whose session `s` is, and active.
+macro_rules! is_active_owner {
+    () => {
+        "u.id = s.user_id and u.disabled_at is null"
+    };
+}
+pub(super) use is_active_owner;
+
+const FIND: &str = concat!(
+    "select s.id, s.user_id, u.name, u.email, s.authenticated_at from sessions s join users u on ",
+    is_active_owner!(),
+    " where ",
+    is_live!("$1", "$2")
+);
+
+/// The statements that are put together, for the test that every engine knows them.
+#[cfg(test)]
+pub(super) fn composed() -> [&'static str; 1] {
+    [FIND]
+}
+
 /// The live session that this secret opens, if its person is active.
 pub async fn find(
     unit: &mut Unit,
     secret: &Digest256,
     now: UnixSeconds,
 ) -> Result<Option<Session>, StoreError> {
-    const FIND: &str = "select s.id, s.user_id, u.name, u.email, s.authenticated_at
-                        from sessions s join users u on u.id = s.user_id
-                        where s.secret_hash = $1 and s.ended_at is null and s.expires_at > $2
-                          and u.disabled_at is null";
     statement!(unit, fetch_optional Session, FIND, secret.as_bytes(), now)
 }
 

@@ -1,6 +1,6 @@
 //! Where the database is, as `--database` names it.
 
-use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr};
+use std::{fmt, fs::File, net::IpAddr, path::PathBuf, str::FromStr};
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
@@ -52,6 +52,9 @@ const PARAMETERS: [&str; 11] = [
     "sslmode",
     "sslrootcert",
 ];
+
+/// Those of them that name a file.
+const FILES: [&str; 3] = ["sslcert", "sslkey", "sslrootcert"];
 
 impl FromStr for DatabaseUrl {
     type Err = DatabaseUrlError;
@@ -117,6 +120,7 @@ impl PostgresUrl {
     /// certificate for its name (`verify-full`), unless it is on this machine.
     pub(super) fn options(&self) -> Result<PgConnectOptions, sqlx::Error> {
         let options = PgConnectOptions::from_str(self.0.as_str())?;
+        self.require_files()?;
         let is_said = self.0.query_pairs().any(|(name, _)| name == "sslmode");
         // What the library does not know it takes for nothing, and would then do as it likes.
         let is_set = std::env::var("PGSSLMODE").is_ok_and(|mode| mode.parse::<PgSslMode>().is_ok());
@@ -126,6 +130,16 @@ impl PostgresUrl {
         // By what is connected to in the end: the URL, its parameters and the environment may each name another one.
         let mode = if is_local(&options) { PgSslMode::Prefer } else { PgSslMode::VerifyFull };
         Ok(options.ssl_mode(mode))
+    }
+
+    /// Refuses a URL that names a file which cannot be read: the library does not say which.
+    fn require_files(&self) -> Result<(), sqlx::Error> {
+        for (name, path) in self.0.query_pairs().filter(|(name, _)| FILES.contains(&&**name)) {
+            if let Err(error) = File::open(&*path) {
+                return Err(sqlx::Error::Configuration(format!("{name}: {path}: {error}").into()));
+            }
+        }
+        Ok(())
     }
 
     /// The same for a PostgreSQL server that connects there by itself: its library reads such URLs, and is told what it

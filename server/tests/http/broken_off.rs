@@ -73,6 +73,28 @@ async fn whoever_reads_does_not_wait_for_those_who_wait_to_write() {
     }
 }
 
+#[tokio::test]
+async fn whoever_reads_does_not_wait_for_those_who_write() {
+    let Some((one, _)) = two().await else { return };
+    let mut units = vec![];
+    for _ in 0..12 {
+        units.push(one.write().await);
+    }
+    let writers: Vec<_> = (0..12).map(|_| writer(&one)).collect();
+    let mut reading = vec![];
+    for _ in 0..4 {
+        // Whoever would take the last connections has had a turn.
+        tokio::task::yield_now().await;
+        let read = timeout(Duration::from_secs(3), one.app.store.read()).await;
+        reading.push(read.expect("nobody who reads waits for a writer").unwrap());
+    }
+    assert!(writers.iter().all(|writer| !writer.is_finished()), "they wait for the twelve");
+    drop(units);
+    for writer in writers {
+        writer.await.unwrap().unwrap();
+    }
+}
+
 /// The server says after a while that somebody else has the lock: by that a process knows that it is there, and waits on.
 #[tokio::test]
 async fn whoever_waits_for_one_who_takes_long_goes_on_waiting() {

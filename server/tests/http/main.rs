@@ -33,6 +33,7 @@ mod region;
 mod registration;
 mod retention;
 mod script;
+mod servers;
 mod tenants;
 mod toolbar;
 mod unavailable;

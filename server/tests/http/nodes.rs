@@ -154,6 +154,21 @@ async fn limits_hold_over_all_of_them() {
     assert_eq!(one.count("select count(*) from counters").await, 0);
 }
 
+/// What is done again is not counted again: it must not be done again because nothing was counted.
+#[tokio::test]
+async fn what_cannot_be_counted_is_not_tried() {
+    let Some((one, _)) = two().await else { return };
+    one.database
+        .script(
+            "create function contend() returns trigger language plpgsql as
+             $$ begin raise exception using errcode = 'serialization_failure'; end $$;
+             create trigger contend before insert on counters execute function contend()",
+        )
+        .await;
+    let answer = Person::new(&one).log_in("/login/", MEMBER, "wrong password").await;
+    answer.assert_error_page(503, "The service cannot answer right now");
+}
+
 #[tokio::test]
 async fn so_do_those_of_what_is_begun_and_of_refreshes() {
     let limits = Limits { transactions: Rate::new(3, 1), refreshes: Rate::new(2, 1), ..Limits::default() };

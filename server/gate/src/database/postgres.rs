@@ -157,8 +157,8 @@ where
 
 /// Whether the connection to a server is gone.
 fn is_cut(error: &sqlx::Error) -> bool {
-    // admin_shutdown, crash_shutdown, idle_session_timeout, idle_in_transaction_session_timeout (PostgreSQL 18, appendix A).
-    const GONE: [&str; 4] = ["57P01", "57P02", "57P05", "25P03"];
+    // admin_shutdown, crash_shutdown, idle_session_timeout (PostgreSQL 18, appendix A).
+    const GONE: [&str; 3] = ["57P01", "57P02", "57P05"];
     match error {
         sqlx::Error::Io(_) => true,
         sqlx::Error::Database(error) => error.code().is_some_and(|code| GONE.contains(&&*code)),

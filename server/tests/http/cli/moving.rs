@@ -179,9 +179,10 @@ async fn on_a_terminal_a_bar_shows_how_far_it_is() {
 async fn what_has_moved_moves_nowhere_else() {
     let Some(target) = Place::bare().await else { return };
     let (source, begun, other) = (Embedded::new().await, Place::new().await, Place::bare().await.unwrap());
-    drop(move_and_kill(&source, &begun).await);
+    drop(move_and_kill_at_its_end(&source, &begun).await);
+    assert_eq!(run(back(&source.folder())).code, Some(0));
     assert_moved(&run(source.moving(&target)), &source.rows);
-    // Neither to a place of which it knows nothing, nor to one to which it began to move before.
+    // Neither to a place of which it knows nothing, nor to one where all of it came to before.
     for elsewhere in [&other, &begun] {
         run(source.moving(elsewhere))
             .assert_refused("it has moved to a server already, where what was done since is");
@@ -293,19 +294,14 @@ async fn a_move_that_is_killed_goes_on_where_it_was() {
     on(target.folder(), &["migrate"]).json();
 }
 
-/// The file is one that has moved before the server is one that may be served: at no moment both of them may be.
-#[tokio::test]
-async fn a_move_that_is_killed_at_its_end_leaves_neither_to_be_served_and_goes_on() {
-    if is_embedded() {
-        return;
-    }
-    let (source, target) = (Embedded::new().await, Place::new().await);
-    let there = move_and_kill(&source, &target).await;
+/// Moves all of it, and is killed when only the end of the move is missing at the server.
+async fn move_and_kill_at_its_end(source: &Embedded, target: &Place) -> Database {
+    let there = move_and_kill(source, target).await;
     let Database::Postgres(pool) = &there else { panic!("it is no server") };
     // Whoever reads the table keeps it from being dropped, which is the last thing that is done.
     let mut reading = pool.begin().await.unwrap();
     sqlx::query("lock table moving in access share mode").execute(&mut *reading).await.unwrap();
-    let mut running = Running(source.moving(&target).spawn().unwrap());
+    let mut running = Running(source.moving(target).spawn().unwrap());
     // In this database: other tests have others at the same server.
     let waits = "from pg_locks where relation = 'moving'::regclass and not granted and database =
                  (select oid from pg_database where datname = current_database())";
@@ -320,7 +316,17 @@ async fn a_move_that_is_killed_at_its_end_leaves_neither_to_be_served_and_goes_o
     // What its connection waits for would be done though nobody is there any more.
     there.execute(&format!("select pg_terminate_backend(pid) {waits}")).await.unwrap();
     reading.rollback().await.unwrap();
+    there
+}
 
+/// The file is one that has moved before the server is one that may be served: at no moment both of them may be.
+#[tokio::test]
+async fn a_move_that_is_killed_at_its_end_leaves_neither_to_be_served_and_goes_on() {
+    if is_embedded() {
+        return;
+    }
+    let (source, target) = (Embedded::new().await, Place::new().await);
+    let there = move_and_kill_at_its_end(&source, &target).await;
     let moved = "it has moved to a server, where what was done since is";
     on(&source.folder(), &["key", "rotate"]).assert_refused(moved);
     on(target.folder(), &["key", "rotate"]).assert_refused("a database that moves here is not complete");

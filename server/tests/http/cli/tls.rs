@@ -52,6 +52,7 @@ fn a_server_is_believed_that_has_a_certificate_for_its_name_by_who_is_trusted() 
     let (named, numbered) = (full("localhost", &ours), full("127.0.0.1", &ours));
     let (not_theirs, of_the_system) = (full("localhost", &theirs), asked("localhost", "sslmode=verify-full"));
     let (of_anybody, lost) = (asked("127.0.0.1", "sslmode=require"), full("localhost", "/nowhere.pem"));
+    let elsewhere = asked("0.0.0.0", &format!("sslrootcert={ours}"));
     let migrate = |url: &str| {
         let said = run(latchkey(&["migrate", "--database", url]));
         assert!(!said.stderr.contains("canary"), "{}", said.stderr);
@@ -73,9 +74,14 @@ fn a_server_is_believed_that_has_a_certificate_for_its_name_by_who_is_trusted() 
     refused(&numbered, "certificate not valid for name \"127.0.0.1\"");
     refused(&not_theirs, "invalid peer certificate: UnknownIssuer");
     refused(&of_the_system, "invalid peer certificate: UnknownIssuer");
-    refused(&lost, "No such file");
-    // Whoever says so believes anybody.
+    refused(&lost, "sslrootcert: /nowhere.pem: No such file");
+    // Whoever says so believes anybody, and whoever says what nobody understands does not.
     migrate(&of_anybody).json();
+    for mode in [None, Some("nonsense"), Some("")] {
+        let mut command = latchkey(&["migrate", "--database", &elsewhere]);
+        command.envs(mode.map(|mode| ("PGSSLMODE", mode)));
+        run(command).assert_refused("certificate not valid for name \"0.0.0.0\"");
+    }
     // And a whole process runs by it, with the connection on which it hears.
     let node = Node::start(&free_address(), |command| {
         command.args(["--database", &named]);

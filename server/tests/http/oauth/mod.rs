@@ -1,5 +1,6 @@
 //! `/oauth/…`
 
+mod authorities;
 mod authorize;
 mod code_request;
 mod consent;

@@ -49,6 +49,28 @@ async fn none_brings_a_token_where_consent_is_remembered() {
 }
 
 #[tokio::test]
+async fn none_tells_whoever_is_signed_out_that_a_login_is_required() {
+    const GRANTS: &str = "select count(*) from grants";
+    for change in [
+        "update sessions set ended_at = 1",
+        "update sessions set expires_at = 1",
+        "update users set disabled_at = 1 where id = 'max'",
+        "delete from sessions",
+    ] {
+        for asking in [Asking::new(), Asking::code()] {
+            let platform = Platform::new().await;
+            let mut person = Person::signed_in(&platform, MEMBER).await;
+            person.allow(&asking).await;
+            platform.execute(change).await;
+            let before = platform.count(GRANTS).await;
+            let told = person.ask(&asking.with("prompt", "none")).await.location().to_owned();
+            assert!(told.contains("error=login_required"), "{change}: {told}");
+            assert_eq!(platform.count(GRANTS).await, before, "{change}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn none_brings_nothing_on_loopback_or_where_the_application_asks_always() {
     let platform = Platform::new().await;
     let mut person = Person::signed_in(&platform, MEMBER).await;
