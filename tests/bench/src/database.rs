@@ -27,7 +27,7 @@ const REVOKED: usize = 20;
 /// How long a token lives: no run finds one that has expired.
 const LIFETIME_SECS: i64 = 10 * 365 * 24 * 3600;
 /// What every token was granted.
-const SCOPES: &str = "org:read member:read project:read event:write";
+pub(crate) const SCOPES: &str = "org:read member:read project:read event:write";
 
 /// The resource server that may introspect: its id and its secret.
 pub(crate) const RESOURCE_SERVER: (&str, &str) = ("bench", "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG");

@@ -1,13 +1,15 @@
 //! How fast people are signed in and tokens issued, beside how fast the engine commits anything at all: every token is on
 //! the disk, or on its way to a replica, before anybody is told of it.
 //!
+//! Issuing is measured [by itself](crate::issuance), and as people see it.
+//!
 //! One sign-in is an authorization request of somebody who is signed in to the platform and allowed the application
 //! before. Its token comes in the fragment of the answer, one commit, or for the code that comes there, two.
 
 use std::{
     cell::Cell,
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     rc::Rc,
     time::{Duration, Instant},
@@ -25,6 +27,7 @@ use crate::{
     Options,
     comparison::{self, SMALL, get},
     database::{self, Database, Person},
+    issuance::{Issuance, Place},
     load::Connection,
     process::Process,
     statistics::{Target, median, percentile, ratio},
@@ -35,6 +38,8 @@ const MANY: usize = 64;
 /// How many tokens a server begins with. They are of a thousand people: of ten, each would sign in several times at the
 /// same moment, and be in their own way.
 const AT_A_SERVER: usize = 100_000;
+/// How many people there are, as far as there are tokens.
+const PEOPLE: usize = 1000;
 /// A database on a server has no file beside it for a secret, and two processes of one platform have the same.
 const SECRET: (&str, &str) = ("LATCHKEY_SECRET", "the secret of a platform that is measured");
 /// What proves that a code is its owner's (RFC 7636 appendix B).
@@ -225,11 +230,16 @@ async fn serve(options: &Options, name: &'static str, database: &str) -> Result<
 /// A copy of an embedded database, that may grow.
 async fn copied(options: &Options, name: &'static str, tokens: usize) -> Result<(Database, Rc<Process>)> {
     let database = Database::find_or_make(&options.server, &options.folder, tokens).await?;
+    let copy = copy(options, &database, name)?;
+    let server = serve(options, name, &database::url(&copy)).await?;
+    Ok((database, server))
+}
+
+fn copy(options: &Options, database: &Database, name: &str) -> Result<PathBuf> {
     let copy = options.folder.join(name).with_extension("db");
     database::remove(&copy)?;
     std::fs::copy(&database.path, &copy)?;
-    let server = serve(options, name, &database::url(&copy)).await?;
-    Ok((database, server))
+    Ok(copy)
 }
 
 /// Measures, in turn and again and again, and prints.
@@ -247,13 +257,18 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let moved = Database::find_or_make(&options.server, &options.folder, AT_A_SERVER).await?;
     move_to(options, &moved, &url)?;
     let (node, other) = (serve(options, "node", &url).await?, serve(options, "other-node", &url).await?);
+    let alone = copy(options, &small, "issuance")?;
+    let places = [
+        Place::open(&database::url(&alone), SECRET.1, small.people(PEOPLE)).await?,
+        Place::open(&url, SECRET.1, moved.people(PEOPLE)).await?,
+    ];
 
     let [few, many, there] =
-        [&small, &large, &moved].map(|database| Rc::<[Person]>::from(database.people(1000)));
+        [&small, &large, &moved].map(|database| Rc::<[Person]>::from(database.people(PEOPLE)));
     let mut bare =
         [Bare::sqlite(&options.folder.join("bare.db")).await?, Bare::postgres(&cluster.url("bare")).await?];
     let mut commits = [vec![], vec![]];
-    let (one, all) = ("one at a time", format!("{MANY} at once"));
+    let (one, all) = ("one at a time".to_owned(), format!("{MANY} at once"));
     let grown_to = format!("{all}, {} rows", options.tokens);
     let sign_ins = |way: Way, place: &str, people, nodes: &[&Rc<Process>], at_once| {
         SignIns::new(format!("{place}, {}", way.name()), way, people, nodes, at_once)
@@ -268,28 +283,34 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
             sign_ins(way, &format!("PostgreSQL, {all}, two nodes"), &there, &[&node, &other], MANY),
         ]
     });
+    let mut issued = ["SQLite", "PostgreSQL"].map(|engine| {
+        [(&one, 1), (&all, MANY)]
+            .map(|(how, at_once)| Issuance::new(format!("{engine}, {how}, issuing alone"), at_once))
+    });
     let time = Duration::from_millis(options.millis);
     for round in 0..options.rounds {
         eprint!("\rround {} of {}", round + 1, options.rounds);
         for (bare, commits) in bare.iter_mut().zip(&mut commits) {
             commits.push(bare.measure(time).await?);
         }
+        for (place, issued) in places.iter().zip(&mut issued) {
+            for issuance in issued {
+                place.measure(issuance, time).await?;
+            }
+        }
         for sign_ins in measured.iter_mut().flatten() {
             sign_ins.measure(time).await?;
         }
     }
     eprintln!();
-    print(options, &commits, &measured);
+    print(options, &commits, &issued, &measured);
     Ok(())
 }
 
 /// Moves an embedded database to the server, as an operator would.
 fn move_to(options: &Options, database: &Database, url: &str) -> Result<()> {
     // A file that has moved is served by nobody any more.
-    let moved = options.folder.join("moving.db");
-    database::remove(&moved)?;
-    std::fs::copy(&database.path, &moved)?;
-    let source = database::url(&moved);
+    let source = database::url(&copy(options, database, "moving")?);
     let output = Command::new(&options.server)
         .args(["migrate", "--database", &source, "--to", url])
         .envs([SECRET])
@@ -298,37 +319,46 @@ fn move_to(options: &Options, database: &Database, url: &str) -> Result<()> {
     Ok(())
 }
 
-fn print(options: &Options, [sqlite, postgres]: &[Vec<f64>; 2], measured: &[[SignIns; 6]; 2]) {
+fn print(
+    options: &Options,
+    [sqlite, postgres]: &[Vec<f64>; 2],
+    issued: &[[Issuance; 2]; 2],
+    measured: &[[SignIns; 6]; 2],
+) {
     println!("\nsign-ins, each on the disk before it is told; medians over the rounds\n");
     println!("{:<46}{:>10}{:>10}{:>10}", "", "a second", "p99 ms", "work ms");
     println!("{:<46}{:>10.0}", "SQLite, bare inserts", median(sqlite));
     println!("{:<46}{:>10.0}", "PostgreSQL, bare inserts", median(postgres));
+    for Issuance { name, rates, p99, .. } in issued.iter().flatten() {
+        println!("{name:<46}{:>10.0}{:>10.1}", median(rates), median(p99));
+    }
     for SignIns { name, rates, p99, work, .. } in measured.iter().flatten() {
         println!("{name:<46}{:>10.0}{:>10.1}{:>10.2}", median(rates), median(p99), median(work));
     }
     println!("\n{:<50}{:>10}{:>12}", "", "measured", "target");
+    let tell = |what: &str, value: f64, target: Target| {
+        println!("{what:<50}{value:>10.2}{target:>12}  {}", target.word(value));
+    };
+    let targets = [Target::AtLeast(0.5), Target::AtLeast(1.0)];
+    let told = [Target::Told; 2];
+    for ((issued, bare), targets) in issued.iter().zip([sqlite, postgres]).zip([targets, told]) {
+        for (issuance, target) in issued.iter().zip(targets) {
+            tell(&format!("{} : bare", issuance.name), ratio(&issuance.rates, bare), target);
+        }
+    }
     let rows = options.tokens;
     for (way, measured) in Way::ALL.into_iter().zip(measured) {
         let [one, all, grown, one_of_server, all_of_server, two_nodes] =
             measured.each_ref().map(|one| &one.rates);
-        // A code costs a commit of its own, before the token's.
-        let (alone, together) = match way {
-            Way::Fragment => (Target::AtLeast(0.5), Target::AtLeast(1.0)),
-            Way::Code => (Target::Told, Target::Told),
-        };
-        for (what, value, target) in [
-            ("SQLite, one at a time : bare".to_owned(), ratio(one, sqlite), alone),
-            (format!("SQLite, {MANY} at once : bare"), ratio(all, sqlite), together),
-            (format!("SQLite, {rows} rows : {SMALL} rows"), ratio(grown, all), Target::Told),
-            ("PostgreSQL, one at a time : bare".to_owned(), ratio(one_of_server, postgres), Target::Told),
-            (format!("PostgreSQL, {MANY} at once : bare"), ratio(all_of_server, postgres), Target::Told),
-            ("PostgreSQL, two nodes : one".to_owned(), ratio(two_nodes, all_of_server), Target::Told),
+        for (what, value) in [
+            ("SQLite, one at a time : bare".to_owned(), ratio(one, sqlite)),
+            (format!("SQLite, {MANY} at once : bare"), ratio(all, sqlite)),
+            (format!("SQLite, {rows} rows : {SMALL} rows"), ratio(grown, all)),
+            ("PostgreSQL, one at a time : bare".to_owned(), ratio(one_of_server, postgres)),
+            (format!("PostgreSQL, {MANY} at once : bare"), ratio(all_of_server, postgres)),
+            ("PostgreSQL, two nodes : one".to_owned(), ratio(two_nodes, all_of_server)),
         ] {
-            println!(
-                "{:<50}{value:>10.2}{target:>12}  {}",
-                format!("{what}, {}", way.name()),
-                target.word(value)
-            );
+            tell(&format!("{what}, {}", way.name()), value, Target::Told);
         }
     }
 }

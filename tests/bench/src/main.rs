@@ -10,6 +10,7 @@
 mod backend;
 mod comparison;
 mod database;
+mod issuance;
 mod issuing;
 mod load;
 mod memory;
