@@ -4,26 +4,87 @@
 //! which nobody asks what came of it is put off: it goes along with the next one that somebody waits for, or with the
 //! commit.
 
-use std::fmt::Write;
+use std::{fmt::Write, pin::pin};
 
 use futures_util::TryStreamExt;
 use sqlx::{
-    Arguments, AssertSqlSafe, Encode, Executor, FromRow, SqlSafeStr, Sqlite, SqliteConnection, Type,
+    Arguments, AssertSqlSafe, Encode, Executor, SqlSafeStr, Sqlite, SqliteConnection, Type,
     sqlite::{SqliteArguments, SqliteRow},
 };
 
 /// Statements in the order in which they are done, up to the first one that fails.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Errand {
     sql: String,
     statements: usize,
     arguments: SqliteArguments,
+    others: Others,
+}
+
+/// How much of it is somebody else's, and comes first.
+#[derive(Debug, Default, Clone, Copy)]
+struct Others {
+    statements: usize,
+    /// Where what comes after it begins in the text.
+    until: usize,
+}
+
+/// What rows are wanted of the last statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    First,
+    All,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    /// How many rows the last statement changed.
+    pub(super) changed: u64,
+    /// The rows that were found.
+    pub(super) rows: Vec<SqliteRow>,
+}
+
+/// A statement failed.
+#[derive(Debug)]
+pub(super) struct Failed {
+    /// How many were done before it.
+    pub(super) after: usize,
+    pub(super) error: sqlx::Error,
+}
+
+impl From<Failed> for sqlx::Error {
+    fn from(failed: Failed) -> Self {
+        failed.error
+    }
 }
 
 impl Errand {
-    /// How many statements it has.
+    /// What is there is somebody else's, and this begins what comes after it.
+    pub(super) fn after(mut self, begin: &'static str) -> Self {
+        let statements = self.statements;
+        self.add(begin);
+        self.others = Others { statements, until: self.sql.len() };
+        self
+    }
+
+    /// The same without what is somebody else's, begun in this way.
+    pub(super) fn alone(mut self, begin: &str) -> Self {
+        // What its values are called stays the same.
+        self.sql.replace_range(..self.others.until, begin);
+        self.statements -= self.others.statements;
+        self.others = Others::default();
+        self
+    }
+
+    /// How many of its statements are somebody else's.
+    pub(super) fn others(&self) -> usize {
+        self.others.statements
+    }
+
+    /// How many statements it has, without those of somebody else.
     pub(super) fn len(&self) -> usize {
-        self.statements
+        self.statements - self.others.statements
     }
 
     /// Adds a statement; its values come next.
@@ -57,40 +118,40 @@ impl Errand {
         Ok(self)
     }
 
-    /// How many rows its last statement changed.
-    pub(super) async fn execute(self, connection: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
-        let mut outcomes = connection.fetch_many(sqlx::query_with(AssertSqlSafe(self.sql), self.arguments));
-        let mut changed = 0;
-        while let Some(outcome) = outcomes.try_next().await? {
-            if let Some(done) = outcome.left() {
-                changed = done.rows_affected();
+    /// Sends the engine on it.
+    pub(super) async fn run(
+        self,
+        connection: &mut SqliteConnection,
+        wanted: Wanted,
+    ) -> Result<Answer, Failed> {
+        let query = sqlx::query_with(AssertSqlSafe(self.sql), self.arguments);
+        let mut outcomes = pin!(connection.fetch_many(query));
+        let (mut after, mut answer) = (0, Answer::default());
+        loop {
+            match outcomes.try_next().await {
+                Ok(Some(outcome)) => {
+                    if let Some(done) = outcome.as_ref().left() {
+                        answer.changed = done.rows_affected();
+                        after += 1;
+                    }
+                    if let Some(row) = outcome.right() {
+                        answer.rows.push(row);
+                        // The engine looks for no other one when nobody takes it.
+                        if wanted == Wanted::First {
+                            return Ok(answer);
+                        }
+                    }
+                }
+                Ok(None) => return Ok(answer),
+                Err(error) => return Err(Failed { after, error }),
             }
         }
-        Ok(changed)
-    }
-
-    /// The first row that it finds, if there is any.
-    pub(super) async fn fetch_optional<R: for<'r> FromRow<'r, SqliteRow>>(
-        self,
-        connection: &mut SqliteConnection,
-    ) -> Result<Option<R>, sqlx::Error> {
-        let query = sqlx::query_with(AssertSqlSafe(self.sql), self.arguments);
-        connection.fetch_optional(query).await?.map(|row| R::from_row(&row)).transpose()
-    }
-
-    /// All rows that it finds.
-    pub(super) async fn fetch_all<R: for<'r> FromRow<'r, SqliteRow>>(
-        self,
-        connection: &mut SqliteConnection,
-    ) -> Result<Vec<R>, sqlx::Error> {
-        let query = sqlx::query_with(AssertSqlSafe(self.sql), self.arguments);
-        connection.fetch_all(query).await?.iter().map(R::from_row).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use sqlx::Connection;
+    use sqlx::{Connection, FromRow};
 
     use super::*;
 
@@ -115,7 +176,8 @@ mod tests {
 
     async fn all(connection: &mut SqliteConnection) -> Vec<(i64, String)> {
         let errand = Errand::default().and("select id, word from words order by id");
-        errand.fetch_all(connection).await.unwrap()
+        let found = errand.run(connection, Wanted::All).await.unwrap();
+        found.rows.iter().map(|row| <(i64, String)>::from_row(row).unwrap()).collect()
     }
 
     #[tokio::test]
@@ -128,8 +190,8 @@ mod tests {
             let errand = errand.bind(start).unwrap().bind("x").unwrap().insert(start + 1, "two");
             let errand = errand.and("select word from words where id = $1").bind(start).unwrap();
             assert_eq!(errand.len(), 4);
-            let found: Option<(String,)> = errand.fetch_optional(&mut connection).await.unwrap();
-            assert_eq!(found.unwrap().0, "x-x$");
+            let found = errand.run(&mut connection, Wanted::First).await.unwrap();
+            assert_eq!(<(String,)>::from_row(&found.rows[0]).unwrap().0, "x-x$");
         }
         let [x, two] = ["x-x$", "two"].map(str::to_owned);
         assert_eq!(all(&mut connection).await, [(1, x.clone()), (2, two.clone()), (4, x), (5, two)]);
@@ -140,16 +202,33 @@ mod tests {
         let mut connection = words().await;
         let errand = Errand::default().insert(1, "one").insert(2, "two");
         let errand = errand.and("delete from words where id = $1").bind(404).unwrap();
-        assert_eq!(errand.execute(&mut connection).await.unwrap(), 0);
+        assert_eq!(errand.run(&mut connection, Wanted::All).await.unwrap().changed, 0);
         let errand = Errand::default().insert(3, "three").and("delete from words");
-        assert_eq!(errand.execute(&mut connection).await.unwrap(), 3);
+        assert_eq!(errand.run(&mut connection, Wanted::All).await.unwrap().changed, 3);
     }
 
     #[tokio::test]
     async fn nothing_is_done_after_a_statement_that_fails() {
         let mut connection = words().await;
         let errand = Errand::default().insert(1, "one").insert(1, "again").insert(2, "two");
-        errand.execute(&mut connection).await.unwrap_err();
+        let failed = errand.run(&mut connection, Wanted::All).await.unwrap_err();
+        assert_eq!(failed.after, 1);
         assert_eq!(all(&mut connection).await, [(1, "one".to_owned())]);
+    }
+
+    #[tokio::test]
+    async fn without_what_is_somebody_else_s_it_is_the_same() {
+        let mut connection = words().await;
+        let errand = Errand::default().insert(1, "one").after("savepoint unit").insert(2, "two");
+        let errand =
+            errand.and("update words set word = $2 where id = $1").bind(2).unwrap().bind("x").unwrap();
+        assert_eq!((errand.others(), errand.len()), (1, 3));
+        let alone = errand.clone().alone("begin");
+        assert_eq!((alone.others(), alone.len()), (0, 3));
+        alone.run(&mut connection, Wanted::All).await.unwrap();
+        assert_eq!(all(&mut connection).await, [(2, "x".to_owned())]);
+        connection.execute("rollback").await.unwrap();
+        errand.run(&mut connection, Wanted::All).await.unwrap();
+        assert_eq!(all(&mut connection).await, [(1, "one".to_owned()), (2, "x".to_owned())]);
     }
 }

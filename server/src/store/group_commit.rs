@@ -3,10 +3,11 @@
 //! What makes a commit slow is the disk, and it takes no longer for many units of work than for one. So a unit that ends
 //! while others wait for the writer leaves its transaction open to them, and goes to the end of their line to commit it:
 //! whoever stood before it shares the transaction, each in a savepoint of its own, and nobody is told of anything before
-//! the disk has it. Where nobody waits, a unit commits by itself, at once.
+//! the disk has it. What it has still to do at its end goes along with the beginning of the next one, for the way to the
+//! engine is long. Where nobody waits, a unit commits by itself, at once.
 
 use std::{
-    mem,
+    fmt, mem,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -16,11 +17,14 @@ use std::{
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection};
 use tokio::{
     runtime::Handle,
-    sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard, watch},
+    sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard, oneshot, watch},
     time::timeout,
 };
 
-use super::{ACQUIRE_TIMEOUT, StoreError, errand::Errand};
+use super::{
+    ACQUIRE_TIMEOUT, StoreError,
+    errand::{Answer, Errand, Wanted},
+};
 
 /// The writer, and the line before it.
 #[derive(Debug, Clone)]
@@ -37,6 +41,34 @@ struct Open {
     step: Step,
     /// Tells the units that are done how the transaction ended; nothing there before the first one is done.
     done: Option<watch::Sender<Option<Outcome>>>,
+    /// The end of the unit before, if there is anything to do there.
+    left: Option<Left>,
+}
+
+/// What a unit left to whoever comes next to the engine.
+struct Left {
+    errand: Errand,
+    /// Whether it is the first one in the transaction, without a savepoint of its own.
+    is_first: bool,
+    /// Whether it is so already, or turns out to be at its end, what it asked for.
+    asked: bool,
+    ask: Box<dyn Fn() -> bool + Send + Sync>,
+    told: oneshot::Sender<Result<bool, sqlx::Error>>,
+}
+
+impl Left {
+    /// Tells the unit what came of its end.
+    fn tell(self, ended: Result<(), sqlx::Error>) {
+        let asked = self.asked || (self.ask)();
+        // Whoever went away does not want to know.
+        let _ = self.told.send(ended.map(|()| asked));
+    }
+}
+
+impl fmt::Debug for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Left").field("is_first", &self.is_first).finish_non_exhaustive()
+    }
 }
 
 type Outcome = Result<(), Arc<sqlx::Error>>;
@@ -68,12 +100,22 @@ impl Writer {
         if open.as_ref().is_none_or(|open| open.step == Step::Lost) {
             drop(open.take());
             let connection = self.pool.acquire().await?;
-            *open = Some(Open { connection, step: Step::Closed, done: None });
+            *open = Some(Open { connection, step: Step::Closed, done: None, left: None });
         }
         let open = OwnedMutexGuard::try_map(open, Option::as_mut).map_err(|_| sqlx::Error::PoolClosed)?;
-        let mut turn = Turn { open, writer: self.clone(), put_off: Errand::default(), is_whole: true };
-        turn.begin().await?;
-        Ok(turn)
+        let mut held = Held { open, writer: self.clone() };
+        if held.open.step == Step::Unit {
+            // To its end, whoever goes away meanwhile: what it asks the engine, it asks once.
+            let undone = tokio::spawn(async move {
+                let undone = held.open.undo().await;
+                (held, undone)
+            });
+            let (back, undone) = undone.await.map_err(|_| sqlx::Error::WorkerCrashed)?;
+            undone?;
+            held = back;
+        }
+        let put_off = held.open.begin();
+        Ok(Turn { held: Some(held), put_off, is_whole: true })
     }
 
     /// Ends the transaction, once everybody who waits now had a turn in it.
@@ -92,6 +134,48 @@ impl Writer {
 }
 
 impl Open {
+    /// What begins a unit, in the transaction that is open or in one of its own, after the end of the unit before.
+    fn begin(&self) -> Errand {
+        self.left.as_ref().map_or_else(Errand::default, |left| left.errand.clone()).after(self.beginning())
+    }
+
+    /// IMMEDIATE takes the write lock now: a transaction that reads first and writes later can't be refused half-way
+    /// because another process wrote in between.
+    fn beginning(&self) -> &'static str {
+        if self.done.is_some() { "savepoint unit" } else { "begin immediate" }
+    }
+
+    /// Sends the engine on a unit's errand.
+    async fn send(&mut self, errand: Errand, wanted: Wanted) -> Result<Answer, sqlx::Error> {
+        self.step = Step::Unit;
+        let Some(left) = self.left.take() else {
+            return Ok(errand.run(&mut self.connection, wanted).await?);
+        };
+        match errand.clone().run(&mut self.connection, wanted).await {
+            Err(failed) if failed.after < errand.others() => {
+                // It was the end of the unit before, and of this one nothing is done.
+                self.give_up(left, failed.error).await?;
+                let errand = errand.alone(self.beginning());
+                self.step = Step::Unit;
+                Ok(errand.run(&mut self.connection, wanted).await?)
+            }
+            answered => {
+                left.tell(Ok(()));
+                Ok(answered?)
+            }
+        }
+    }
+
+    /// Undoes a unit whose end failed.
+    async fn give_up(&mut self, left: Left, error: sqlx::Error) -> Result<(), sqlx::Error> {
+        if left.is_first {
+            self.done = None;
+        }
+        left.tell(Err(error));
+        self.step = Step::Unit;
+        self.undo().await
+    }
+
     /// Undoes what was begun and given up.
     async fn undo(&mut self) -> Result<(), sqlx::Error> {
         if self.step != Step::Unit {
@@ -139,7 +223,7 @@ impl Open {
     /// Commits what is done, undoes what was given up, and tells who waits.
     async fn end(&mut self) {
         let ended = match self.undo().await {
-            Ok(()) if self.step == Step::Done => self.commit().await,
+            Ok(()) if self.step == Step::Done => self.end_all().await,
             ended => ended,
         };
         if let Err(error) = ended {
@@ -147,8 +231,30 @@ impl Open {
         }
     }
 
-    async fn commit(&mut self) -> Result<(), sqlx::Error> {
-        match self.run("commit").await {
+    async fn end_all(&mut self) -> Result<(), sqlx::Error> {
+        let Some(left) = self.left.take() else {
+            let committed = self.run("commit").await;
+            return self.committed(committed).await;
+        };
+        let errand = left.errand.clone().after("commit");
+        match errand.run(&mut self.connection, Wanted::All).await {
+            Err(failed) if failed.after < left.errand.len() => {
+                self.give_up(left, failed.error).await?;
+                if self.step != Step::Done {
+                    return Ok(());
+                }
+                let committed = self.run("commit").await;
+                self.committed(committed).await
+            }
+            committed => {
+                left.tell(Ok(()));
+                self.committed(committed.map(drop).map_err(sqlx::Error::from)).await
+            }
+        }
+    }
+
+    async fn committed(&mut self, committed: Result<(), sqlx::Error>) -> Result<(), sqlx::Error> {
+        match committed {
             Ok(()) => {
                 self.step = Step::Closed;
                 self.tell(Ok(()));
@@ -176,11 +282,31 @@ fn is_no_savepoint(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| error.message().starts_with("no such savepoint"))
 }
 
+/// Who has the writer.
+#[derive(Debug)]
+struct Held {
+    open: OwnedMappedMutexGuard<Option<Open>, Open>,
+    writer: Writer,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Where others are done in it, its end is under way.
+        if self.open.step == Step::Unit
+            && self.open.done.is_none()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let writer = self.writer.clone();
+            runtime.spawn(async move { writer.end().await });
+        }
+    }
+}
+
 /// A unit's turn with the writer. What it did is undone unless it is committed.
 #[derive(Debug)]
 pub(super) struct Turn {
-    open: OwnedMappedMutexGuard<Option<Open>, Open>,
-    writer: Writer,
+    /// There but while the engine is sent on an errand that is somebody else's, too.
+    held: Option<Held>,
     /// What goes along with the next errand; with the first one, what begins the unit.
     put_off: Errand,
     /// Whether all that the engine was sent to do is done. Nothing is added to a unit of which something failed, as
@@ -189,16 +315,6 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// Begins the unit, in the transaction that is open or in one of its own.
-    ///
-    /// IMMEDIATE takes the write lock now: a transaction that reads first and writes later can't be refused half-way
-    /// because another process wrote in between.
-    async fn begin(&mut self) -> Result<(), sqlx::Error> {
-        self.open.undo().await?;
-        self.put_off.add(if self.open.done.is_some() { "savepoint unit" } else { "begin immediate" });
-        Ok(())
-    }
-
     /// What was put off, to be sent with what is added to it.
     pub(super) fn errand(&mut self) -> Result<Errand, sqlx::Error> {
         if !mem::replace(&mut self.is_whole, false) {
@@ -213,71 +329,84 @@ impl Turn {
         self.is_whole = true;
     }
 
-    /// The engine, to be sent on an errand.
-    pub(super) fn at_work(&mut self) -> &mut SqliteConnection {
-        self.open.step = Step::Unit;
-        &mut self.open.connection
-    }
-
-    /// The errand is done.
-    pub(super) fn done(&mut self) {
+    /// Sends the engine on an errand.
+    pub(super) async fn run(&mut self, errand: Errand, wanted: Wanted) -> Result<Answer, sqlx::Error> {
+        let answer = if self.open()?.left.is_none() {
+            self.open()?.send(errand, wanted).await?
+        } else {
+            // To its end, whoever goes away meanwhile: the unit before is done with it.
+            let mut held = self.held.take().ok_or(sqlx::Error::WorkerCrashed)?;
+            let sent = tokio::spawn(async move {
+                let answer = held.open.send(errand, wanted).await;
+                (held, answer)
+            });
+            let (held, answer) = sent.await.map_err(|_| sqlx::Error::WorkerCrashed)?;
+            self.held = Some(held);
+            answer?
+        };
         self.is_whole = true;
+        Ok(answer)
     }
 
     /// The engine, which has done all that was put off.
     pub(super) async fn connection(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
         let errand = self.errand()?;
         if errand.len() > 0 {
-            errand.execute(self.at_work()).await?;
+            self.run(errand, Wanted::All).await?;
         }
-        self.done();
-        Ok(self.at_work())
+        self.is_whole = true;
+        let open = self.open()?;
+        open.step = Step::Unit;
+        Ok(&mut open.connection)
     }
 
-    /// Makes it last, and returns when the disk has it, with what is asked before another unit has its turn.
-    pub(super) async fn commit<T>(mut self, ask: impl FnOnce() -> T) -> Result<T, StoreError> {
-        let is_first = self.open.done.is_none();
-        let is_alone = is_first && self.writer.waiting.load(Ordering::Relaxed) == 0;
+    fn open(&mut self) -> Result<&mut Open, sqlx::Error> {
+        self.held.as_mut().map(|held| &mut *held.open).ok_or(sqlx::Error::WorkerCrashed)
+    }
+
+    /// Makes it last, and returns when the disk has it, with what is asked when all of the unit is done: `true` may also
+    /// be the answer of the unit after it.
+    pub(super) async fn commit(
+        mut self,
+        ask: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<bool, StoreError> {
         let mut errand = self.errand()?;
-        if is_alone {
+        let writer = self.held.as_ref().ok_or(sqlx::Error::WorkerCrashed)?.writer.clone();
+        let open = self.open()?;
+        let (is_first, is_begun) = (open.done.is_none(), open.step == Step::Unit);
+        if is_first && writer.waiting.load(Ordering::Relaxed) == 0 {
             errand.add("commit");
-        } else if !is_first {
+            self.run(errand, Wanted::All).await?;
+            self.open()?.step = Step::Closed;
+            return Ok(ask());
+        }
+        if !is_first {
             errand.add("release unit");
         }
-        if errand.len() > 0 {
-            errand.execute(self.at_work()).await?;
+        let (told, ended) = oneshot::channel();
+        if errand.len() > 0 && is_begun {
+            let (asked, ask) = (ask(), Box::new(ask));
+            open.left = Some(Left { errand, is_first, asked, ask, told });
+        } else {
+            if errand.len() > 0 {
+                self.run(errand, Wanted::All).await?;
+            }
+            // Whoever waits for it is here.
+            let _ = told.send(Ok(ask()));
         }
-        let asked = ask();
-        let open = &mut *self.open;
-        if is_alone {
-            open.step = Step::Closed;
-            return Ok(asked);
-        }
+        let open = self.open()?;
         let mut outcome = open.done.get_or_insert_with(|| watch::Sender::new(None)).subscribe();
         open.step = Step::Done;
-        let writer = self.writer.clone();
         // It is nobody's alone any more: whoever gives up waiting leaves the others theirs.
         if is_first {
             tokio::spawn(async move { writer.end().await });
         }
         drop(self);
+        let asked = ended.await.map_err(|_| sqlx::Error::WorkerCrashed)??;
         let outcome =
             outcome.wait_for(Option::is_some).await.map_err(|_| sqlx::Error::WorkerCrashed)?.clone();
         let outcome = outcome.unwrap_or_else(|| Err(Arc::new(sqlx::Error::WorkerCrashed)));
         outcome.map(|()| asked).map_err(StoreError::Shared)
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        // Where others are done in it, its end is under way.
-        if self.open.step == Step::Unit
-            && self.open.done.is_none()
-            && let Ok(runtime) = Handle::try_current()
-        {
-            let writer = self.writer.clone();
-            runtime.spawn(async move { writer.end().await });
-        }
     }
 }
 
@@ -299,7 +428,10 @@ impl Drop for Waits<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::{Pin, pin};
+    use std::{
+        pin::{Pin, pin},
+        sync::atomic::AtomicBool,
+    };
 
     use futures_util::{FutureExt, future::join};
     use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
@@ -381,7 +513,7 @@ mod tests {
         for id in [1, 2] {
             let mut turn = rows.writer.begin().await.unwrap();
             insert(&mut turn, id, None).await;
-            turn.commit(|| ()).await.unwrap();
+            turn.commit(|| false).await.unwrap();
             assert_eq!(rows.ids().await.last(), Some(&id));
         }
     }
@@ -395,12 +527,12 @@ mod tests {
                 insert_later(&mut turn, id, None);
             }
             if is_committed {
-                turn.commit(|| ()).await.unwrap();
+                turn.commit(|| false).await.unwrap();
             }
         }
         assert_eq!(rows.ids().await, [1, 2, 5, 6]);
         // Nothing to do is nothing that fails.
-        rows.writer.begin().await.unwrap().commit(|| ()).await.unwrap();
+        rows.writer.begin().await.unwrap().commit(|| false).await.unwrap();
     }
 
     #[tokio::test]
@@ -408,17 +540,115 @@ mod tests {
         let rows = Rows::new().await;
         let (mut first, second, third) = rows.one_at_work_and_two_waiting().await;
         insert_later(&mut first, 2, None);
-        let told = tokio::spawn(first.commit(|| ()));
+        let told = tokio::spawn(first.commit(|| false));
         let mut second = second.await.unwrap();
         insert_later(&mut second, 3, None);
         // The first row is there already: this unit fails at its end, and alone.
         insert_later(&mut second, 1, None);
-        assert!(matches!(second.commit(|| ()).await, Err(StoreError::Conflict)));
+        assert!(matches!(second.commit(|| false).await, Err(StoreError::Conflict)));
         let mut third = third.await.unwrap();
         insert_later(&mut third, 4, None);
-        third.commit(|| ()).await.unwrap();
+        third.commit(|| false).await.unwrap();
         told.await.unwrap().unwrap();
         assert_eq!(rows.ids().await, [1, 2, 4]);
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_unit_that_fails_is_undone_by_whoever_comes_next_and_goes_on() {
+        // The unit that fails at its end is the first one, or another; the one after it does something first, or only
+        // at its end.
+        for (fails_first, is_late) in [(true, false), (true, true), (false, false), (false, true)] {
+            let rows = Rows::new().await;
+            let (mut first, second, third) = rows.one_at_work_and_two_waiting().await;
+            if fails_first {
+                insert_later(&mut first, 1, None);
+            }
+            let told = tokio::spawn(first.commit(|| false));
+            let mut second = second.await.unwrap();
+            insert(&mut second, 2, None).await;
+            if !fails_first {
+                insert_later(&mut second, 2, None);
+            }
+            let also_told = tokio::spawn(second.commit(|| false));
+            let mut third = third.await.unwrap();
+            if is_late {
+                insert_later(&mut third, 3, None);
+            } else {
+                insert(&mut third, 3, None).await;
+            }
+            third.commit(|| false).await.unwrap();
+            let (told, also_told) = (told.await.unwrap(), also_told.await.unwrap());
+            let (failed, done) = if fails_first { (told, also_told) } else { (also_told, told) };
+            assert!(matches!(failed, Err(StoreError::Conflict)), "{failed:?}");
+            done.unwrap();
+            assert_eq!(rows.ids().await, if fails_first { [2, 3] } else { [1, 3] });
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_fails_at_its_beginning_takes_nothing_of_the_unit_before_along() {
+        let rows = Rows::new().await;
+        let (first, second, third) = rows.one_at_work_and_two_waiting().await;
+        let told = tokio::spawn(first.commit(|| false));
+        let mut second = second.await.unwrap();
+        insert(&mut second, 2, None).await;
+        insert_later(&mut second, 3, None);
+        let also_told = tokio::spawn(second.commit(|| false));
+        let mut third = third.await.unwrap();
+        insert_later(&mut third, 3, None);
+        third.connection().await.unwrap_err();
+        drop(third);
+        told.await.unwrap().unwrap();
+        also_told.await.unwrap().unwrap();
+        assert_eq!(rows.ids().await, [1, 2, 3]);
+    }
+
+    /// What it sent the engine on was the end of the unit before, too.
+    #[tokio::test]
+    async fn whoever_goes_away_at_its_beginning_takes_nothing_of_the_unit_before_along() {
+        for is_sent in [false, true] {
+            let rows = Rows::new().await;
+            let (first, second, third) = rows.one_at_work_and_two_waiting().await;
+            let told = tokio::spawn(first.commit(|| false));
+            let mut second = second.await.unwrap();
+            insert(&mut second, 2, None).await;
+            insert_later(&mut second, 3, None);
+            let also_told = tokio::spawn(second.commit(|| false));
+            let mut third = third.await.unwrap();
+            insert_later(&mut third, 4, None);
+            if is_sent {
+                assert!(third.connection().now_or_never().is_none());
+            }
+            drop(third);
+            told.await.unwrap().unwrap();
+            also_told.await.unwrap().unwrap();
+            assert_eq!(rows.ids().await, [1, 2, 3], "{is_sent}");
+            let mut turn = rows.writer.begin().await.unwrap();
+            insert(&mut turn, 5, None).await;
+            turn.commit(|| false).await.unwrap();
+            assert_eq!(rows.ids().await, [1, 2, 3, 5], "{is_sent}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_is_asked_when_all_of_the_unit_is_done() {
+        let rows = Rows::new().await;
+        let (mut first, second, third) = rows.one_at_work_and_two_waiting().await;
+        // It is so when the unit commits, or when what it left is done.
+        let [so_before, so_after] = [true, false].map(|is_so| Arc::new(AtomicBool::new(is_so)));
+        let (before, after) = (so_before.clone(), so_after.clone());
+        insert_later(&mut first, 2, None);
+        let told = tokio::spawn(first.commit(move || before.load(Ordering::Relaxed)));
+        let mut second = second.await.unwrap();
+        so_before.store(false, Ordering::Relaxed);
+        insert(&mut second, 3, None).await;
+        insert_later(&mut second, 4, None);
+        let also_told = tokio::spawn(second.commit(move || after.load(Ordering::Relaxed)));
+        let mut third = third.await.unwrap();
+        so_after.store(true, Ordering::Relaxed);
+        insert(&mut third, 5, None).await;
+        assert!(!third.commit(|| false).await.unwrap());
+        assert!(told.await.unwrap().unwrap() && also_told.await.unwrap().unwrap());
     }
 
     #[tokio::test]
@@ -429,10 +659,10 @@ mod tests {
         insert_later(&mut turn, 1, None);
         turn.connection().await.unwrap_err();
         assert!(turn.errand().is_err() && turn.connection().await.is_err());
-        turn.commit(|| ()).await.unwrap_err();
+        turn.commit(|| false).await.unwrap_err();
         let mut turn = rows.writer.begin().await.unwrap();
         insert(&mut turn, 2, None).await;
-        turn.commit(|| ()).await.unwrap();
+        turn.commit(|| false).await.unwrap();
         assert_eq!(rows.ids().await, [2]);
     }
 
@@ -450,7 +680,7 @@ mod tests {
         drop(turn);
         let mut turn = rows.writer.begin().await.unwrap();
         insert(&mut turn, 2, None).await;
-        turn.commit(|| ()).await.unwrap();
+        turn.commit(|| false).await.unwrap();
         assert_eq!(rows.ids().await, [2]);
     }
 
@@ -458,13 +688,13 @@ mod tests {
     async fn nobody_is_told_before_all_that_wait_are_done_and_on_the_disk() {
         let rows = Rows::new().await;
         let (first, second) = rows.one_at_work_and_one_waiting().await;
-        let mut told = pin!(first.commit(|| ()));
+        let mut told = pin!(first.commit(|| false));
         assert!(told.as_mut().now_or_never().is_none());
         let mut second = second.await.unwrap();
         insert(&mut second, 2, None).await;
         assert!(told.as_mut().now_or_never().is_none(), "the second one is at work");
         assert!(rows.ids().await.is_empty());
-        let (first, second) = join(told, second.commit(|| ())).await;
+        let (first, second) = join(told, second.commit(|| false)).await;
         first.and(second).unwrap();
         assert_eq!(rows.ids().await, [1, 2]);
     }
@@ -473,13 +703,13 @@ mod tests {
     async fn who_gives_up_in_a_shared_transaction_takes_nothing_of_the_others_along() {
         let rows = Rows::new().await;
         let (first, second, third) = rows.one_at_work_and_two_waiting().await;
-        let told = tokio::spawn(first.commit(|| ()));
+        let told = tokio::spawn(first.commit(|| false));
         let mut second = second.await.unwrap();
         insert(&mut second, 2, None).await;
         drop(second);
         let mut third = third.await.unwrap();
         insert(&mut third, 3, None).await;
-        third.commit(|| ()).await.unwrap();
+        third.commit(|| false).await.unwrap();
         told.await.unwrap().unwrap();
         assert_eq!(rows.ids().await, [1, 3]);
     }
@@ -488,15 +718,15 @@ mod tests {
     async fn who_goes_away_when_all_of_it_is_done_takes_nothing_of_the_others_along() {
         let rows = Rows::new().await;
         let (first, second, third) = rows.one_at_work_and_two_waiting().await;
-        let told = tokio::spawn(first.commit(|| ()));
+        let told = tokio::spawn(first.commit(|| false));
         let mut second = second.await.unwrap();
         insert(&mut second, 2, None).await;
         // The engine has ended the unit, and its answer finds nobody.
-        sqlx::raw_sql("release unit").execute(second.at_work()).await.unwrap();
+        sqlx::raw_sql("release unit").execute(second.connection().await.unwrap()).await.unwrap();
         drop(second);
         let mut third = third.await.unwrap();
         insert(&mut third, 3, None).await;
-        third.commit(|| ()).await.unwrap();
+        third.commit(|| false).await.unwrap();
         told.await.unwrap().unwrap();
         assert_eq!(rows.ids().await, [1, 2, 3]);
     }
@@ -508,23 +738,45 @@ mod tests {
         // No page more than there are: what needs one is the end of all that was not committed.
         let full = "pragma max_page_count = 1";
         sqlx::raw_sql(full).execute(first.connection().await.unwrap()).await.unwrap();
-        let told = tokio::spawn(first.commit(|| ()));
+        let told = tokio::spawn(first.commit(|| false));
         let mut second = second.await.unwrap();
         let large = "insert into rows (id, filling) values (2, zeroblob(100000))";
         sqlx::raw_sql(large).execute(second.connection().await.unwrap()).await.unwrap_err();
         drop(second);
         let mut third = third.await.unwrap();
         insert(&mut third, 3, None).await;
-        third.commit(|| ()).await.unwrap();
+        third.commit(|| false).await.unwrap();
         assert!(matches!(told.await.unwrap(), Err(StoreError::Shared(_))));
         assert_eq!(rows.ids().await, [3]);
+    }
+
+    /// It is asked once whether the engine gave it up: that begins another one, which is not the same.
+    #[tokio::test]
+    async fn nor_does_it_matter_who_goes_away_before_that_is_known() {
+        let rows = Rows::new().await;
+        let (mut first, second, mut third) = rows.one_at_work_and_two_waiting().await;
+        let full = "pragma max_page_count = 1";
+        sqlx::raw_sql(full).execute(first.connection().await.unwrap()).await.unwrap();
+        let told = tokio::spawn(first.commit(|| false));
+        let mut second = second.await.unwrap();
+        let large = "insert into rows (id, filling) values (2, zeroblob(100000))";
+        sqlx::raw_sql(large).execute(second.connection().await.unwrap()).await.unwrap_err();
+        drop(second);
+        // It has the writer now, and goes away while the engine is asked.
+        assert!(third.as_mut().now_or_never().is_none());
+        drop(third);
+        assert!(matches!(told.await.unwrap(), Err(StoreError::Shared(_))));
+        let mut turn = rows.writer.begin().await.unwrap();
+        insert(&mut turn, 4, None).await;
+        turn.commit(|| false).await.unwrap();
+        assert_eq!(rows.ids().await, [4]);
     }
 
     #[tokio::test]
     async fn the_last_one_that_gives_up_leaves_what_the_others_did() {
         let rows = Rows::new().await;
         let (first, second) = rows.one_at_work_and_one_waiting().await;
-        let told = tokio::spawn(first.commit(|| ()));
+        let told = tokio::spawn(first.commit(|| false));
         let mut second = second.await.unwrap();
         insert(&mut second, 2, None).await;
         drop(second);
@@ -544,7 +796,7 @@ mod tests {
         assert_eq!(rows.ids().await, [2]);
         let mut turn = rows.writer.begin().await.unwrap();
         insert(&mut turn, 3, None).await;
-        turn.commit(|| ()).await.unwrap();
+        turn.commit(|| false).await.unwrap();
         assert_eq!(rows.ids().await, [2, 3]);
     }
 
@@ -552,15 +804,15 @@ mod tests {
     async fn all_that_share_a_commit_are_told_that_it_failed_and_the_next_one_begins_anew() {
         let rows = Rows::new().await;
         let (first, second) = rows.one_at_work_and_one_waiting().await;
-        let told = tokio::spawn(first.commit(|| ()));
+        let told = tokio::spawn(first.commit(|| false));
         let mut second = second.await.unwrap();
         insert(&mut second, 2, Some(404)).await;
-        let failed = [second.commit(|| ()).await, told.await.unwrap()];
+        let failed = [second.commit(|| false).await, told.await.unwrap()];
         assert!(failed.iter().all(|told| matches!(told, Err(StoreError::Shared(_)))), "{failed:?}");
         assert!(rows.ids().await.is_empty());
         let mut turn = rows.writer.begin().await.unwrap();
         insert(&mut turn, 3, None).await;
-        turn.commit(|| ()).await.unwrap();
+        turn.commit(|| false).await.unwrap();
         assert_eq!(rows.ids().await, [3]);
     }
 
@@ -568,10 +820,10 @@ mod tests {
     async fn who_does_not_wait_for_the_commit_leaves_the_others_theirs() {
         let rows = Rows::new().await;
         let (first, second) = rows.one_at_work_and_one_waiting().await;
-        assert!(first.commit(|| ()).now_or_never().is_none());
+        assert!(first.commit(|| false).now_or_never().is_none());
         let mut second = second.await.unwrap();
         insert(&mut second, 2, None).await;
-        second.commit(|| ()).await.unwrap();
+        second.commit(|| false).await.unwrap();
         assert_eq!(rows.ids().await, [1, 2]);
     }
 
@@ -579,7 +831,7 @@ mod tests {
     async fn closing_ends_what_is_done() {
         let rows = Rows::new().await;
         let (first, second) = rows.one_at_work_and_one_waiting().await;
-        assert!(first.commit(|| ()).now_or_never().is_none());
+        assert!(first.commit(|| false).now_or_never().is_none());
         drop(second.await.unwrap());
         rows.writer.close().await;
         assert_eq!(rows.ids().await, [1]);

@@ -19,7 +19,7 @@ use sqlx::{
 
 use super::{
     ACQUIRE_TIMEOUT, StoreError,
-    errand::Errand,
+    errand::{Answer, Errand, Wanted},
     group_commit::{Turn, Writer},
     looks::{self, Look, Looks},
 };
@@ -116,9 +116,7 @@ impl Transaction {
     }
 
     pub(super) async fn execute(&mut self, errand: Errand) -> Result<u64, sqlx::Error> {
-        let changed = errand.execute(self.at_work()?).await?;
-        self.done();
-        Ok(changed)
+        Ok(self.run(errand, Wanted::All).await?.changed)
     }
 
     pub(super) async fn fetch_one<R: Found>(&mut self, errand: Errand) -> Result<R, sqlx::Error> {
@@ -129,31 +127,23 @@ impl Transaction {
         &mut self,
         errand: Errand,
     ) -> Result<Option<R>, sqlx::Error> {
-        let found = errand.fetch_optional(self.at_work()?).await?;
-        self.done();
-        Ok(found)
+        self.run(errand, Wanted::First).await?.rows.first().map(R::from_row).transpose()
     }
 
     pub(super) async fn fetch_all<R: Found>(&mut self, errand: Errand) -> Result<Vec<R>, sqlx::Error> {
-        let found = errand.fetch_all(self.at_work()?).await?;
-        self.done();
-        Ok(found)
+        self.run(errand, Wanted::All).await?.rows.iter().map(R::from_row).collect()
     }
 
-    fn at_work(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
-        match self {
-            Self::Looks(look) => look.at_work(),
-            Self::Reads(snapshot) => Ok(snapshot),
-            Self::Writes(turn, _) => Ok(turn.at_work()),
-        }
-    }
-
-    fn done(&mut self) {
-        match self {
-            Self::Looks(look) => look.done(),
-            Self::Reads(_) => {}
-            Self::Writes(turn, _) => turn.done(),
-        }
+    async fn run(&mut self, errand: Errand, wanted: Wanted) -> Result<Answer, sqlx::Error> {
+        Ok(match self {
+            Self::Looks(look) => {
+                let answer = errand.run(look.at_work()?, wanted).await?;
+                look.done();
+                answer
+            }
+            Self::Reads(snapshot) => errand.run(snapshot, wanted).await?,
+            Self::Writes(turn, _) => turn.run(errand, wanted).await?,
+        })
     }
 
     /// Makes it last, and says whether it changed anything that the gate remembers.
@@ -161,7 +151,7 @@ impl Transaction {
         match self {
             Self::Looks(_) => Ok(false),
             Self::Reads(snapshot) => Ok(snapshot.commit().await.map(|()| false)?),
-            Self::Writes(turn, changed) => turn.commit(|| changed.is_set()).await,
+            Self::Writes(turn, changed) => turn.commit(move || changed.is_set()).await,
         }
     }
 }
