@@ -82,8 +82,8 @@ pub struct Options {
 }
 
 impl Browser {
-    /// Starts a browser. One that ends while it starts, as happens on a machine that is busy, is started again: nothing
-    /// was asked of it yet.
+    /// Starts a browser. One that does not come up is started again: on a machine that is busy it may end at once, and
+    /// nothing was asked of it yet.
     pub async fn start(options: Options) -> Result<Self> {
         let mut last = anyhow::anyhow!("the browser was not started");
         for _ in 0..STARTS {
@@ -105,8 +105,8 @@ impl Browser {
                 }
                 Err(error) => {
                     let said = driver.said().join("\n");
-                    driver.stop().await?;
                     last = anyhow::Error::new(error).context(format!("the browser did not start: {said}"));
+                    let _ = driver.stop().await;
                 }
             }
         }

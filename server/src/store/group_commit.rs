@@ -99,7 +99,9 @@ impl Writer {
         let mut open = line.map_err(|_| sqlx::Error::PoolTimedOut)?;
         if open.as_ref().is_none_or(|open| open.step == Step::Lost) {
             drop(open.take());
-            let connection = self.pool.acquire().await?;
+            let mut connection = self.pool.acquire().await?;
+            // What a savepoint may undo goes to a file otherwise, as soon as it is more than a little.
+            sqlx::raw_sql("pragma temp_store = memory").execute(&mut *connection).await?;
             *open = Some(Open { connection, step: Step::Closed, done: None, left: None });
         }
         let open = OwnedMutexGuard::try_map(open, Option::as_mut).map_err(|_| sqlx::Error::PoolClosed)?;

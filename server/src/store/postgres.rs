@@ -57,8 +57,8 @@ const ALONE: &str = begin_with_lock!("exclusive");
 
 /// Connections of one process.
 const CONNECTIONS: u32 = 16;
-/// How many of them write at most: while all writers wait for one who is alone, whoever reads does not. Those of writers who
-/// went away meanwhile are back when the lock was waited for long enough.
+/// How many of them write at most: while all writers wait for one who is alone, whoever reads does not. Writers who go away
+/// meanwhile leave theirs when they have waited for the lock for long enough, and until then there are fewer to read with.
 const WRITERS: usize = 12;
 /// And those that count.
 const COUNTING: u32 = 4;

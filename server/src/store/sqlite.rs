@@ -173,8 +173,6 @@ impl File {
             // an acknowledged revocation must not come back.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            // What a savepoint may undo is kept beside it, and otherwise goes to a file as soon as it is more than a little.
-            .pragma("temp_store", "memory")
             .busy_timeout(BUSY_TIMEOUT);
         let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(false);
         let changed = Changed::default();

@@ -72,8 +72,10 @@ pub async fn insert(to: &PostgresUrl, name: &str, from: &PostgresUrl) -> Result<
         return Err(SubscriptionError::Taken(taken));
     }
     let outlet = outlet(name);
-    // Mostly it can be reached from here as well, and says more than the server would.
-    if let Ok(mut centre) = PgConnection::connect_with(&from.options()?).await {
+    // Mostly it can be reached from here as well, and says more than the server would. What files it names are the server's.
+    if let Ok(options) = from.options()
+        && let Ok(mut centre) = PgConnection::connect_with(&options).await
+    {
         require_given(&mut centre, name, &outlet).await?;
         centre.close().await?;
     }

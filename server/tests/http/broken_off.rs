@@ -77,11 +77,16 @@ async fn whoever_reads_does_not_wait_for_those_who_wait_to_write() {
 async fn whoever_reads_does_not_wait_for_those_who_write() {
     let Some((one, _)) = two().await else { return };
     let mut units = vec![];
+    // All connections are there.
+    let mut reading = vec![];
+    for _ in 0..4 {
+        reading.push(one.app.store.read().await.unwrap());
+    }
     for _ in 0..12 {
         units.push(one.write().await);
     }
     let writers: Vec<_> = (0..12).map(|_| writer(&one)).collect();
-    let mut reading = vec![];
+    reading.clear();
     for _ in 0..4 {
         // Whoever would take the last connections has had a turn.
         tokio::task::yield_now().await;

@@ -850,6 +850,10 @@ async fn what_is_wrong_is_said_with_what_to_do_and_without_a_password() {
     let nobody = from.replace(&world.link.port().to_string(), "1");
     let refused = world.in_region(&["subscribe", "eu", "--from", &nobody]);
     refused.assert_refused("The region's server must reach the centre's");
+    // A file that the URL names is one of the region's server.
+    let there = format!("{nobody}{}sslrootcert=/nowhere.pem", if nobody.contains('?') { '&' } else { '?' });
+    let refused = world.in_region(&["subscribe", "eu", "--from", &there]);
+    refused.assert_refused("The region's server must reach the centre's");
     assert!(
         !refused.stderr.contains("nobody%20may") && !refused.stderr.contains("nobody may"),
         "{refused:?}"

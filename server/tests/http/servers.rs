@@ -76,7 +76,7 @@ async fn one_that_ends_connections_which_are_idle_is_asked_on_another() {
     }
     let platform = Platform::new().await;
     let token = platform.token(MEMBER).await;
-    platform.set_from_now_on("set idle_session_timeout = 300").await;
+    platform.set_from_now_on("set idle_session_timeout = 2000").await;
     platform.cut_all().await;
     let site = Site::new(&platform, &token).from(None);
     for _ in 0..2 {

@@ -42,13 +42,13 @@ const PLATFORM: &str = "https://platform.example";
 
 /// The threads on which units of work run, as many as the server has. They end with this value.
 #[derive(Debug)]
-pub(crate) struct Threads {
+struct Threads {
     handle: Handle,
     _ends: oneshot::Sender<()>,
 }
 
 impl Threads {
-    pub(crate) fn start() -> Result<Self> {
+    fn start() -> Result<Self> {
         let runtime = Builder::new_multi_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (ends, ended) = oneshot::channel();
@@ -143,7 +143,7 @@ impl Issuance {
     }
 }
 
-/// A database of which nobody else has anything, and how fast tokens are issued there.
+/// A database, and how fast tokens are issued there.
 pub(crate) struct Place {
     threads: Threads,
     people: Arc<People>,

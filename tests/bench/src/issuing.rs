@@ -1,7 +1,8 @@
 //! How fast people are signed in and tokens issued, beside how fast the engine commits anything at all: every token is on
 //! the disk, or on its way to a replica, before anybody is told of it.
 //!
-//! Issuing is measured [by itself](crate::issuance), and as people see it.
+//! Issuing is measured [by itself](crate::issuance), of which targets are set, and as people see it: there the processors
+//! have HTTP to do as well, and whoever asks for it.
 //!
 //! One sign-in is an authorization request of somebody who is signed in to the platform and allowed the application
 //! before. Its token comes in the fragment of the answer, one commit, or for the code that comes there, two.
@@ -325,7 +326,7 @@ fn print(
     issued: &[[Issuance; 2]; 2],
     measured: &[[SignIns; 6]; 2],
 ) {
-    println!("\nsign-ins, each on the disk before it is told; medians over the rounds\n");
+    println!("\ntokens and sign-ins, each on the disk before it is told; medians over the rounds\n");
     println!("{:<46}{:>10}{:>10}{:>10}", "", "a second", "p99 ms", "work ms");
     println!("{:<46}{:>10.0}", "SQLite, bare inserts", median(sqlite));
     println!("{:<46}{:>10.0}", "PostgreSQL, bare inserts", median(postgres));

@@ -182,7 +182,7 @@ async fn what_has_moved_moves_nowhere_else() {
     drop(move_and_kill_at_its_end(&source, &begun).await);
     assert_eq!(run(back(&source.folder())).code, Some(0));
     assert_moved(&run(source.moving(&target)), &source.rows);
-    // Neither to a place of which it knows nothing, nor to one where all of it came to before.
+    // Neither to a place of which it knows nothing, nor to one to which all of it came before.
     for elsewhere in [&other, &begun] {
         run(source.moving(elsewhere))
             .assert_refused("it has moved to a server already, where what was done since is");

@@ -46,12 +46,13 @@ fn a_server_is_believed_that_has_a_certificate_for_its_name_by_who_is_trusted() 
     let (trusted, foreign) = (Authority::new("trusted"), Authority::new("foreign"));
     let folder = tempfile::tempdir().unwrap();
     let (ours, theirs) = (trusted.file(&folder, "ours.pem"), foreign.file(&folder, "theirs.pem"));
-    let address = |host: &str| format!("postgres://postgres:canary@{host}:{}/postgres", cluster.port());
+    let port = cluster.port();
+    let address = |host: &str| format!("postgres://postgres:canary@{host}:{port}/postgres");
     let asked = |host: &str, parameters: &str| format!("{}?{parameters}", address(host));
     let full = |host: &str, root: &str| asked(host, &format!("sslmode=verify-full&sslrootcert={root}"));
     let (named, numbered) = (full("localhost", &ours), full("127.0.0.1", &ours));
     let (not_theirs, of_the_system) = (full("localhost", &theirs), asked("localhost", "sslmode=verify-full"));
-    let (of_anybody, lost) = (asked("127.0.0.1", "sslmode=require"), full("localhost", "/nowhere.pem"));
+    let of_anybody = asked("127.0.0.1", "sslmode=require");
     let elsewhere = asked("0.0.0.0", &format!("sslrootcert={ours}"));
     let migrate = |url: &str| {
         let said = run(latchkey(&["migrate", "--database", url]));
@@ -74,7 +75,12 @@ fn a_server_is_believed_that_has_a_certificate_for_its_name_by_who_is_trusted() 
     refused(&numbered, "certificate not valid for name \"127.0.0.1\"");
     refused(&not_theirs, "invalid peer certificate: UnknownIssuer");
     refused(&of_the_system, "invalid peer certificate: UnknownIssuer");
-    refused(&lost, "sslrootcert: /nowhere.pem: No such file");
+    for name in ["sslcert", "sslkey", "sslrootcert"] {
+        refused(
+            &asked("localhost", &format!("{name}=/nowhere.pem")),
+            &format!("{name}: /nowhere.pem: No such file"),
+        );
+    }
     // Whoever says so believes anybody, and whoever says what nobody understands does not.
     migrate(&of_anybody).json();
     for mode in [None, Some("nonsense"), Some("")] {

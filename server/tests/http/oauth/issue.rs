@@ -4,12 +4,18 @@ use latchkey_protocol::{
     origin::Origin,
     scope::{Scope, Scopes},
 };
-use latchkey_server::oauth::{
-    issue::{AccessIssued, Authority, Fragment, issue},
-    request::Target,
+use latchkey_server::{
+    oauth::{
+        issue::{AccessIssued, Authority, Fragment, issue},
+        request::Target,
+    },
+    secret::{Digest256, Secret},
+    store::{authorities, consents::Subject},
 };
 
-use crate::support::{ACME_SITE, APP, Asking, Frame, MEMBER, PASSWORD, Person, Platform};
+use crate::support::{
+    ACME_SITE, APP, Asking, Frame, GLOBEX_APP, MEMBER, NOW, OWNER, PASSWORD, Person, Platform,
+};
 
 /// Each takes one precondition away.
 const CHANGES: [&str; 7] = [
@@ -173,4 +179,60 @@ async fn a_token_is_the_organization_s_of_its_application_and_records_where_it_c
     let last_four = &token[token.len() - 4..];
     let expected = format!("acmeclient org-acme bea {ACME_SITE} {last_four} 3600 live");
     assert_eq!(platform.text(row).await, expected);
+}
+
+/// Each changes what is looked at before anybody decides, and again where it is issued: how often two people are found
+/// then, each at two applications, and how often what they allowed.
+const LOOKED_AT: [(&str, usize, usize); 11] = [
+    ("update consents set refresh_allowed_at = null", 4, 6),
+    ("update consents set scopes = 'org:read'", 4, 6),
+    ("update consents set requesting_origin = 'https://other.example' where user_id = 'max'", 4, 3),
+    ("update consents set redirect_uri = redirect_uri || '2' where user_id = 'ada'", 4, 3),
+    ("update consents set client_id = 'globexclient' where user_id = 'max'", 4, 6),
+    ("update memberships set role = 'member'", 4, 6),
+    ("delete from memberships where user_id = 'max'", 4, 6),
+    ("update sessions set ended_at = 1 where user_id = 'max'", 2, 3),
+    ("update users set disabled_at = 1 where id = 'max'", 2, 3),
+    ("update applications set disabled_at = 1 where client_id = 'globexclient'", 2, 6),
+    ("update organizations set disabled_at = 1", 0, 0),
+];
+
+#[tokio::test]
+async fn what_is_known_at_one_look_is_what_is_found_again_where_it_is_issued() {
+    for (change, people, consents) in LOOKED_AT {
+        let platform = Platform::new().await;
+        let mut known: Vec<(Digest256, String, String)> = vec![];
+        for (email, id) in [(MEMBER, "max"), (OWNER, "ada")] {
+            let mut person = Person::signed_in(&platform, email).await;
+            for asking in [Asking::for_frame(), Asking::new(), Asking::code()] {
+                person.allow(&asking).await;
+            }
+            let session = platform.text(&format!("select id from sessions where user_id = '{id}'")).await;
+            known.push((Secret::new(person.session().unwrap()).digest(), id.to_owned(), session));
+        }
+        let places = "select distinct requesting_origin || ' ' || redirect_uri from consents";
+        let places = platform.texts(places).await;
+        platform.execute(change).await;
+        let mut unit = platform.app.store.read().await.unwrap();
+        let mut found = (0, 0);
+        for (client_id, (secret, user_id, session_id)) in
+            [APP, GLOBEX_APP].into_iter().flat_map(|client_id| known.iter().map(move |one| (client_id, one)))
+        {
+            let asked = authorities::ask(&mut unit, client_id, Some(secret), NOW).await.unwrap();
+            let is_active = asked.is_some();
+            let person = asked.and_then(|asked| asked.person);
+            found.0 += usize::from(person.is_some());
+            for place in &places {
+                let (requesting_origin, redirect_uri) = place.split_once(' ').unwrap();
+                let subject = Subject { user_id, client_id, requesting_origin, redirect_uri };
+                let again = authorities::find(&mut unit, subject, session_id).await.unwrap();
+                assert_eq!(again.is_some(), is_active, "{change}");
+                let again = again.filter(|again| again.has_active_user && again.has_unended_session);
+                let known = person.as_ref().map(|one| (one.role, one.remembered(subject).unwrap()));
+                assert_eq!(known, again.map(|again| (again.role, again.remembered)), "{change}: {place}");
+                found.1 += usize::from(known.is_some_and(|(_, remembered)| remembered.is_some()));
+            }
+        }
+        assert_eq!(found, (people, consents), "{change}");
+    }
 }

@@ -1,6 +1,5 @@
 //! `/oauth/…`
 
-mod authorities;
 mod authorize;
 mod code_request;
 mod consent;
