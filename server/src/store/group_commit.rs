@@ -588,6 +588,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_end_of_a_unit_that_fails_after_all_others_takes_nothing_of_them_along() {
+        let rows = Rows::new().await;
+        let (first, second) = rows.one_at_work_and_one_waiting().await;
+        let told = tokio::spawn(first.commit(|| false));
+        let mut second = second.await.unwrap();
+        insert(&mut second, 2, None).await;
+        insert_later(&mut second, 2, None);
+        assert!(matches!(second.commit(|| false).await, Err(StoreError::Conflict)));
+        told.await.unwrap().unwrap();
+        assert_eq!(rows.ids().await, [1]);
+        // Nor does the first one leave anything, where nobody is at work after it.
+        let mut first = rows.writer.begin().await.unwrap();
+        insert(&mut first, 3, None).await;
+        let mut second = Box::pin(rows.writer.begin());
+        assert!(second.as_mut().now_or_never().is_none());
+        insert_later(&mut first, 3, None);
+        let told = tokio::spawn(first.commit(|| false));
+        drop(second.await.unwrap());
+        assert!(matches!(told.await.unwrap(), Err(StoreError::Conflict)));
+        assert_eq!(rows.ids().await, [1]);
+    }
+
+    #[tokio::test]
     async fn whoever_fails_at_its_beginning_takes_nothing_of_the_unit_before_along() {
         let rows = Rows::new().await;
         let (first, second, third) = rows.one_at_work_and_two_waiting().await;
@@ -755,23 +778,30 @@ mod tests {
     /// It is asked once whether the engine gave it up: that begins another one, which is not the same.
     #[tokio::test]
     async fn nor_does_it_matter_who_goes_away_before_that_is_known() {
-        let rows = Rows::new().await;
-        let (mut first, second, mut third) = rows.one_at_work_and_two_waiting().await;
-        let full = "pragma max_page_count = 1";
-        sqlx::raw_sql(full).execute(first.connection().await.unwrap()).await.unwrap();
-        let told = tokio::spawn(first.commit(|| false));
-        let mut second = second.await.unwrap();
-        let large = "insert into rows (id, filling) values (2, zeroblob(100000))";
-        sqlx::raw_sql(large).execute(second.connection().await.unwrap()).await.unwrap_err();
-        drop(second);
-        // It has the writer now, and goes away while the engine is asked.
-        assert!(third.as_mut().now_or_never().is_none());
-        drop(third);
-        assert!(matches!(told.await.unwrap(), Err(StoreError::Shared(_))));
-        let mut turn = rows.writer.begin().await.unwrap();
-        insert(&mut turn, 4, None).await;
-        turn.commit(|| false).await.unwrap();
-        assert_eq!(rows.ids().await, [4]);
+        for polls in 1..8 {
+            let rows = Rows::new().await;
+            let (mut first, second, mut third) = rows.one_at_work_and_two_waiting().await;
+            let full = "pragma max_page_count = 1";
+            sqlx::raw_sql(full).execute(first.connection().await.unwrap()).await.unwrap();
+            let told = tokio::spawn(first.commit(|| false));
+            let mut second = second.await.unwrap();
+            let large = "insert into rows (id, filling) values (2, zeroblob(100000))";
+            sqlx::raw_sql(large).execute(second.connection().await.unwrap()).await.unwrap_err();
+            drop(second);
+            // It has the writer now, and goes away after so many answers of the engine.
+            for _ in 0..polls {
+                if third.as_mut().now_or_never().is_some() {
+                    break;
+                }
+                assert!(rows.ids().await.is_empty());
+            }
+            drop(third);
+            assert!(matches!(told.await.unwrap(), Err(StoreError::Shared(_))), "{polls}");
+            let mut turn = rows.writer.begin().await.unwrap();
+            insert(&mut turn, 4, None).await;
+            turn.commit(|| false).await.unwrap();
+            assert_eq!(rows.ids().await, [4], "{polls}");
+        }
     }
 
     #[tokio::test]
