@@ -1,8 +1,8 @@
 //! What the embedded engine is sent to do at once.
 //!
 //! It works on a thread of its own, and the way there and back takes longer than most statements do. So a statement of
-//! which nobody asks what came of it is put off: it goes along with the next one that somebody waits for, or with the
-//! commit.
+//! which nobody asks what came of it is put off: it goes along with the next one that somebody waits for, with the commit,
+//! or with the beginning of the next unit.
 
 use std::{fmt::Write, pin::pin};
 
@@ -48,7 +48,7 @@ pub(super) struct Answer {
 /// A statement failed.
 #[derive(Debug)]
 pub(super) struct Failed {
-    /// How many were done before it.
+    /// How many were done before it, where any of them are somebody else's.
     pub(super) after: usize,
     pub(super) error: sqlx::Error,
 }
@@ -124,22 +124,28 @@ impl Errand {
         connection: &mut SqliteConnection,
         wanted: Wanted,
     ) -> Result<Answer, Failed> {
+        let others = self.others();
         let query = sqlx::query_with(AssertSqlSafe(self.sql), self.arguments);
+        if wanted == Wanted::First && others == 0 {
+            // The engine looks for no other row.
+            let found = connection.fetch_optional(query).await;
+            let rows = found.map_err(|error| Failed { after: 0, error })?.into_iter().collect();
+            return Ok(Answer { rows, ..Answer::default() });
+        }
         let mut outcomes = pin!(connection.fetch_many(query));
         let (mut after, mut answer) = (0, Answer::default());
         loop {
+            // To the end: with an error after a row the engine may have given up the transaction.
             match outcomes.try_next().await {
                 Ok(Some(outcome)) => {
                     if let Some(done) = outcome.as_ref().left() {
                         answer.changed = done.rows_affected();
                         after += 1;
                     }
-                    if let Some(row) = outcome.right() {
+                    if let Some(row) = outcome.right()
+                        && (wanted == Wanted::All || answer.rows.is_empty())
+                    {
                         answer.rows.push(row);
-                        // The engine looks for no other one when nobody takes it.
-                        if wanted == Wanted::First {
-                            return Ok(answer);
-                        }
                     }
                 }
                 Ok(None) => return Ok(answer),
@@ -214,6 +220,22 @@ mod tests {
         let failed = errand.run(&mut connection, Wanted::All).await.unwrap_err();
         assert_eq!(failed.after, 1);
         assert_eq!(all(&mut connection).await, [(1, "one".to_owned())]);
+    }
+
+    #[tokio::test]
+    async fn of_several_rows_the_first_one_is_found() {
+        let mut connection = words().await;
+        Errand::default().insert(1, "one").insert(2, "two").run(&mut connection, Wanted::All).await.unwrap();
+        let select = "select id from words order by id";
+        for errand in
+            [Errand::default().and(select), Errand::default().insert(3, "x").after("begin").and(select)]
+        {
+            let found = errand.run(&mut connection, Wanted::First).await.unwrap();
+            assert_eq!(
+                found.rows.iter().map(|row| <(i64,)>::from_row(row).unwrap().0).collect::<Vec<_>>(),
+                [1]
+            );
+        }
     }
 
     #[tokio::test]

@@ -50,9 +50,10 @@ struct Left {
     errand: Errand,
     /// Whether it is the first one in the transaction, without a savepoint of its own.
     is_first: bool,
-    /// Whether it is so already, or turns out to be at its end, what it asked for.
+    /// The answer to what it asks so far, and what it asks again when all of it is done.
     asked: bool,
     ask: Box<dyn Fn() -> bool + Send + Sync>,
+    /// Tells it what came of it.
     told: oneshot::Sender<Result<bool, sqlx::Error>>,
 }
 
@@ -128,10 +129,14 @@ impl Writer {
     }
 
     pub(super) async fn close(&self) {
-        if let Some(mut open) = self.open.lock().await.take() {
+        let mut held = self.open.lock().await;
+        if let Some(mut open) = held.take() {
             open.end().await;
         }
-        self.pool.close().await;
+        // It is closed from here on: nobody who waits takes the connection again.
+        let closed = self.pool.close();
+        drop(held);
+        closed.await;
     }
 }
 
@@ -307,7 +312,7 @@ impl Drop for Held {
 /// A unit's turn with the writer. What it did is undone unless it is committed.
 #[derive(Debug)]
 pub(super) struct Turn {
-    /// There but while the engine is sent on an errand that is somebody else's, too.
+    /// There but while the engine is on an errand that is somebody else's, too, and afterwards where that was lost.
     held: Option<Held>,
     /// What goes along with the next errand; with the first one, what begins the unit.
     put_off: Errand,
@@ -373,6 +378,10 @@ impl Turn {
         ask: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<bool, StoreError> {
         let mut errand = self.errand()?;
+        if self.open()?.left.is_some() && errand.len() > 0 {
+            // What becomes of the unit before says whether this is the first one.
+            self.run(mem::take(&mut errand), Wanted::All).await?;
+        }
         let writer = self.held.as_ref().ok_or(sqlx::Error::WorkerCrashed)?.writer.clone();
         let open = self.open()?;
         let (is_first, is_begun) = (open.done.is_none(), open.step == Step::Unit);
@@ -404,6 +413,7 @@ impl Turn {
             tokio::spawn(async move { writer.end().await });
         }
         drop(self);
+        // First what came of this unit's own end, and then of everybody's.
         let asked = ended.await.map_err(|_| sqlx::Error::WorkerCrashed)??;
         let outcome =
             outcome.wait_for(Option::is_some).await.map_err(|_| sqlx::Error::WorkerCrashed)?.clone();
@@ -557,9 +567,16 @@ mod tests {
 
     #[tokio::test]
     async fn the_end_of_a_unit_that_fails_is_undone_by_whoever_comes_next_and_goes_on() {
-        // The unit that fails at its end is the first one, or another; the one after it does something first, or only
-        // at its end.
-        for (fails_first, is_late) in [(true, false), (true, true), (false, false), (false, true)] {
+        // The unit that fails at its end is the first one, or another; those after it do something first, or only at
+        // their ends.
+        for (fails_first, second_is_late, third_is_late) in [
+            (true, false, false),
+            (true, false, true),
+            (true, true, false),
+            (true, true, true),
+            (false, false, false),
+            (false, false, true),
+        ] {
             let rows = Rows::new().await;
             let (mut first, second, third) = rows.one_at_work_and_two_waiting().await;
             if fails_first {
@@ -567,13 +584,17 @@ mod tests {
             }
             let told = tokio::spawn(first.commit(|| false));
             let mut second = second.await.unwrap();
-            insert(&mut second, 2, None).await;
+            if second_is_late {
+                insert_later(&mut second, 2, None);
+            } else {
+                insert(&mut second, 2, None).await;
+            }
             if !fails_first {
                 insert_later(&mut second, 2, None);
             }
             let also_told = tokio::spawn(second.commit(|| false));
             let mut third = third.await.unwrap();
-            if is_late {
+            if third_is_late {
                 insert_later(&mut third, 3, None);
             } else {
                 insert(&mut third, 3, None).await;
@@ -626,6 +647,66 @@ mod tests {
         told.await.unwrap().unwrap();
         also_told.await.unwrap().unwrap();
         assert_eq!(rows.ids().await, [1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn whoever_goes_away_at_its_own_end_takes_nothing_of_the_unit_before_along() {
+        let rows = Rows::new().await;
+        let (first, second, third) = rows.one_at_work_and_two_waiting().await;
+        let told = tokio::spawn(first.commit(|| false));
+        let mut second = second.await.unwrap();
+        insert(&mut second, 2, None).await;
+        insert_later(&mut second, 3, None);
+        let also_told = tokio::spawn(second.commit(|| false));
+        let mut third = third.await.unwrap();
+        insert_later(&mut third, 4, None);
+        assert!(third.commit(|| false).now_or_never().is_none());
+        told.await.unwrap().unwrap();
+        also_told.await.unwrap().unwrap();
+        assert_eq!(rows.ids().await, [1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn whoever_goes_away_while_it_begins_anew_keeps_no_other_process_from_writing() {
+        let rows = Rows::new().await;
+        let (mut first, second) = rows.one_at_work_and_one_waiting().await;
+        insert_later(&mut first, 1, None);
+        let told = tokio::spawn(first.commit(|| false));
+        let mut second = second.await.unwrap();
+        assert!(second.connection().now_or_never().is_none());
+        drop(second);
+        assert!(matches!(told.await.unwrap(), Err(StoreError::Conflict)));
+        rows.writer.end().await;
+        sqlx::query("insert into rows (id) values (2)").execute(&rows.other).await.unwrap();
+        assert_eq!(rows.ids().await, [2]);
+    }
+
+    /// What a unit left is the end of all that was not committed.
+    #[tokio::test]
+    async fn whoever_comes_after_an_end_with_which_the_engine_gave_up_begins_anew() {
+        for is_followed in [false, true] {
+            let rows = Rows::new().await;
+            let (mut first, second, third) = rows.one_at_work_and_two_waiting().await;
+            let full = "pragma max_page_count = 1";
+            sqlx::raw_sql(full).execute(first.connection().await.unwrap()).await.unwrap();
+            let told = tokio::spawn(first.commit(|| false));
+            let mut second = second.await.unwrap();
+            insert(&mut second, 2, None).await;
+            let mut errand = second.errand().unwrap();
+            errand.add("insert into rows (id, filling) values (3, zeroblob(100000))");
+            second.put_off(errand);
+            let also_told = tokio::spawn(second.commit(|| false));
+            let mut third = third.await.unwrap();
+            if is_followed {
+                insert(&mut third, 4, None).await;
+                third.commit(|| false).await.unwrap();
+            } else {
+                drop(third);
+            }
+            assert!(matches!(told.await.unwrap(), Err(StoreError::Shared(_))));
+            assert!(matches!(also_told.await.unwrap(), Err(StoreError::Engine(_))));
+            assert_eq!(rows.ids().await, if is_followed { vec![4] } else { vec![] });
+        }
     }
 
     /// What it sent the engine on was the end of the unit before, too.
@@ -862,11 +943,12 @@ mod tests {
     #[tokio::test]
     async fn closing_ends_what_is_done() {
         let rows = Rows::new().await;
-        let (first, second) = rows.one_at_work_and_one_waiting().await;
+        let (mut first, second) = rows.one_at_work_and_one_waiting().await;
+        insert_later(&mut first, 2, None);
         assert!(first.commit(|| false).now_or_never().is_none());
         drop(second.await.unwrap());
         rows.writer.close().await;
-        assert_eq!(rows.ids().await, [1]);
+        assert_eq!(rows.ids().await, [1, 2]);
         assert!(matches!(rows.writer.begin().await, Err(StoreError::Engine(sqlx::Error::PoolClosed))));
     }
 }

@@ -437,4 +437,35 @@ mod tests {
         assert_ne!(before, None);
         assert_ne!(remembered.applications_epoch(), before);
     }
+
+    #[tokio::test]
+    async fn the_gate_hears_of_what_was_left_to_the_next_one() {
+        const INSERT: &str = "insert into organizations (id, slug, name, created_at) values ($1, $1, 'O', 0)";
+        const RENAME: &str = "update organizations set name = 'P' where id = 'o'";
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&DatabaseUrl::Sqlite(folder.path().join("latchkey.db"))).await.unwrap();
+        let remembered = store.remembered(&Clock::manual(0), &Limits::default());
+        let mut unit = store.write(By::server(0)).await.unwrap();
+        statement!(unit, execute, INSERT, "o").unwrap();
+        unit.commit().await.unwrap();
+        remembered.catch_up().await.unwrap();
+        let before = remembered.applications_epoch();
+        let mut unit = store.write(By::server(0)).await.unwrap();
+        statement!(unit, execute, INSERT, "p").unwrap();
+        let next = tokio::spawn({
+            let store = store.clone();
+            async move {
+                let mut unit = store.write(By::server(0)).await.unwrap();
+                statement!(unit, execute, INSERT, "q").unwrap();
+                unit.commit().await
+            }
+        });
+        // It waits for its turn.
+        tokio::task::yield_now().await;
+        statement!(unit, later, RENAME).unwrap();
+        unit.commit().await.unwrap();
+        assert_ne!(before, None);
+        assert_ne!(remembered.applications_epoch(), before);
+        next.await.unwrap().unwrap();
+    }
 }

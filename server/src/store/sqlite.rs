@@ -35,8 +35,11 @@ pub(super) const MOVED: i64 = 0x4c4b_6d76;
 
 /// How long a writer waits for another process that writes to the same file.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How many statements are put off at most: the engine keeps ready what comes again in the same order.
+/// How many statements of a unit go on one errand, from which on none is put off any more.
 const MOST_PUT_OFF: usize = 8;
+/// Texts that the writer keeps ready: what goes together on one errand is one, and one that comes again in the same order
+/// is the same.
+const STATEMENTS: usize = 512;
 /// Connections that read; SQLite lets them read while one writes.
 const READERS: u32 = 8;
 
@@ -48,8 +51,8 @@ pub(super) struct File {
     changed: Changed,
 }
 
-/// Whether the unit at work changed anything that the gate remembers. The engine tells of every row that is written, so
-/// that nobody asks before each commit.
+/// Whether the unit at work changed anything that the gate remembers, or the end of the one before it. The engine tells
+/// of every row that is written, so that nobody asks before each commit.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Changed(Arc<AtomicBool>);
 
@@ -180,7 +183,7 @@ impl File {
         let writer = pool()
             .max_connections(1)
             .after_connect(move |connection, _| Box::pin(hears.clone().hear(connection)))
-            .connect_with(options.clone())
+            .connect_with(options.clone().statement_cache_capacity(STATEMENTS))
             .await
             .map_err(|error| {
                 // As long as a pool waits for a connection, a connection waits for a lock.
