@@ -681,6 +681,20 @@ mod tests {
         assert_eq!(rows.ids().await, [2]);
     }
 
+    #[tokio::test]
+    async fn whoever_begins_anew_has_the_write_lock_from_then_on() {
+        let rows = Rows::new().await;
+        let (mut first, second) = rows.one_at_work_and_one_waiting().await;
+        insert_later(&mut first, 1, None);
+        let told = tokio::spawn(first.commit(|| false));
+        let mut second = second.await.unwrap();
+        second.connection().await.unwrap();
+        assert!(matches!(told.await.unwrap(), Err(StoreError::Conflict)));
+        sqlx::query("insert into rows (id) values (2)").execute(&rows.other).await.unwrap_err();
+        second.commit(|| false).await.unwrap();
+        sqlx::query("insert into rows (id) values (2)").execute(&rows.other).await.unwrap();
+    }
+
     /// What a unit left is the end of all that was not committed.
     #[tokio::test]
     async fn whoever_comes_after_an_end_with_which_the_engine_gave_up_begins_anew() {

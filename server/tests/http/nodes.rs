@@ -10,7 +10,8 @@ use latchkey_server::{
 };
 
 use crate::support::{
-    ACME, ADMIN, APP, Asking, Form, Frame, MEMBER, NOW, OWNER, Person, Platform, STRANGER, Site, is_embedded,
+    ACME, ADMIN, APP, Asking, Database, Form, Frame, MEMBER, NOW, OWNER, Person, Platform, STRANGER, Site,
+    is_embedded,
 };
 
 /// Two processes.
@@ -319,6 +320,27 @@ async fn who_writes_alone_is_in_nobody_s_way() {
     Site::new(&one, &token).from(None).get("/api/0/").await.assert_api_error(401, "invalid_token");
     let owners = "select count(*) from memberships where organization_id = 'org-acme' and role = 'owner'";
     assert_eq!(one.count(owners).await, 2);
+}
+
+/// The centre's pulse is no unit of work, and waits for none of them.
+#[tokio::test]
+async fn a_region_is_removed_between_two_beats() {
+    let Some((one, other)) = two().await else { return };
+    let mut unit = one.write().await;
+    store::regions::insert(&mut unit, "eu", NOW).await.unwrap();
+    unit.commit().await.unwrap();
+    let Database::Postgres(pool) = &one.database else { panic!("it is no server") };
+    let mut beating = pool.begin().await.unwrap();
+    sqlx::query("update regional.heartbeat set number = number + 1").execute(&mut *beating).await.unwrap();
+    let removed = tokio::spawn(async move {
+        let mut unit = other.app.store.write_alone(By::command(NOW)).await?;
+        store::regions::remove(&mut unit, "eu").await?;
+        unit.commit().await
+    });
+    somebody_waits(&one).await;
+    beating.commit().await.unwrap();
+    removed.await.unwrap().unwrap();
+    assert_eq!(one.count("select count(*) from regional.heartbeat").await, 0);
 }
 
 /// What it looked at before it waited was true then.
