@@ -313,6 +313,7 @@ fn facts(transaction: &Transaction, application: &Application, known: Option<Kno
         maximum: application.scopes,
         asks_always: application.asks_always_at.is_some(),
         requested_at: transaction.created_at,
+        is_new: !transaction.is_stored(),
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Facts {
     pub asks_always: bool,
     /// When the request came.
     pub requested_at: UnixSeconds,
+    /// Whether that is now: nobody has signed in for it yet, though somebody may have in the same second.
+    pub is_new: bool,
 }
 
 /// What happens next.
@@ -56,13 +58,13 @@ pub fn decide(request: &Request, facts: &Facts) -> Next {
     let Some(authenticated_at) = facts.authenticated_at else {
         return show(Next::LogIn, RedirectError::LoginRequired);
     };
-    if is_stale(request, authenticated_at, facts.requested_at) {
+    let was_asked = !facts.is_new && authenticated_at >= facts.requested_at;
+    if is_stale(request, authenticated_at, facts.requested_at, was_asked) {
         return show(Next::LogIn, RedirectError::LoginRequired);
     }
     // OpenID Connect Core §3.1.2.2: nothing for anybody but the person that the client means. Who signed in as another
     // one although they were asked to means it.
     if !facts.is_hinted {
-        let was_asked = authenticated_at >= facts.requested_at;
         let error = RedirectError::LoginRequired;
         return if was_asked { Next::Refuse(error) } else { show(Next::LogIn, error) };
     }
@@ -86,9 +88,14 @@ pub fn narrow(asked: Scopes, maximum: Scopes, role: Role) -> Scopes {
 
 /// Whether the person proves again who they are. Both count from when the request came, so that a login it asked for
 /// is enough however long the person then takes.
-fn is_stale(request: &Request, authenticated_at: UnixSeconds, requested_at: UnixSeconds) -> bool {
+fn is_stale(
+    request: &Request,
+    authenticated_at: UnixSeconds,
+    requested_at: UnixSeconds,
+    was_asked: bool,
+) -> bool {
     let limit = |max_age| requested_at - max_age;
-    (request.prompt.wants_login() && authenticated_at < requested_at)
+    (request.prompt.wants_login() && !was_asked)
         || request.max_age.map(limit).is_some_and(|limit| authenticated_at < limit)
 }
 
@@ -141,6 +148,7 @@ mod tests {
             maximum: Scopes::ALL,
             asks_always: false,
             requested_at: 200,
+            is_new: false,
         }
     }
 
@@ -157,6 +165,8 @@ mod tests {
         let wider = Facts { remembered: allowed(Scopes::ALL), ..facts() };
         let somebody_else = Facts { is_hinted: false, ..facts() };
         let still_somebody_else = Facts { is_hinted: false, ..fresh };
+        let a_moment_ago = Facts { is_new: true, ..fresh };
+        let somebody_else_a_moment_ago = Facts { is_new: true, ..still_somebody_else };
         let asks_always = Facts { asks_always: true, ..facts() };
         let shrunk = Facts { maximum: Scopes::of(&[Scope::EventRead]), ..facts() };
         let site = "https://a.com";
@@ -171,12 +181,17 @@ mod tests {
             (LoginAndConsent, site, facts(), LogIn),
             (Login, site, fresh, Grant(ASKED)),
             (LoginAndConsent, site, fresh, Ask(ASKED)),
+            (Login, site, a_moment_ago, LogIn),
+            (LoginAndConsent, site, a_moment_ago, LogIn),
+            (AsNeeded, site, a_moment_ago, Grant(ASKED)),
+            (Silent, site, a_moment_ago, Grant(ASKED)),
             (AsNeeded, site, stranger, TellNotAMember),
             (Consent, site, stranger, TellNotAMember),
             (Silent, site, stranger, Refuse(RedirectError::AccessDenied)),
             (AsNeeded, site, somebody_else, LogIn),
             (Silent, site, somebody_else, Refuse(RedirectError::LoginRequired)),
             (AsNeeded, site, still_somebody_else, Refuse(RedirectError::LoginRequired)),
+            (AsNeeded, site, somebody_else_a_moment_ago, LogIn),
             (AsNeeded, site, unasked, Ask(ASKED)),
             (Silent, site, unasked, Refuse(RedirectError::ConsentRequired)),
             (AsNeeded, site, narrower, Ask(ASKED)),

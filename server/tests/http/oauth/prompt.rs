@@ -138,6 +138,18 @@ async fn none_that_is_refused_keeps_nobody_from_writing() {
     assert_eq!(error_of(&person.ask(&silent()).await), "consent_required");
 }
 
+/// Who wants to sign in as somebody else would go on as who they were.
+#[tokio::test]
+async fn login_asks_for_the_password_in_the_very_second_of_another_login() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    person.allow(&Asking::new()).await;
+    let login = person.ask(&Asking::new().with("prompt", "login")).await.location().to_owned();
+    assert!(login.starts_with("/login/?transaction="), "{login}");
+    let next = person.log_in(&login, MEMBER, PASSWORD).await.location().to_owned();
+    assert!(person.get(&next).await.location().contains("#access_token="), "and once is enough");
+}
+
 #[tokio::test]
 async fn login_asks_for_the_password_again_once() {
     let platform = Platform::new().await;
