@@ -19,7 +19,8 @@ pub struct Counters(pub(super) PgPool);
 impl Counters {
     /// Counts once more, or says how long to wait: so many at once, and another one each time so long has passed.
     ///
-    /// A failure is never [`StoreError::Contended`]: what is begun again for that is not counted again, and would go uncounted.
+    /// A failure is never [`StoreError::Contended`]: what is begun again for that is not counted again, and would go
+    /// uncounted.
     ///
     /// A key is kept as the moment at which all that was done under it is used up again (the generic cell rate algorithm,
     /// ITU-T I.371 appendix I, by its theoretical arrival time).

@@ -230,7 +230,7 @@ impl Open {
     /// Commits what is done, undoes what was given up, and tells who waits.
     async fn end(&mut self) {
         let ended = match self.undo().await {
-            Ok(()) if self.step == Step::Done => self.end_all().await,
+            Ok(()) if self.step == Step::Done => self.commit().await,
             ended => ended,
         };
         if let Err(error) = ended {
@@ -238,29 +238,26 @@ impl Open {
         }
     }
 
-    async fn end_all(&mut self) -> Result<(), sqlx::Error> {
-        let Some(left) = self.left.take() else {
-            let committed = self.run("commit").await;
-            return self.committed(committed).await;
-        };
-        let errand = left.errand.clone().after("commit");
-        match errand.run(&mut self.connection, Wanted::All).await {
-            Err(failed) if failed.after < left.errand.len() => {
-                self.give_up(left, failed.error).await?;
-                if self.step != Step::Done {
-                    return Ok(());
+    async fn commit(&mut self) -> Result<(), sqlx::Error> {
+        let committed = match self.left.take() {
+            None => self.run("commit").await,
+            Some(left) => {
+                let errand = left.errand.clone().after("commit");
+                match errand.run(&mut self.connection, Wanted::All).await {
+                    Err(failed) if failed.after < left.errand.len() => {
+                        self.give_up(left, failed.error).await?;
+                        if self.step != Step::Done {
+                            return Ok(());
+                        }
+                        self.run("commit").await
+                    }
+                    committed => {
+                        left.tell(Ok(()));
+                        committed.map(drop).map_err(sqlx::Error::from)
+                    }
                 }
-                let committed = self.run("commit").await;
-                self.committed(committed).await
             }
-            committed => {
-                left.tell(Ok(()));
-                self.committed(committed.map(drop).map_err(sqlx::Error::from)).await
-            }
-        }
-    }
-
-    async fn committed(&mut self, committed: Result<(), sqlx::Error>) -> Result<(), sqlx::Error> {
+        };
         match committed {
             Ok(()) => {
                 self.step = Step::Closed;
@@ -448,10 +445,14 @@ mod tests {
     use futures_util::{FutureExt, future::join};
     use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
     use tempfile::TempDir;
+    use tokio::task::JoinHandle;
 
     use super::*;
 
     type Waiting<'a> = Pin<Box<dyn Future<Output = Result<Turn, StoreError>> + 'a>>;
+
+    /// A unit that waits until it is told.
+    type Told = JoinHandle<Result<bool, StoreError>>;
 
     /// A database with rows that may refer to others, looked at when they are committed.
     struct Rows {
@@ -501,6 +502,17 @@ mod tests {
             (first, second, third)
         }
 
+        /// Two units that are done, of which the second left the insertion of the row 3, and a third one whose turn it is.
+        async fn two_done_and_one_whose_turn_it_is(&self) -> (Told, Told, Turn) {
+            let (first, second, third) = self.one_at_work_and_two_waiting().await;
+            let first = tokio::spawn(first.commit(|| false));
+            let mut second = second.await.unwrap();
+            insert(&mut second, 2, None).await;
+            insert_later(&mut second, 3, None);
+            let second = tokio::spawn(second.commit(|| false));
+            (first, second, third.await.unwrap())
+        }
+
         /// What others see.
         async fn ids(&self) -> Vec<i64> {
             sqlx::query_scalar("select id from rows order by id").fetch_all(&self.other).await.unwrap()
@@ -512,6 +524,12 @@ mod tests {
         let mut errand = turn.errand().unwrap();
         errand.add("insert into rows (id, of) values ($1, $2)");
         turn.put_off(errand.bind(id).unwrap().bind(of).unwrap());
+    }
+
+    /// No page more than there are: what needs one is the end of all that was not committed.
+    async fn leave_no_room(turn: &mut Turn) {
+        let full = "pragma max_page_count = 1";
+        sqlx::raw_sql(full).execute(turn.connection().await.unwrap()).await.unwrap();
     }
 
     async fn insert(turn: &mut Turn, id: i64, of: Option<i64>) {
@@ -634,13 +652,7 @@ mod tests {
     #[tokio::test]
     async fn whoever_fails_at_its_beginning_takes_nothing_of_the_unit_before_along() {
         let rows = Rows::new().await;
-        let (first, second, third) = rows.one_at_work_and_two_waiting().await;
-        let told = tokio::spawn(first.commit(|| false));
-        let mut second = second.await.unwrap();
-        insert(&mut second, 2, None).await;
-        insert_later(&mut second, 3, None);
-        let also_told = tokio::spawn(second.commit(|| false));
-        let mut third = third.await.unwrap();
+        let (told, also_told, mut third) = rows.two_done_and_one_whose_turn_it_is().await;
         insert_later(&mut third, 3, None);
         third.connection().await.unwrap_err();
         drop(third);
@@ -652,13 +664,7 @@ mod tests {
     #[tokio::test]
     async fn whoever_goes_away_at_its_own_end_takes_nothing_of_the_unit_before_along() {
         let rows = Rows::new().await;
-        let (first, second, third) = rows.one_at_work_and_two_waiting().await;
-        let told = tokio::spawn(first.commit(|| false));
-        let mut second = second.await.unwrap();
-        insert(&mut second, 2, None).await;
-        insert_later(&mut second, 3, None);
-        let also_told = tokio::spawn(second.commit(|| false));
-        let mut third = third.await.unwrap();
+        let (told, also_told, mut third) = rows.two_done_and_one_whose_turn_it_is().await;
         insert_later(&mut third, 4, None);
         assert!(third.commit(|| false).now_or_never().is_none());
         told.await.unwrap().unwrap();
@@ -701,8 +707,7 @@ mod tests {
         for is_followed in [false, true] {
             let rows = Rows::new().await;
             let (mut first, second, third) = rows.one_at_work_and_two_waiting().await;
-            let full = "pragma max_page_count = 1";
-            sqlx::raw_sql(full).execute(first.connection().await.unwrap()).await.unwrap();
+            leave_no_room(&mut first).await;
             let told = tokio::spawn(first.commit(|| false));
             let mut second = second.await.unwrap();
             insert(&mut second, 2, None).await;
@@ -728,13 +733,7 @@ mod tests {
     async fn whoever_goes_away_at_its_beginning_takes_nothing_of_the_unit_before_along() {
         for is_sent in [false, true] {
             let rows = Rows::new().await;
-            let (first, second, third) = rows.one_at_work_and_two_waiting().await;
-            let told = tokio::spawn(first.commit(|| false));
-            let mut second = second.await.unwrap();
-            insert(&mut second, 2, None).await;
-            insert_later(&mut second, 3, None);
-            let also_told = tokio::spawn(second.commit(|| false));
-            let mut third = third.await.unwrap();
+            let (told, also_told, mut third) = rows.two_done_and_one_whose_turn_it_is().await;
             insert_later(&mut third, 4, None);
             if is_sent {
                 assert!(third.connection().now_or_never().is_none());
@@ -855,9 +854,7 @@ mod tests {
     async fn whoever_comes_after_the_engine_gave_up_the_transaction_begins_anew() {
         let rows = Rows::new().await;
         let (mut first, second, third) = rows.one_at_work_and_two_waiting().await;
-        // No page more than there are: what needs one is the end of all that was not committed.
-        let full = "pragma max_page_count = 1";
-        sqlx::raw_sql(full).execute(first.connection().await.unwrap()).await.unwrap();
+        leave_no_room(&mut first).await;
         let told = tokio::spawn(first.commit(|| false));
         let mut second = second.await.unwrap();
         let large = "insert into rows (id, filling) values (2, zeroblob(100000))";
@@ -876,8 +873,7 @@ mod tests {
         for polls in 1..8 {
             let rows = Rows::new().await;
             let (mut first, second, mut third) = rows.one_at_work_and_two_waiting().await;
-            let full = "pragma max_page_count = 1";
-            sqlx::raw_sql(full).execute(first.connection().await.unwrap()).await.unwrap();
+            leave_no_room(&mut first).await;
             let told = tokio::spawn(first.commit(|| false));
             let mut second = second.await.unwrap();
             let large = "insert into rows (id, filling) values (2, zeroblob(100000))";
