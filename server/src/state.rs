@@ -17,7 +17,7 @@ use crate::{
     gateway::{Gateway, assertion::Assertions},
     http::cors::KnownOrigins,
     oauth::signing_keys::SigningKeys,
-    secret::{Entropy, Secret},
+    secret::{Entropy, NoEntropy, Secret},
     store::Store,
 };
 
@@ -106,6 +106,16 @@ impl App {
             refused_origins: RefusedOrigins::default(),
             origins: KnownOrigins::default(),
         })))
+    }
+
+    /// An id of what there is a lot of. Where one writes after the other it is in the order of time, so that a page of an
+    /// index is written once for many. Where there are many writers it is not: they are in each other's way when they
+    /// write to the same page.
+    pub fn id_of_many(&self) -> Result<String, NoEntropy> {
+        match self.store.has_many_writers() {
+            true => self.entropy.id(),
+            false => self.entropy.id_in_order(&self.clock),
+        }
     }
 }
 

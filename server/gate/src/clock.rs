@@ -27,13 +27,18 @@ impl Clock {
     }
 
     /// The current moment.
-    #[allow(clippy::disallowed_methods, reason = "this is the one place that asks the machine")]
     pub fn now(&self) -> UnixSeconds {
+        i64::try_from(self.since_epoch().as_secs()).unwrap_or(i64::MAX)
+    }
+
+    /// How long it is since the Unix epoch.
+    #[allow(clippy::disallowed_methods, reason = "this is the one place that asks the machine")]
+    pub fn since_epoch(&self) -> Duration {
         match self {
-            Self::System => std::time::SystemTime::now()
-                .duration_since(std::time::UNIX_EPOCH)
-                .map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX)),
-            Self::Manual(now) => now.load(Ordering::SeqCst),
+            Self::System => {
+                std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
+            }
+            Self::Manual(now) => manual(now),
         }
     }
 
@@ -44,9 +49,7 @@ impl Clock {
         static START: LazyLock<Instant> = LazyLock::new(Instant::now);
         match self {
             Self::System => START.elapsed(),
-            Self::Manual(now) => {
-                Duration::from_secs(u64::try_from(now.load(Ordering::SeqCst)).unwrap_or_default())
-            }
+            Self::Manual(now) => manual(now),
         }
     }
 
@@ -56,4 +59,8 @@ impl Clock {
             now.fetch_add(secs, Ordering::SeqCst);
         }
     }
+}
+
+fn manual(now: &AtomicI64) -> Duration {
+    Duration::from_secs(u64::try_from(now.load(Ordering::SeqCst)).unwrap_or_default())
 }

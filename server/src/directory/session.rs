@@ -53,7 +53,7 @@ pub async fn open(
         Some(session) => close(app, unit, &session.id).await?,
         None => {}
     }
-    let (id, digest) = (app.entropy.id()?, secret.digest());
+    let (id, digest) = (app.id_of_many()?, secret.digest());
     store::sessions::insert(unit, &id, &digest, user_id, device, now, expires_at).await?;
     Ok(secret)
 }

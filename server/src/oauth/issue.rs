@@ -206,7 +206,7 @@ fn check(app: &App, authority: Authority<'_>, found: store::authorities::Authori
     Ok(Grant {
         id: match authority.grant_id {
             Some(id) => id.to_owned(),
-            None => app.entropy.id()?,
+            None => app.id_of_many()?,
         },
         client_id: application.client_id,
         organization_id: application.organization_id,
@@ -238,7 +238,7 @@ async fn access(
     let now = app.clock.now();
     let token = AccessToken::from_random(&app.entropy.bytes()?);
     let expires_at = ends_at.min(now + app.config.lifetimes.access_token_secs);
-    store::tokens::insert(unit, &app.entropy.id()?, &token, grant, now, expires_at).await?;
+    store::tokens::insert(unit, &app.id_of_many()?, &token, grant, now, expires_at).await?;
     Ok(AccessIssued { token, expires_in_secs: expires_at - now, scopes: grant.scopes })
 }
 
@@ -258,7 +258,7 @@ async fn handle(app: &App, unit: &mut Unit, grant: &Grant) -> Result<Option<Secr
         return Ok(None);
     }
     let now = app.clock.now();
-    let (id, handle) = (app.entropy.id()?, Secret::generate(&app.entropy)?);
+    let (id, handle) = (app.id_of_many()?, Secret::generate(&app.entropy)?);
     let expires_at = now + app.config.lifetimes.handle_secs;
     frame_sessions::insert(unit, &id, &handle.digest(), grant, now, expires_at).await?;
     Ok(Some(handle))
@@ -452,6 +452,6 @@ async fn refresh(
 ) -> Result<(), Error> {
     let now = app.clock.now();
     let expires_at = ends_at.min(now + app.config.lifetimes.refresh_idle_secs);
-    refresh_tokens::insert(unit, &app.entropy.id()?, token, grant, now, expires_at).await?;
+    refresh_tokens::insert(unit, &app.id_of_many()?, token, grant, now, expires_at).await?;
     Ok(())
 }

@@ -12,6 +12,13 @@ use latchkey_gate::token::base62;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::clock::Clock;
+
+/// How long an id is.
+const ID_LENGTH: usize = 22;
+/// How much of it says when it was made, where it does.
+const MILLIS_LENGTH: usize = 8;
+
 /// Where the server takes randomness from.
 #[derive(Debug, Clone)]
 pub enum Entropy {
@@ -50,7 +57,17 @@ impl Entropy {
 
     /// An id that nobody can guess: 22 base62 characters, 131 bits.
     pub fn id(&self) -> Result<String, NoEntropy> {
-        Ok(base62(&self.bytes()?)[..22].to_owned())
+        Ok(base62(&self.bytes()?)[..ID_LENGTH].to_owned())
+    }
+
+    /// An id of what there is a lot of, in the order of time, so that what is new lies together in an index and not
+    /// anywhere in it (RFC 9562 §2.1): the milliseconds since the Unix epoch in 8 base62 digits, and 83 bits that nobody
+    /// can guess.
+    pub fn id_in_order(&self, clock: &Clock) -> Result<String, NoEntropy> {
+        let mut millis = [0; 32];
+        millis[16..].copy_from_slice(&clock.since_epoch().as_millis().to_be_bytes());
+        let (millis, random) = (base62(&millis), base62(&self.bytes()?));
+        Ok(format!("{}{}", &millis[millis.len() - MILLIS_LENGTH..], &random[..ID_LENGTH - MILLIS_LENGTH]))
     }
 }
 
@@ -117,6 +134,23 @@ impl fmt::Debug for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_in_order_are_in_the_order_of_time_and_all_different() {
+        let (entropy, clock) = (Entropy::seeded(1), Clock::manual(0));
+        let mut before = String::new();
+        for _ in 0..4 {
+            let mut ids: Vec<_> = (0..100).map(|_| entropy.id_in_order(&clock).unwrap()).collect();
+            ids.sort();
+            ids.dedup();
+            assert_eq!(ids.len(), 100);
+            assert!(before < ids[0], "{before} {}", ids[0]);
+            assert!(ids.iter().all(|id| id.len() == entropy.id().unwrap().len()), "{ids:?}");
+            before = ids.pop().unwrap();
+            // From digits to letters, and to more of them: the alphabet is in the order of its bytes.
+            clock.advance(1_000_000_000);
+        }
+    }
 
     #[test]
     fn secrets_are_compared_whole() {

@@ -1,5 +1,7 @@
 //! Every way to a token, with each thing that must stand taken away: no token.
 
+use std::collections::BTreeSet;
+
 use latchkey_protocol::{
     origin::Origin,
     scope::{Scope, Scopes},
@@ -14,7 +16,7 @@ use latchkey_server::{
 };
 
 use crate::support::{
-    ACME_SITE, APP, Asking, Frame, GLOBEX_APP, MEMBER, NOW, OWNER, PASSWORD, Person, Platform,
+    ACME_SITE, APP, Asking, Frame, GLOBEX_APP, MEMBER, NOW, OWNER, PASSWORD, Person, Platform, is_embedded,
 };
 
 /// Each takes one precondition away.
@@ -234,5 +236,23 @@ async fn what_is_known_at_one_look_is_what_is_found_again_where_it_is_issued() {
             }
         }
         assert_eq!(found, (people, consents), "{change}");
+    }
+}
+
+/// In the order of time on an embedded file, where each page of an index is then written once for many. Not on a server:
+/// its transactions would be in each other's way.
+#[tokio::test]
+async fn ids_are_in_the_order_of_time_where_one_writes_after_the_other() {
+    let platform = Platform::new().await;
+    let mut person = Person::signed_in(&platform, MEMBER).await;
+    person.allow(&Asking::new()).await;
+    for _ in 0..12 {
+        platform.app.clock.advance(1);
+        person.token(&Asking::new()).await;
+    }
+    for table in ["grants", "access_tokens"] {
+        let ids = platform.texts(&format!("select id from {table} order by created_at")).await;
+        assert_eq!(ids.is_sorted(), is_embedded(), "{table}: {ids:?}");
+        assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "{table}: {ids:?}");
     }
 }
