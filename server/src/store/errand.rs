@@ -6,11 +6,16 @@
 
 use std::{fmt::Write, pin::pin};
 
-use futures_util::TryStreamExt;
+use futures_util::{FutureExt, TryStream, TryStreamExt};
 use sqlx::{
     Arguments, AssertSqlSafe, Encode, Executor, SqlSafeStr, Sqlite, SqliteConnection, Type,
     sqlite::{SqliteArguments, SqliteRow},
 };
+use tokio::task::yield_now;
+
+/// How often whoever is told of one statement lets others run and looks for the next one before it sleeps: most statements
+/// are done in less time than it takes the engine's thread to wake somebody.
+const LOOKS: u32 = 16;
 
 /// Statements in the order in which they are done, up to the first one that fails.
 #[derive(Debug, Default, Clone)]
@@ -136,7 +141,7 @@ impl Errand {
         let (mut after, mut answer) = (0, Answer::default());
         loop {
             // To the end: with an error after a row the engine may have given up the transaction.
-            match outcomes.try_next().await {
+            match next(&mut outcomes, after).await {
                 Ok(Some(outcome)) => {
                     if let Some(done) = outcome.as_ref().left() {
                         answer.changed = done.rows_affected();
@@ -153,6 +158,21 @@ impl Errand {
             }
         }
     }
+}
+
+/// What the engine tells next, where it has told of so many statements.
+async fn next<S>(outcomes: &mut S, after: usize) -> Result<Option<S::Ok>, S::Error>
+where
+    S: TryStream + Unpin,
+{
+    let looks = if after > 0 { LOOKS } else { 0 };
+    for _ in 0..looks {
+        if let Some(outcome) = outcomes.try_next().now_or_never() {
+            return outcome;
+        }
+        yield_now().await;
+    }
+    outcomes.try_next().await
 }
 
 #[cfg(test)]
