@@ -8,10 +8,12 @@
 
 use std::{
     fmt, mem,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    task::{Context, Poll},
 };
 
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection};
@@ -108,12 +110,12 @@ impl Writer {
         let open = OwnedMutexGuard::try_map(open, Option::as_mut).map_err(|_| sqlx::Error::PoolClosed)?;
         let mut held = Held { open, writer: self.clone() };
         if held.open.step == Step::Unit {
-            // To its end, whoever goes away meanwhile: what it asks the engine, it asks once.
-            let undone = tokio::spawn(async move {
+            // What it asks the engine, it asks once.
+            let (back, undone) = ToItsEnd::new(async move {
                 let undone = held.open.undo().await;
                 (held, undone)
-            });
-            let (back, undone) = undone.await.map_err(|_| sqlx::Error::WorkerCrashed)?;
+            })
+            .await;
             undone?;
             held = back;
         }
@@ -338,13 +340,13 @@ impl Turn {
         let answer = if self.open()?.left.is_none() {
             self.open()?.send(errand, wanted).await?
         } else {
-            // To its end, whoever goes away meanwhile: the unit before is done with it.
+            // The unit before is done with it.
             let mut held = self.held.take().ok_or(sqlx::Error::WorkerCrashed)?;
-            let sent = tokio::spawn(async move {
+            let (held, answer) = ToItsEnd::new(async move {
                 let answer = held.open.send(errand, wanted).await;
                 (held, answer)
-            });
-            let (held, answer) = sent.await.map_err(|_| sqlx::Error::WorkerCrashed)?;
+            })
+            .await;
             self.held = Some(held);
             answer?
         };
@@ -419,6 +421,39 @@ impl Turn {
     }
 }
 
+/// What goes on to its end, in a task of its own, where whoever waits for it goes away.
+struct ToItsEnd<F: Future<Output: Send> + Send + 'static>(Option<Pin<Box<F>>>);
+
+impl<F: Future<Output: Send> + Send + 'static> ToItsEnd<F> {
+    fn new(future: F) -> Self {
+        Self(Some(Box::pin(future)))
+    }
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Future for ToItsEnd<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        // It is not there while it is at work: what panics does not go on.
+        let Some(mut future) = self.0.take() else { return Poll::Pending };
+        let output = future.as_mut().poll(context);
+        if output.is_pending() {
+            self.0 = Some(future);
+        }
+        output
+    }
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Drop for ToItsEnd<F> {
+    fn drop(&mut self) {
+        if let Some(future) = self.0.take()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(future);
+        }
+    }
+}
+
 /// One who waits, for as long as it does.
 struct Waits<'a>(&'a AtomicUsize);
 
@@ -437,10 +472,7 @@ impl Drop for Waits<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        pin::{Pin, pin},
-        sync::atomic::AtomicBool,
-    };
+    use std::{pin::pin, sync::atomic::AtomicBool};
 
     use futures_util::{FutureExt, future::join};
     use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
@@ -459,6 +491,8 @@ mod tests {
         writer: Writer,
         /// Another process.
         other: SqlitePool,
+        /// Whoever holds it stops the engine at the next row that it writes.
+        stop: Arc<std::sync::Mutex<()>>,
         _folder: TempDir,
     }
 
@@ -481,8 +515,13 @@ mod tests {
             .execute(&other)
             .await
             .unwrap();
-            let writer = Writer::new(pool().connect_with(options).await.unwrap());
-            Self { writer, other, _folder: folder }
+            let one = pool().connect_with(options).await.unwrap();
+            let stop = Arc::<std::sync::Mutex<()>>::default();
+            let stops = stop.clone();
+            let mut connection = one.acquire().await.unwrap();
+            connection.lock_handle().await.unwrap().set_update_hook(move |_| drop(stops.lock()));
+            drop(connection);
+            Self { writer: Writer::new(one), other, stop, _folder: folder }
         }
 
         /// A unit that has inserted the row 1, and another that waits for the writer.
@@ -666,7 +705,9 @@ mod tests {
         let rows = Rows::new().await;
         let (told, also_told, mut third) = rows.two_done_and_one_whose_turn_it_is().await;
         insert_later(&mut third, 4, None);
+        let stopped = rows.stop.lock();
         assert!(third.commit(|| false).now_or_never().is_none());
+        drop(stopped);
         told.await.unwrap().unwrap();
         also_told.await.unwrap().unwrap();
         assert_eq!(rows.ids().await, [1, 2, 3]);
@@ -676,11 +717,14 @@ mod tests {
     async fn whoever_goes_away_while_it_begins_anew_keeps_no_other_process_from_writing() {
         let rows = Rows::new().await;
         let (mut first, second) = rows.one_at_work_and_one_waiting().await;
+        insert_later(&mut first, 2, None);
         insert_later(&mut first, 1, None);
         let told = tokio::spawn(first.commit(|| false));
         let mut second = second.await.unwrap();
+        let stopped = rows.stop.lock();
         assert!(second.connection().now_or_never().is_none());
         drop(second);
+        drop(stopped);
         assert!(matches!(told.await.unwrap(), Err(StoreError::Conflict)));
         rows.writer.end().await;
         sqlx::query("insert into rows (id) values (2)").execute(&rows.other).await.unwrap();
@@ -735,10 +779,12 @@ mod tests {
             let rows = Rows::new().await;
             let (told, also_told, mut third) = rows.two_done_and_one_whose_turn_it_is().await;
             insert_later(&mut third, 4, None);
+            let stopped = rows.stop.lock();
             if is_sent {
                 assert!(third.connection().now_or_never().is_none());
             }
             drop(third);
+            drop(stopped);
             told.await.unwrap().unwrap();
             also_told.await.unwrap().unwrap();
             assert_eq!(rows.ids().await, [1, 2, 3], "{is_sent}");
