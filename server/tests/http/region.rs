@@ -625,6 +625,13 @@ async fn who_has_not_heard_from_the_centre_for_too_long_lets_nobody_through_and_
 
     load.go_on().await;
 
+    // While the link is up, what is ended counts there within a second under load, too.
+    let token = world.known_token(MEMBER).await;
+    world.end(&token).await;
+    let took = until("it is refused", async || world.status(&token).await == 401).await;
+    figure(&format!("a region: under load, what was ended counted after {took:?}"));
+    assert!(took < HEARD, "{took:?}");
+
     // The link is cut.
     world.link.cut();
     world.end(&ended).await;
