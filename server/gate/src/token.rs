@@ -129,13 +129,17 @@ impl fmt::Debug for Digest256 {
 }
 
 fn checksum(body: &str) -> [u8; CHECKSUM_LENGTH] {
-    let mut number = crc32fast::hash(body.as_bytes());
     let mut digits = [0; CHECKSUM_LENGTH];
+    write(&mut digits, crc32fast::hash(body.as_bytes()).into());
+    digits
+}
+
+/// Writes the last base62 digits of a number, as many as there is room for.
+fn write(digits: &mut [u8], mut number: u64) {
     for digit in digits.iter_mut().rev() {
         *digit = ALPHABET[(number % 62) as usize];
         number /= 62;
     }
-    digits
 }
 
 /// A 256-bit number in 43 base62 digits.
@@ -155,10 +159,7 @@ pub fn base62(bytes: &[u8; 32]) -> String {
             *limb = (value / DIVISOR) as u32;
             remainder = value % DIVISOR;
         }
-        for digit in digits.iter_mut().rev() {
-            *digit = ALPHABET[(remainder % 62) as usize];
-            remainder /= 62;
-        }
+        write(digits, remainder);
     }
     digits.iter().map(|digit| char::from(*digit)).collect()
 }

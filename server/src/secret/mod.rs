@@ -14,10 +14,8 @@ use subtle::ConstantTimeEq;
 
 use crate::clock::Clock;
 
-/// How long an id is.
+/// How long an id is: so much of the 43 base62 digits of a 256-bit number.
 const ID_LENGTH: usize = 22;
-/// How much of it says when it was made, where it does.
-const MILLIS_LENGTH: usize = 8;
 
 /// Where the server takes randomness from.
 #[derive(Debug, Clone)]
@@ -61,13 +59,13 @@ impl Entropy {
     }
 
     /// An id of what there is a lot of, in the order of time, so that what is new lies together in an index and not
-    /// anywhere in it (RFC 9562 §2.1): the milliseconds since the Unix epoch in 8 base62 digits, and 83 bits that nobody
-    /// can guess.
+    /// anywhere in it (RFC 9562 §2.1): its first 48 bits are the milliseconds since the Unix epoch, as in a UUID of version
+    /// 7, and 83 are such that nobody can guess them.
     pub fn id_in_order(&self, clock: &Clock) -> Result<String, NoEntropy> {
-        let mut millis = [0; 32];
-        millis[16..].copy_from_slice(&clock.since_epoch().as_millis().to_be_bytes());
-        let (millis, random) = (base62(&millis), base62(&self.bytes()?));
-        Ok(format!("{}{}", &millis[millis.len() - MILLIS_LENGTH..], &random[..ID_LENGTH - MILLIS_LENGTH]))
+        let mut bytes = self.bytes()?;
+        let millis = clock.since_epoch().as_millis().to_be_bytes();
+        bytes[..6].copy_from_slice(&millis[millis.len() - 6..]);
+        Ok(base62(&bytes)[..ID_LENGTH].to_owned())
     }
 }
 
